@@ -1,0 +1,1 @@
+//! The peers that Ringwire is measured beside; see `benches/` and `src/bin/`.

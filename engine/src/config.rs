@@ -1,0 +1,1 @@
+//! What an operator or embedder may set; every field bounded and checked.

@@ -1,0 +1,8 @@
+//! Ringwire: a WebSocket server engine on io_uring.
+//!
+//! One thread, one ring and one set of connections per shard; callbacks instead of futures; payloads borrowed
+//! from the kernel's buffers. `ARCHITECTURE.md` has the picture.
+
+pub mod config;
+pub mod http;
+pub mod proto;

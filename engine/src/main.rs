@@ -1,0 +1,2 @@
+//! The `ringwire` binary.
+fn main() {}

@@ -1,6 +1,6 @@
 //! The workspace's own programs: built by cargo, found under `target/`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -34,16 +34,27 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Builds a binary in release mode and returns its path; cargo is asked once for each.
+/// Builds a binary as it ships, and returns its path.
 pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf> {
-    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    built(package, binary, "release")
+}
+
+/// Builds a binary with its assertions on, and returns its path.
+pub(crate) fn debug(package: &str, binary: &str) -> Result<PathBuf> {
+    built(package, binary, "dev")
+}
+
+/// Cargo is asked once for each.
+fn built(package: &str, binary: &str, profile: &str) -> Result<PathBuf> {
+    static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let folder = if profile == "dev" { "debug" } else { profile };
+    let path = target().join(folder).join(binary);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(binary) {
-        return Ok(path.clone());
+    if !built.contains(&path) {
+        let build = ["build", "--quiet", "--profile", profile, "--package", package, "--bin", binary];
+        child::run(&mut cargo(&build), BUILD_MAX)?;
+        ensure!(path.is_file(), "cargo built no {}", path.display());
+        built.insert(path.clone());
     }
-    child::run(&mut cargo(&["build", "--release", "--quiet", "--package", package, "--bin", binary]), BUILD_MAX)?;
-    let path = target().join("release").join(binary);
-    ensure!(path.is_file(), "cargo built no {}", path.display());
-    built.insert(binary.to_owned(), path.clone());
     Ok(path)
 }

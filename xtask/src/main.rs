@@ -5,7 +5,9 @@
 
 mod artifact;
 mod child;
+mod conformance;
 mod generator;
+mod install;
 mod measure;
 mod server;
 mod sys;
@@ -24,6 +26,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run Autobahn's cases, and compare with the expected verdicts.
+    Conformance(conformance::Options),
     /// Measure a server beside another one, interleaved, and print the ratios.
     Measure(measure::Options),
     /// One run of the load generator, as `measure` starts it.
@@ -33,13 +37,14 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Conformance(options) => conformance::main(&options),
         Command::Measure(options) => measure::main(&options),
         Command::Generator(options) => generator::main(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:?}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -9,6 +9,7 @@ pub mod frame;
 pub mod handshake;
 pub mod mask;
 pub mod opcode;
+pub mod simd;
 pub mod utf8;
 
 pub use close::{CloseCode, CloseFrame};

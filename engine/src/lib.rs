@@ -6,3 +6,5 @@
 pub mod config;
 pub mod http;
 pub mod proto;
+pub mod ring;
+mod sys;

@@ -1,0 +1,3 @@
+//! The io_uring boundary: everything that touches the ring or its memory.
+
+pub mod probe;

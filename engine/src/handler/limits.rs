@@ -28,7 +28,7 @@ impl Limits {
             topic_name_bytes_max: config.topic_name_bytes_max,
             topics_max: config.topics_max,
             subscriptions_max: config.subscriptions_per_connection_max as usize,
-            connections_max: config.connections_share(shards, shard) as u32,
+            connections_max: config.connections_share(shards, shard),
         }
     }
 }

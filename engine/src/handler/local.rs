@@ -9,7 +9,7 @@ use crate::conn::arena::{Arena, CHUNK_BYTES, Segment};
 use crate::conn::slot::{Phase, Sending, Slot, Subscription};
 use crate::conn::table::Table;
 use crate::metrics::Counters;
-use crate::proto::frame::EncodedHeader;
+use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::{TopicId, Topics};
 
@@ -45,7 +45,7 @@ impl<D> Local<D> {
         if self.conns[slot].phase != Phase::Open {
             return SendStatus::Dropped;
         }
-        let header = EncodedHeader::server(opcode, payload.len());
+        let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.frames_out += 1;
         self.append(slot, header.as_bytes(), payload)
     }
@@ -113,15 +113,15 @@ impl<D> Local<D> {
 
     /// Queues a close frame even above the queue's limit: it is small, and the last.
     pub(crate) fn append_close(&mut self, slot: u32, code: Option<CloseCode>, reason: &str) {
-        let mut payload = [0; CloseFrame::PAYLOAD_BYTES_MAX];
-        let len = code.map_or(0, |code| CloseFrame::encode(code, reason, &mut payload));
-        let header = EncodedHeader::server(Opcode::Close, len);
+        let mut buffer = [0; CONTROL_BYTES_MAX];
+        let payload = CloseFrame { code, reason }.encode(&mut buffer);
+        let header = EncodedHeader::server(Opcode::Close, payload.len() as u64);
         self.counters.frames_out += 1;
         let conn = &mut self.conns[slot];
         match &mut conn.queue {
-            Some(queue) => queue.push(header.as_bytes(), &payload[..len]),
+            Some(queue) => queue.push(header.as_bytes(), payload),
             None => {
-                self.append(slot, header.as_bytes(), &payload[..len]);
+                let _ = self.append(slot, header.as_bytes(), payload);
             }
         }
         self.mark_dirty(slot);
@@ -196,7 +196,7 @@ impl<D> Local<D> {
     /// Frames a message for every subscriber of the topic, here and on the other shards; `exclude` gets none.
     #[inline]
     pub(crate) fn publish(&mut self, name: &str, opcode: Opcode, payload: &[u8], exclude: Option<u32>) {
-        let header = EncodedHeader::server(opcode, payload.len());
+        let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.publications += 1;
         if let Some(id) = self.topics.find(name) {
             self.topics.append(id, header.as_bytes(), payload, exclude);
@@ -223,11 +223,11 @@ impl<D> Local<D> {
         if self.conns[slot].excluded {
             let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
             for part in crate::topic::parts(&batch, &exclusions, slot) {
-                self.append(slot, &[], part);
+                let _ = self.append(slot, &[], part);
             }
             self.topics.topic_mut(topic).exclusions = exclusions;
         } else {
-            self.append(slot, &[], &batch);
+            let _ = self.append(slot, &[], &batch);
         }
         self.topics.topic_mut(topic).batch = batch;
     }

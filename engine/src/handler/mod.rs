@@ -7,6 +7,7 @@ pub(crate) mod wheel;
 
 pub use conn::{Conn, ReadyState, SendStatus};
 pub(crate) use limits::Limits;
+pub use local::SubscribeError;
 
 use std::io;
 

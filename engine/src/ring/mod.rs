@@ -20,6 +20,7 @@
 //! 10. Completion queue overflow is counted and survived.
 
 mod buffers;
+pub mod probe;
 mod token;
 mod uring;
 

@@ -29,15 +29,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 }
 
 /// The peer's close frame: answers it, or completes ours (RFC 6455 §5.5.1).
-pub(super) fn on_peer_close<H: Handler>(
-    local: &mut Local<H::Data>,
-    handler: &mut H,
-    slot: u32,
-    frame: CloseFrame<'_>,
-) {
+pub(super) fn on_peer_close<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, frame: CloseFrame<'_>) {
     if local.conns[slot].phase == Phase::Open {
-        // RFC6455-5.5.1-3: the answer echoes the code that it received.
-        local.append_close(slot, frame.code, "");
+        // RFC6455-5.5.1-3: the answer echoes what it received.
+        local.append_close(slot, frame.code, frame.reason);
     }
     end(local, slot, Phase::Flushing);
     tell_close(local, handler, slot, frame.code.unwrap_or(CloseCode::NO_STATUS), frame.reason);
@@ -51,8 +46,7 @@ pub(super) fn fail<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot
     if local.conns[slot].phase == Phase::Open {
         local.append_close(slot, Some(code), &reason);
     }
-    local.conns[slot].linger = true;
-    end(local, slot, Phase::Flushing);
+    end_lingering(local, slot);
     tell_error(local, handler, slot, &ConnError::Protocol(error));
     tell_close(local, handler, slot, code, &reason);
 }
@@ -78,6 +72,12 @@ pub(super) fn end<D>(local: &mut Local<D>, slot: u32, phase: Phase) {
     local.mark_dirty(slot);
 }
 
+/// Ends a connection whose peer may still send: it gets all that is queued, and what it sends is thrown away.
+pub(super) fn end_lingering<D>(local: &mut Local<D>, slot: u32) {
+    local.conns[slot].linger = true;
+    end(local, slot, Phase::Flushing);
+}
+
 /// Ends a connection at once; what is queued is lost. Whoever calls this tells the application.
 pub(super) fn kill<D>(local: &mut Local<D>, slot: u32) {
     local.unsubscribe_all(slot);
@@ -86,7 +86,7 @@ pub(super) fn kill<D>(local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     conn.phase = Phase::Dead;
     conn.input = None;
-    std::mem::take(&mut conn.decoder).abandon(&mut local.pool);
+    conn.decoder.release(&mut local.pool);
     local.mark_dirty(slot);
 }
 

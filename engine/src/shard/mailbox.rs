@@ -69,7 +69,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         match command {
             Command::Publish { topic, frames } => self.local.publish_encoded(&topic, &frames),
             Command::Send { id, opcode, payload, reply } => {
-                let sent = is_open(&self.local, id) && self.local.send(id.slot, opcode, &payload) != SendStatus::Dropped;
+                let sent =
+                    is_open(&self.local, id) && self.local.send(id.slot, opcode, &payload) != SendStatus::Dropped;
                 let _ = reply.send(sent);
             }
             Command::Close { id, code, reason, reply } => {

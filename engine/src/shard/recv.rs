@@ -4,6 +4,7 @@ use std::io;
 
 use super::Shard;
 use super::close;
+use super::http::Requests;
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
@@ -51,7 +52,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     run_messages(local, handler, slot, bytes);
                 }
             }
-            Phase::Http => super::http::run_requests(local, handler, &self.routes, &mut self.scratch, slot, bytes),
+            Phase::Http => {
+                Requests { local, handler, routes: &self.routes, timeouts: self.timeouts, scratch: &mut self.scratch }
+                    .run(slot, bytes)
+            }
             // What comes after the end is thrown away.
             Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }
@@ -126,7 +130,7 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
     if local.conns[slot].phase <= Phase::Closing {
         local.conns[slot].decoder = decoder;
     } else {
-        decoder.abandon(&mut local.pool);
+        decoder.release(&mut local.pool);
     }
 }
 

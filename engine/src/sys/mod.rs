@@ -1,5 +1,11 @@
-//! System calls that neither std nor the ring covers: listeners, wake-ups, page memory, machine facts.
+//! What the operating system tells, lends and lets be set: kernel and limits, cores, listeners, wake-ups, page memory.
+//!
+//! Thin, typed and without policy: what a fact means for a server is said where it is judged (`ring::probe`,
+//! `edge::check`). Not here: io_uring itself (`ring`).
 
+pub(crate) mod affinity;
+pub(crate) mod kernel;
+pub(crate) mod limits;
 pub(crate) mod pages;
 pub(crate) mod socket;
 pub(crate) mod waker;

@@ -26,7 +26,11 @@ const PORT_WAIT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `AddrInUse` when another process still listens after five seconds; whatever `bind(2)` says otherwise.
-pub(crate) fn listen_all(addr: SocketAddr, count: usize, options: ListenOptions) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
+pub(crate) fn listen_all(
+    addr: SocketAddr,
+    count: usize,
+    options: ListenOptions,
+) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
     let addr = claim(addr)?;
     let listeners = (0..count).map(|_| listen(addr, options)).collect::<io::Result<Vec<_>>>()?;
     Ok((addr, listeners))

@@ -107,9 +107,10 @@ impl Topics {
 
     /// Deliveries that the fan-out of all batches would make, and the bytes of the batches.
     pub(crate) fn pending(&self) -> (usize, usize) {
-        self.dirty.iter().map(|&id| self.topic(id)).fold((0, 0), |(sends, bytes), topic| {
-            (sends + topic.subscribers.len(), bytes + topic.batch.len())
-        })
+        self.dirty
+            .iter()
+            .map(|&id| self.topic(id))
+            .fold((0, 0), |(sends, bytes), topic| (sends + topic.subscribers.len(), bytes + topic.batch.len()))
     }
 
     /// A topic with a batch, oldest last.

@@ -6,6 +6,7 @@
 //! narrow it; `C0`, `C1` and `F5` upwards forbid it. Both are looked up by their low six bits, one `vpermb` each.
 
 use core::arch::x86_64::*;
+use core::hint::black_box;
 
 use super::small::MaskWord;
 
@@ -121,14 +122,14 @@ unsafe fn step_lanes<const UNMASK: bool>(bytes: *mut u8, lanes: __mmask64, key: 
 
 /// What the validator carries from vector to vector.
 struct Checker {
+    /// Indexes for the byte before, and for the one before that.
+    back: [__m512i; 2],
     /// [`FIRST`] of the previous vector.
     first: __m512i,
-    /// Of the previous vector: [`CONTINUATION`] where the byte two further on must be a second or third one.
+    /// Of the previous vector: [`LONG`] where the byte two further on must be a second or third continuation byte.
     asking: __m512i,
-    /// A bit of [`ANY`] is set in some lane once a byte stood where it must not.
-    pairs: __m512i,
-    /// [`CONTINUATION`] is set in some lane once one was missing or too many.
-    counts: __m512i,
+    /// Not zero in some lane once a fault was seen.
+    faults: __m512i,
 }
 
 impl Checker {
@@ -136,7 +137,9 @@ impl Checker {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn new() -> Self {
         let zero = _mm512_setzero_si512();
-        Self { first: splat(CONTINUATIONS), asking: zero, pairs: zero, counts: zero }
+        // The compiler would split a shuffle by constants into two.
+        let back = [black_box(load(&back(1))), black_box(load(&back(2)))];
+        Self { back, first: splat(CONTINUATIONS), asking: zero, faults: zero }
     }
 
     /// Not itself a function of the instruction set, which could not be inlined by force: a call per group, with all
@@ -165,8 +168,8 @@ impl Checker {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn ascii(&mut self) {
-        self.pairs = _mm512_ternarylogic_epi64::<OR_AND>(self.pairs, self.first, last(1, OTHER));
-        self.counts = _mm512_ternarylogic_epi64::<OR_AND>(self.counts, self.asking, last(2, CONTINUATION));
+        self.faults = _mm512_ternarylogic_epi64::<OR_AND>(self.faults, self.first, last(1, OTHER));
+        self.faults = _mm512_ternarylogic_epi64::<OR_AND>(self.faults, self.asking, last(2, LONG));
         self.first = splat(CONTINUATIONS);
         self.asking = _mm512_setzero_si512();
     }
@@ -178,17 +181,15 @@ impl Checker {
         let index = _mm512_max_epu8(_mm512_adds_epu8(bytes, splat(1)), splat(0x80));
         let first = lookup(&FIRST, index);
         let second = lookup(&SECOND, index);
+        let before = _mm512_permutex2var_epi8(self.first, self.back[0], first);
 
-        let before = _mm512_permutex2var_epi8(self.first, load(&back(1)), first);
-        self.pairs = _mm512_ternarylogic_epi64::<OR_AND>(self.pairs, before, second);
+        let asking = _mm512_ternarylogic_epi64::<AND_OR>(splat(LONG), before, second);
+        let asked = _mm512_permutex2var_epi8(self.asking, self.back[1], asking);
+        // Doubling makes it `CONTINUATION`.
+        let asked = _mm512_add_epi8(asked, asked);
+        let faults = _mm512_ternarylogic_epi64::<XOR_AND>(asked, before, second);
 
-        // Doubling moves a bit up by one: `FOUR` of the byte before meets `THREE` of this, then both `CONTINUATION`.
-        let three = _mm512_or_si512(first, _mm512_add_epi8(before, before));
-        let asking = _mm512_add_epi8(three, three);
-        let asked = _mm512_permutex2var_epi8(self.asking, load(&back(2)), asking);
-        let counts = _mm512_ternarylogic_epi64::<XOR_AND>(asked, before, second);
-        self.counts = _mm512_or_si512(self.counts, counts);
-
+        self.faults = _mm512_or_si512(self.faults, faults);
         self.first = first;
         self.asking = asking;
     }
@@ -196,14 +197,14 @@ impl Checker {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn is_valid(&self) -> bool {
-        let pairs = _mm512_test_epi8_mask(self.pairs, splat(ANY));
-        let counts = _mm512_test_epi8_mask(self.counts, splat(CONTINUATION));
-        pairs | counts == 0
+        _mm512_test_epi8_mask(self.faults, self.faults) == 0
     }
 }
 
 /// `a | (b & c)`, as a truth table.
 const OR_AND: i32 = 0xF8;
+/// `a & (b | c)`, as a truth table.
+const AND_OR: i32 = 0xE0;
 /// `a ^ (b & c)`, as a truth table.
 const XOR_AND: i32 = 0x78;
 
@@ -218,10 +219,9 @@ const OTHER: u8 = 1 << 3;
 /// The three ranges of continuation bytes.
 const CONTINUATIONS: u8 = LOW | MIDDLE | HIGH;
 const ANY: u8 = CONTINUATIONS | OTHER;
-/// First byte of four.
-const FOUR: u8 = 1 << 5;
-/// First byte of three or four.
-const THREE: u8 = 1 << 6;
+/// In [`FIRST`] the first byte of four, in [`SECOND`] of three or four, so that a byte and the one before together say
+/// whether the byte after the next must be a continuation. (Both at once are a fault anyway.)
+const LONG: u8 = 1 << 6;
 /// In both tables, so that it stays where two are neighbours: right or wrong by what stands before them.
 const CONTINUATION: u8 = 1 << 7;
 
@@ -250,13 +250,12 @@ const fn first_of(byte: u8) -> u8 {
     match byte {
         0x00..=0x7F => CONTINUATIONS,
         0x80..=0xBF => CONTINUATION,
-        0xC2..=0xDF => OTHER,
-        0xE0 => OTHER | LOW | MIDDLE | THREE,
-        0xED => OTHER | HIGH | THREE,
-        0xE1..=0xEF => OTHER | THREE,
-        0xF0 => OTHER | LOW | THREE | FOUR,
-        0xF1..=0xF3 => OTHER | THREE | FOUR,
-        0xF4 => OTHER | MIDDLE | HIGH | THREE | FOUR,
+        0xC2..=0xDF | 0xE1..=0xEC | 0xEE..=0xEF => OTHER,
+        0xE0 => OTHER | LOW | MIDDLE,
+        0xED => OTHER | HIGH,
+        0xF0 => OTHER | LOW | LONG,
+        0xF1..=0xF3 => OTHER | LONG,
+        0xF4 => OTHER | MIDDLE | HIGH | LONG,
         0xC0..=0xC1 | 0xF5..=0xFF => ANY,
     }
 }
@@ -266,6 +265,7 @@ const fn second_of(byte: u8) -> u8 {
         0x80..=0x8F => LOW | CONTINUATION,
         0x90..=0x9F => MIDDLE | CONTINUATION,
         0xA0..=0xBF => HIGH | CONTINUATION,
+        0xE0..=0xFF => OTHER | LONG,
         _ => OTHER,
     }
 }

@@ -6,6 +6,7 @@
 //! narrow it; `C0`, `C1` and `F5` upwards forbid it. Both are looked up by their low six bits, one `vpermb` each.
 
 use core::arch::x86_64::*;
+use core::hint::black_box;
 
 use super::small::MaskWord;
 
@@ -121,14 +122,14 @@ unsafe fn step_lanes<const UNMASK: bool>(bytes: *mut u8, lanes: __mmask64, key: 
 
 /// What the validator carries from vector to vector.
 struct Checker {
-    /// Where the next vector must have continuation bytes because of this one: its low three bits.
-    owed: u64,
-    /// Bytes that are a continuation and should not be, or the reverse.
-    miscounted: u64,
+    /// Indexes for the byte before, and for the one before that.
+    back: [__m512i; 2],
     /// [`FIRST`] of the previous vector.
     first: __m512i,
-    /// Not zero in some lane once a forbidden pair was seen.
-    forbidden: __m512i,
+    /// Of the previous vector: [`LONG`] where the byte two further on must be a second or third continuation byte.
+    asking: __m512i,
+    /// Not zero in some lane once a fault was seen.
+    faults: __m512i,
 }
 
 impl Checker {
@@ -136,109 +137,172 @@ impl Checker {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn new() -> Self {
         let zero = _mm512_setzero_si512();
-        Self { owed: 0, miscounted: 0, first: zero, forbidden: zero }
+        // The compiler would split a shuffle by constants into two.
+        let back = [black_box(load(&back(1))), black_box(load(&back(2)))];
+        Self { back, first: splat(CONTINUATIONS), asking: zero, faults: zero }
     }
 
+    /// Not itself a function of the instruction set, which could not be inlined by force: a call per group, with all
+    /// vectors passed through memory, halves the speed.
+    ///
+    /// # Safety
+    ///
+    /// The caller must be compiled for the instruction set.
+    #[inline(always)]
+    unsafe fn group(&mut self, [a, b, c, d]: [__m512i; 4]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let any = _mm512_or_si512(_mm512_or_si512(a, b), _mm512_or_si512(c, d));
+            if _mm512_movepi8_mask(any) == 0 {
+                self.ascii();
+            } else {
+                self.vector(a);
+                self.vector(b);
+                self.vector(c);
+                self.vector(d);
+            }
+        }
+    }
+
+    /// What [`vector`](Self::vector) comes to if all bytes are ASCII: none may be missing from the vector before.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-    fn group(&mut self, vectors: [__m512i; 4]) {
-        let [a, b, c, d] = vectors;
-        let any = _mm512_or_si512(_mm512_or_si512(a, b), _mm512_or_si512(c, d));
-        if _mm512_movepi8_mask(any) == 0 {
-            // `first` may stay: it ends with zero, or there is a debt.
-            self.miscounted |= self.owed;
-        } else {
-            vectors.into_iter().for_each(|vector| self.vector(vector));
-        }
+    fn ascii(&mut self) {
+        self.faults = _mm512_ternarylogic_epi64::<OR_AND>(self.faults, self.first, last(1, OTHER));
+        self.faults = _mm512_ternarylogic_epi64::<OR_AND>(self.faults, self.asking, last(2, LONG));
+        self.first = splat(CONTINUATIONS);
+        self.asking = _mm512_setzero_si512();
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn vector(&mut self, bytes: __m512i) {
-        let firsts = _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8(0xC0_u8.cast_signed()));
-        let firsts_3 = _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8(0xE0_u8.cast_signed()));
-        let firsts_4 = _mm512_cmpge_epu8_mask(bytes, _mm512_set1_epi8(0xF0_u8.cast_signed()));
-        let continuations = _mm512_movepi8_mask(bytes) & !firsts;
-        let asked = self.owed | firsts << 1 | firsts_3 << 2 | firsts_4 << 3;
-        self.owed = firsts >> 63 | firsts_3 >> 62 | firsts_4 >> 61;
-        self.miscounted |= asked ^ continuations;
+        // ASCII becomes 80, each other byte one more, but FF stays: 128 different bytes, told by their low seven bits.
+        let index = _mm512_max_epu8(_mm512_adds_epu8(bytes, splat(1)), splat(0x80));
+        let first = lookup(&FIRST, index);
+        let second = lookup(&SECOND, index);
+        let before = _mm512_permutex2var_epi8(self.first, self.back[0], first);
 
-        let first = _mm512_maskz_permutexvar_epi8(firsts, bytes, table(&FIRST));
-        let first_before = _mm512_permutex2var_epi8(self.first, table(&ONE_BACK), first);
-        // A byte that is no continuation reads a random entry, which does no harm: after a first byte it is a fault anyway.
-        let second = _mm512_permutexvar_epi8(bytes, table(&SECOND));
+        let asking = _mm512_ternarylogic_epi64::<AND_OR>(splat(LONG), before, second);
+        let asked = _mm512_permutex2var_epi8(self.asking, self.back[1], asking);
+        // Doubling makes it `CONTINUATION`.
+        let asked = _mm512_add_epi8(asked, asked);
+        let faults = _mm512_ternarylogic_epi64::<XOR_AND>(asked, before, second);
+
+        self.faults = _mm512_or_si512(self.faults, faults);
         self.first = first;
-        self.forbidden = _mm512_ternarylogic_epi64::<OR_AND>(self.forbidden, first_before, second);
+        self.asking = asking;
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn is_valid(&self) -> bool {
-        (self.miscounted | self.owed | _mm512_test_epi8_mask(self.forbidden, self.forbidden)) == 0
+        _mm512_test_epi8_mask(self.faults, self.faults) == 0
     }
 }
 
 /// `a | (b & c)`, as a truth table.
 const OR_AND: i32 = 0xF8;
+/// `a & (b | c)`, as a truth table.
+const AND_OR: i32 = 0xE0;
+/// `a ^ (b & c)`, as a truth table.
+const XOR_AND: i32 = 0x78;
 
-/// `E0` and less than `A0`: could be shorter.
-const OVERLONG_3: u8 = 1 << 0;
-/// `ED` and at least `A0`.
-const SURROGATE: u8 = 1 << 1;
-/// `F0` and less than `90`: could be shorter.
-const OVERLONG_4: u8 = 1 << 2;
-/// `F4` and at least `90`: above U+10FFFF.
-const TOO_LARGE: u8 = 1 << 3;
-/// `C0`, `C1` or `F5` upwards, whatever follows.
-const NEVER: u8 = 1 << 4;
+/// `80` to `8F`.
+const LOW: u8 = 1 << 0;
+/// `90` to `9F`.
+const MIDDLE: u8 = 1 << 1;
+/// `A0` to `BF`.
+const HIGH: u8 = 1 << 2;
+/// No continuation byte.
+const OTHER: u8 = 1 << 3;
+/// The three ranges of continuation bytes.
+const CONTINUATIONS: u8 = LOW | MIDDLE | HIGH;
+const ANY: u8 = CONTINUATIONS | OTHER;
+/// In [`FIRST`] the first byte of four, in [`SECOND`] of three or four, so that a byte and the one before together say
+/// whether the byte after the next must be a continuation. (Both at once are a fault anyway.)
+const LONG: u8 = 1 << 6;
+/// In both tables, so that it stays where two are neighbours: right or wrong by what stands before them.
+const CONTINUATION: u8 = 1 << 7;
 
-/// What a first byte forbids, by its low six bits, `C0` first.
-const FIRST: [u8; LANES] = {
-    let mut table = [0; LANES];
-    table[0x00] = NEVER;
-    table[0x01] = NEVER;
-    table[0x20] = OVERLONG_3;
-    table[0x2D] = SURROGATE;
-    table[0x30] = OVERLONG_4;
-    table[0x34] = TOO_LARGE;
-    let mut index = 0x35;
-    while index < LANES {
-        table[index] = NEVER;
-        index += 1;
+/// A table of 128 entries, for the index that [`Checker::vector`] makes of a byte.
+type Table = [[u8; LANES]; 2];
+
+/// The kinds of bytes that must not follow a byte, and what else it asks for.
+const FIRST: Table = tabulate(true);
+
+/// The kind that a byte is.
+const SECOND: Table = tabulate(false);
+
+const fn tabulate(first: bool) -> Table {
+    let mut table = [[0; LANES]; 2];
+    let mut byte = 0x7F;
+    while byte <= 0xFE {
+        let index = byte as usize - 0x7F;
+        table[index / LANES][index % LANES] = if first { first_of(byte) } else { second_of(byte) };
+        byte += 1;
     }
     table
-};
+}
 
-/// Where a continuation byte is forbidden, by its low six bits, `80` first.
-const SECOND: [u8; LANES] = {
-    let mut table = [0; LANES];
-    let mut index = 0;
-    while index < LANES {
-        table[index] = NEVER
-            | match index {
-                0x00..0x10 => OVERLONG_3 | OVERLONG_4,
-                0x10..0x20 => OVERLONG_3 | TOO_LARGE,
-                _ => SURROGATE | TOO_LARGE,
-            };
-        index += 1;
+/// By Unicode's table 3-7.
+const fn first_of(byte: u8) -> u8 {
+    match byte {
+        0x00..=0x7F => CONTINUATIONS,
+        0x80..=0xBF => CONTINUATION,
+        0xC2..=0xDF | 0xE1..=0xEC | 0xEE..=0xEF => OTHER,
+        0xE0 => OTHER | LOW | MIDDLE,
+        0xED => OTHER | HIGH,
+        0xF0 => OTHER | LOW | LONG,
+        0xF1..=0xF3 => OTHER | LONG,
+        0xF4 => OTHER | MIDDLE | HIGH | LONG,
+        0xC0..=0xC1 | 0xF5..=0xFF => ANY,
     }
-    table
-};
+}
 
-/// Indexes into two vectors in a row, for the one that lies one byte before the second.
-const ONE_BACK: [u8; LANES] = {
-    let mut table = [0; LANES];
-    let mut index = 0;
-    while index < LANES {
-        table[index] = LANES as u8 - 1 + index as u8;
-        index += 1;
+const fn second_of(byte: u8) -> u8 {
+    match byte {
+        0x80..=0x8F => LOW | CONTINUATION,
+        0x90..=0x9F => MIDDLE | CONTINUATION,
+        0xA0..=0xBF => HIGH | CONTINUATION,
+        0xE0..=0xFF => OTHER | LONG,
+        _ => OTHER,
     }
-    table
-};
+}
+
+/// Indexes into two vectors in a row, for the one that lies `count` bytes before the second.
+const fn back(count: u8) -> [u8; LANES] {
+    let mut indexes = [0; LANES];
+    let mut lane = 0;
+    while lane < LANES {
+        indexes[lane] = (LANES + lane) as u8 - count;
+        lane += 1;
+    }
+    indexes
+}
+
+/// `byte` in the last `count` lanes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn last(count: usize, byte: u8) -> __m512i {
+    _mm512_maskz_set1_epi8(!(u64::MAX >> count), byte.cast_signed())
+}
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn table(table: &[u8; LANES]) -> __m512i {
+fn splat(byte: u8) -> __m512i {
+    _mm512_set1_epi8(byte.cast_signed())
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn lookup(table: &'static Table, index: __m512i) -> __m512i {
+    _mm512_permutex2var_epi8(load(&table[0]), index, load(&table[1]))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn load(bytes: &[u8; LANES]) -> __m512i {
     // SAFETY: the reference is to 64 readable bytes; the load needs no alignment.
-    unsafe { _mm512_loadu_si512(table.as_ptr().cast()) }
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }

@@ -57,6 +57,7 @@ impl Header {
     ///
     /// Every rule of §5.1, §5.2 and §5.5 that one header can break, as soon as the byte that breaks it is there: all
     /// are answered with 1002.
+    #[inline]
     pub fn parse(bytes: &[u8], role: Role) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         let opcode = parse_first(first)?;

@@ -6,6 +6,7 @@
 //! - Lengths that are not minimal, or have their top bit set: it takes them, we refuse them (§5.2).
 //! - Close code 1014: registered with IANA since; it refuses it, we take it.
 //! - A frame with several faults: it looks at the size first, and at a close reason before the close code.
+//! - It holds control frames to the message limit too, so the limits that are compared are 125 and above.
 
 use std::io::{self, Cursor, Read, Write};
 

@@ -14,8 +14,9 @@ pub enum Head {
     },
 }
 
-/// Looks for a whole head at the start of `buffer`, of which the first `searched` bytes were already looked at: pass the
-/// buffer's length of the last call, so that a head that arrives byte by byte costs no more than one that arrives whole.
+/// Looks for a whole head at the start of `buffer`, of which the first `searched` bytes were already looked at: pass
+/// the buffer's length of the last call, so that a head that arrives byte by byte costs no more than one that arrives
+/// whole.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Which web pages may open a WebSocket here (RFC 6455 §4.2.2, §10.2).
 //!
-//! Browsers let any page open a WebSocket to any server, with that server's cookies; the `Origin` header is how a server
-//! tells them apart. Other clients send what they like, so this protects users of browsers and nothing else.
+//! Browsers let any page open a WebSocket to any server, with that server's cookies; the `Origin` header is how a
+//! server tells them apart. Other clients send what they like, so this protects users of browsers and nothing else.
 
 use std::str::FromStr;
 

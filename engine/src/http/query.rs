@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The pairs of a query string, decoded; invalid escapes are left as they stand, invalid UTF-8 is replaced, as browsers'
-/// `URLSearchParams` do. A name without `=` has an empty value.
+/// The pairs of a query string, decoded; invalid escapes are left as they stand, invalid UTF-8 is replaced, as
+/// browsers' `URLSearchParams` do. A name without `=` has an empty value.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

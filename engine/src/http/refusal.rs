@@ -90,6 +90,11 @@ impl Refusal {
         Self::with_status(431, format!("the request's head is larger than {bytes_max} bytes"))
     }
 
+    /// 431: the head has more than `count_max` headers.
+    pub fn too_many_headers(count_max: usize) -> Self {
+        Self::with_status(431, format!("the request has more than {count_max} headers"))
+    }
+
     /// 500: the application or the engine is at fault.
     pub fn internal_error() -> Self {
         Self::with_status(500, "the server failed to answer this request")
@@ -98,6 +103,11 @@ impl Refusal {
     /// 503: no room at the moment.
     pub fn service_unavailable(why: impl Into<Cow<'static, str>>) -> Self {
         Self::with_status(503, why).and("Retry-After", "5")
+    }
+
+    /// 505: neither HTTP/1.0 nor HTTP/1.1.
+    pub fn version_not_supported() -> Self {
+        Self::with_status(505, "this port speaks HTTP/1.1")
     }
 
     /// The HTTP status, 400 to 599.
@@ -219,7 +229,8 @@ mod tests {
         assert_eq!(
             written(&Refusal::bad_request("no")),
             "HTTP/1.1 400 Bad Request\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\
-             Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 3\r\n\r\nno\n"
+             Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
+             Content-Length: 3\r\n\r\nno\n"
         );
     }
 
@@ -241,6 +252,8 @@ mod tests {
                 &["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Connection: Upgrade, close"],
             ),
             (Refusal::head_too_large(8192), "HTTP/1.1 431 Request Header Fields Too Large\r\n", &[]),
+            (Refusal::too_many_headers(64), "HTTP/1.1 431 Request Header Fields Too Large\r\n", &[]),
+            (Refusal::version_not_supported(), "HTTP/1.1 505 HTTP Version Not Supported\r\n", &[]),
             (Refusal::internal_error(), "HTTP/1.1 500 Internal Server Error\r\n", &[]),
             (Refusal::service_unavailable("x"), "HTTP/1.1 503 Service Unavailable\r\n", &["Retry-After: 5"]),
         ] {

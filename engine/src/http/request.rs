@@ -1,7 +1,8 @@
 //! One request's head, parsed in place.
 //!
-//! `httparse` reads the syntax; what it lets pass and RFC 9112 does not is checked here: bare line feeds, `Host`, and
-//! bodies, which this port does not take.
+//! `httparse` reads the syntax: it is what refuses bare CR, whitespace before the first header or a colon, folded lines
+//! and control bytes (RFC9112-2.2-1, RFC9112-2.2-3, RFC9112-5.1-1, RFC9112-5.2-1, RFC9110-5.5-1). What it lets pass and
+//! RFC 9112 does not is checked here: bare line feeds, `Host`, and bodies, which this port does not take.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -43,7 +44,7 @@ impl<'a> Request<'a> {
         match parsed.parse(head) {
             Ok(httparse::Status::Complete(_)) => {}
             Ok(httparse::Status::Partial) => return Err(Refusal::bad_request("the request's head is not complete")),
-            Err(error) => return Err(syntax_refusal(error)),
+            Err(error) => return Err(syntax_refusal(error, head)),
         }
         let (Some(method), Some(target), Some(minor_version)) = (parsed.method, parsed.path, parsed.version) else {
             return Err(Refusal::bad_request("the request line is not complete"));
@@ -193,12 +194,13 @@ impl<'a> Facts<'a> {
                     says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             } else if is("Content-Length") {
+                // RFC9112-6-1
                 check_no_content(value)?;
             } else if is("Transfer-Encoding") {
                 return Err(Refusal::body_not_taken());
             }
         }
-        // RFC 9112 §3.2
+        // RFC9112-3.2-1
         if host.is_none() && minor_version > 0 {
             return Err(Refusal::from(HandshakeError::HostMissing));
         }
@@ -225,8 +227,8 @@ fn check_no_content(value: &[u8]) -> Result<(), Refusal> {
     if value.iter().any(|&digit| digit != b'0') { Err(Refusal::body_not_taken()) } else { Ok(()) }
 }
 
-/// Lines must end with CRLF (RFC 9112 §2.2 lets a server take bare LF; what differs between two readers of the same
-/// bytes is how requests are smuggled).
+/// RFC9112-2.2-2: lines must end with CRLF (RFC 9112 §2.2 lets a server take bare LF; what differs between two readers
+/// of the same bytes is how requests are smuggled).
 fn check_line_ends(head: &[u8]) -> Result<(), Refusal> {
     let is_bare = |at: usize| at == 0 || head[at - 1] != b'\r';
     if memchr::memchr_iter(b'\n', head).any(is_bare) {
@@ -235,21 +237,23 @@ fn check_line_ends(head: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn syntax_refusal(error: httparse::Error) -> Refusal {
+fn syntax_refusal(error: httparse::Error, head: &[u8]) -> Refusal {
     let why = match error {
-        httparse::Error::TooManyHeaders => {
-            let why = format!("the request has more than {HEADER_COUNT_MAX} headers");
-            return Refusal::new(431, why).unwrap_or_else(|_| Refusal::internal_error());
-        }
-        httparse::Error::Version => {
-            return Refusal::new(505, "this port speaks HTTP/1.1").unwrap_or_else(|_| Refusal::internal_error());
-        }
+        httparse::Error::TooManyHeaders => return Refusal::too_many_headers(HEADER_COUNT_MAX),
+        httparse::Error::Version if names_http_version(head) => return Refusal::version_not_supported(),
         httparse::Error::HeaderName => "a header's name is malformed",
         httparse::Error::HeaderValue => "a header's value has a byte that may not stand in it",
         httparse::Error::NewLine => "a line does not end with CR LF",
         _ => "the request line is malformed",
     };
     Refusal::bad_request(why)
+}
+
+/// Whether the request line ends with an HTTP version, though not one that we speak.
+fn names_http_version(head: &[u8]) -> bool {
+    let line = head.trim_ascii_start().split(|&byte| byte == b'\r').next().unwrap_or_default();
+    matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit() && !(*major == b'1' && *minor <= b'1'))
 }
 
 /// Whether `host` has only bytes of a host and port (RFC 3986 §3.2.2, §3.2.3); user names are not among them.

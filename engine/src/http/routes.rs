@@ -40,8 +40,8 @@ impl Routes {
     /// # Errors
     ///
     /// A [`Refusal`]: 404 for an unknown path; 405 for a method that the path does not take; 426 for a request on a
-    /// WebSocket path that does not ask for one, or for another version than 13; 400 for a malformed handshake, or one on
-    /// a page's path; 403 for an origin that is not allowed.
+    /// WebSocket path that does not ask for one, or for another version than 13; 400 for a malformed handshake, or one
+    /// on a page's path; 403 for an origin that is not allowed.
     pub fn route<'q>(&self, request: &'q Request<'_>) -> Result<Routed<'_, 'q>, Refusal> {
         let entry = self.entries.iter().find(|entry| entry.pattern().matches(request.path()));
         let routed = match entry {
@@ -158,7 +158,8 @@ impl WebSocketRoute {
         self.pattern.to_string()
     }
 
-    /// What follows the prefix in `path`: `news` in `/topics/news` for `/topics/*`, all but the first `/` for `*`. `None` for an exact path, and for a path of another route.
+    /// What follows the prefix in `path`: `news` in `/topics/news` for `/topics/*`, all but the first `/` for `*`.
+    /// `None` for an exact path, and for a path of another route.
     pub fn rest<'p>(&self, path: &'p str) -> Option<&'p str> {
         match &self.pattern {
             Pattern::Exactly(_) => None,
@@ -188,7 +189,7 @@ impl WebSocketRoute {
 pub enum RouteError {
     /// Not a path or pattern.
     #[error(
-        "'{0}' is no path to serve: write visible ASCII that starts with '/', without '?', '#' and '*'; for WebSockets \
+        "'{0}' is no path to serve: write visible ASCII that starts with '/', without any of ?#*\"<>; for WebSockets \
          it may end with '/*', and '*' alone stands for any path"
     )]
     Path(String),
@@ -277,7 +278,7 @@ impl std::fmt::Display for Pattern {
 
 /// Whether requests can have this path.
 pub(super) fn is_servable(path: &str) -> bool {
-    path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#*".contains(&byte))
+    path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#*\"<>".contains(&byte))
 }
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ impl<'a> Target<'a> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Refusal::bad_request("the request target must be ASCII: percent-encode what is not"));
         }
-        // RFC6455-3-1
-        if text.contains('#') {
-            return Err(Refusal::bad_request("the request target must not have a fragment"));
+        // RFC6455-3-1. A URL may not have the other three either, and no browser sends them (RFC 3986 §2); who shows a
+        // path or query in a page is safer without them.
+        if text.contains(['#', '"', '<', '>']) {
+            return Err(Refusal::bad_request("the request target must not have '#', '\"', '<' or '>' in it"));
         }
         let (authority, rest) = if text.starts_with('/') {
             (None, text)
@@ -28,6 +29,7 @@ impl<'a> Target<'a> {
             let after = after_scheme(text).ok_or_else(|| {
                 Refusal::bad_request("the request target must be a path, or a URL that starts with http or ws")
             })?;
+            // RFC9112-3.2.2-1
             let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
             (Some(authority), rest)
         };
@@ -46,8 +48,8 @@ fn after_scheme(text: &str) -> Option<&str> {
     known.iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(after)
 }
 
-/// Each `%` must be followed by two hexadecimal digits that are not `00`. Paths are matched as they stand, so nothing here depends
-/// on what is encoded; an application that decodes one shall not be surprised.
+/// Each `%` must be followed by two hexadecimal digits that are not `00`. Paths are matched as they stand, so nothing
+/// here depends on what is encoded; an application that decodes one shall not be surprised.
 fn check_escapes(path: &str) -> Result<(), Refusal> {
     let is_valid = |after: &str| {
         let digits = after.as_bytes().get(..2);
@@ -85,6 +87,7 @@ mod tests {
 
     #[test]
     fn bad_targets() {
+        // RFC6455-3-1
         for text in [
             "",
             "*",
@@ -105,6 +108,8 @@ mod tests {
             "/a b",
             "/a\0",
             "http://host/%00",
+            "/a?\"b\"",
+            "/<a>",
         ] {
             assert_eq!(Target::parse(text).unwrap_err().status(), 400, "{text:?}");
         }

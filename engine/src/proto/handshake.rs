@@ -62,12 +62,12 @@ pub fn check<'r>(method: &str, minor_version: u8, headers: &'r [Header<'r>]) -> 
     }
     // RFC6455-4.2.1-2
     fields.host.exactly_one(HandshakeError::HostMissing, HandshakeError::HostRepeated)?;
-    // RFC6455-4.2.1-6, RFC6455-4.4-1
+    // RFC6455-4.2.1-6, RFC6455-4.4-1, RFC6455-11.3.5-1
     let version = fields.version.exactly_one(HandshakeError::VersionUnsupported, HandshakeError::VersionRepeated)?;
     if version != VERSION.as_bytes() {
         return Err(HandshakeError::VersionUnsupported);
     }
-    // RFC6455-4.2.1-5
+    // RFC6455-4.2.1-5, RFC6455-11.3.1-1
     let key = fields.key.exactly_one(HandshakeError::KeyMissing, HandshakeError::KeyRepeated)?;
     let key = parse_key(key).ok_or(HandshakeError::KeyInvalid)?;
     if fields.offers_protocols {
@@ -93,7 +93,7 @@ impl<'r> Upgrade<'r> {
     }
 
     /// The subprotocols that the client offers, in its order of preference, those of several headers combined
-    /// (§11.3.4).
+    /// (§11.3.4, RFC6455-11.3.4-1).
     pub fn protocols(&self) -> impl Iterator<Item = &'r str> + Clone + use<'r> {
         // `check` has seen that all of them are tokens, so ASCII.
         offered_protocols(self.headers).filter_map(|name| str::from_utf8(name).ok())
@@ -141,7 +141,7 @@ pub fn is_upgrade(headers: &[Header<'_>]) -> bool {
     values(headers, "Upgrade").any(|value| lists(value, b"websocket"))
 }
 
-/// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (§4.2.2, step 5.4).
+/// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (§4.2.2, step 5.4; RFC6455-4.2.2-4).
 pub fn accept_key(key: &str) -> [u8; 28] {
     let digest = Sha1::new().chain_update(key.as_bytes()).chain_update(GUID).finalize();
     let mut accept = [0; 28];

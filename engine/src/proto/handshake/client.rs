@@ -37,7 +37,7 @@ pub fn encode_key(nonce: [u8; 16]) -> String {
 ///
 /// [`InvalidField`] when a part of it may not be sent; `out` is unchanged then.
 pub fn write_request(out: &mut Vec<u8>, request: &ClientRequest<'_>) -> Result<(), InvalidField> {
-    let is_target_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    let is_target_byte = |byte: u8| byte.is_ascii_graphic() && !b"#\"<>".contains(&byte);
     if !request.target.starts_with('/') || !request.target.bytes().all(is_target_byte) {
         return Err(InvalidField::Target);
     }
@@ -50,6 +50,7 @@ pub fn write_request(out: &mut Vec<u8>, request: &ClientRequest<'_>) -> Result<(
         return Err(InvalidField::Protocol);
     }
 
+    // RFC6455-4.1-1
     for part in ["GET ", request.target, " HTTP/1.1\r\nHost: ", request.host] {
         out.extend_from_slice(part.as_bytes());
     }
@@ -119,6 +120,7 @@ pub fn check_response<'a>(head: &'a [u8], key: &str, offered: &[&str]) -> Result
     let Ok(httparse::Status::Complete(head_bytes)) = response.parse(head) else {
         return Err(ResponseError::Malformed);
     };
+    // RFC6455-4.1-11
     match response.code {
         Some(101) if response.version == Some(1) => {}
         Some(status) if status != 101 => return Err(ResponseError::Status(status)),
@@ -128,8 +130,8 @@ pub fn check_response<'a>(head: &'a [u8], key: &str, offered: &[&str]) -> Result
         let headers = response.headers.iter();
         headers.filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
     };
-    // RFC6455-4.1-12
     let only = |name| single(values(name));
+    // RFC6455-4.1-12
     if !only("Upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")) {
         return Err(ResponseError::Upgrade);
     }

@@ -81,8 +81,8 @@ pub enum InvalidField {
     /// A subprotocol that the client did not offer.
     #[error("the chosen subprotocol is not among those that the client offers")]
     ProtocolNotOffered,
-    /// A request target that does not start with `/`, or has whitespace or other bytes that may not stand in it.
-    #[error("a request target must start with '/' and be visible ASCII without '#'")]
+    /// A request target that does not start with `/` or has bytes that may not stand in one.
+    #[error("a request target must start with '/' and be visible ASCII without any of #\"<>")]
     Target,
     /// A `Sec-WebSocket-Key` that is not 16 bytes in base64.
     #[error("a Sec-WebSocket-Key must be 16 bytes in base64")]

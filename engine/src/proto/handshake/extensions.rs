@@ -1,8 +1,8 @@
 //! `Sec-WebSocket-Extensions` (RFC 6455 §9.1) and the parameters of `permessage-deflate` (RFC 7692 §7.1).
 //!
-//! One cursor walks the header's value and knows the whole grammar. `check` walks it once to see that it is well-formed;
-//! the iterators walk it again when somebody asks, so that a handshake whose extensions nobody wants costs no memory.
-//! Nothing is negotiated here: an offer that is not answered is declined.
+//! One cursor walks the header's value and knows the whole grammar. `check` walks it once to see that it is
+//! well-formed; the iterators walk it again when somebody asks, so that a handshake whose extensions nobody wants costs
+//! no memory. Nothing is negotiated here: an offer that is not answered is declined.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,8 @@ use super::{Header, values};
 
 const NAME: &str = "Sec-WebSocket-Extensions";
 
-/// The offers of all `Sec-WebSocket-Extensions` headers, in order. It ends at the first that is malformed, which a
-/// request that passed [`super::check`] does not have.
+/// The offers of all `Sec-WebSocket-Extensions` headers, in order (RFC6455-9.1-2). It ends at the first that is
+/// malformed, which a request that passed [`super::check`] does not have.
 #[derive(Clone, Debug)]
 pub struct Offers<'r> {
     headers: &'r [Header<'r>],
@@ -85,7 +85,7 @@ pub struct Param<'r> {
     pub value: Option<Cow<'r, str>>,
 }
 
-/// A valid offer of `permessage-deflate` (RFC 7692 §7.1.1, §7.1.2).
+/// A valid offer of `permessage-deflate` (RFC 7692 §7.1.1, §7.1.2; RFC7692-7.1-1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeflateOffer {
     /// We must reset our compressor after each message.
@@ -101,7 +101,7 @@ pub struct DeflateOffer {
 
 impl DeflateOffer {
     /// `None` when `offer` is of another extension, or has a parameter that is unknown, repeated or out of range: such
-    /// an offer must be declined (§7.1), which is no reason to fail the handshake.
+    /// an offer must be declined (§7.1, RFC7692-7.1-2), which is no reason to fail the handshake.
     pub fn from_offer(offer: &Offer<'_>) -> Option<Self> {
         if offer.name != "permessage-deflate" {
             return None;

@@ -21,7 +21,8 @@ const RESERVED: [&str; 8] = [
 ///
 /// # Errors
 ///
-/// [`InvalidField`] when `protocol` is no token, or a name or value in `extra` may not be sent; `out` is unchanged then.
+/// [`InvalidField`] when `protocol` is no token, or a name or value in `extra` may not be sent; `out` is unchanged
+/// then.
 pub fn write_response(
     out: &mut Vec<u8>,
     accept: &[u8; 28],
@@ -33,7 +34,7 @@ pub fn write_response(
     }
     extra.iter().try_for_each(|&(name, value)| check_extra(name, value))?;
 
-    // RFC6455-4.2.2-1
+    // RFC6455-4.2.2-1; and no Sec-WebSocket-Extensions: RFC6455-4.2.2-5.
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ",
     );

@@ -60,13 +60,22 @@ export class Drawing {
     if (event.button !== 0) return;
     this.pad.setPointerCapture(event.pointerId);
     this.last = this.#at(event);
-    this.#line(this.last);
+    this.#dot(this.last);
   }
 
   #move(event) {
     if (!this.pad.hasPointerCapture(event.pointerId)) return;
     const points = event.getCoalescedEvents?.() ?? [];
     for (const point of points.length ? points : [event]) this.#line(this.#at(point));
+  }
+
+  // A tap leaves a dot: a line of no length would leave nothing, round caps or not.
+  #dot({ x, y }) {
+    this.pen.fillStyle = colour(this.inkName);
+    this.pen.beginPath();
+    this.pen.arc(x, y, PEN_WIDTH / 2, 0, 2 * Math.PI);
+    this.pen.fill();
+    this.blank = false;
   }
 
   #line(to) {
@@ -76,7 +85,6 @@ export class Drawing {
     this.pen.lineTo(to.x, to.y);
     this.pen.stroke();
     this.last = to;
-    this.blank = false;
   }
 
   #style(ink, width) {

@@ -5,7 +5,7 @@
 // CHROMIUM names the browser (/usr/bin/chromium otherwise). Screenshots go to target/browser/ of the repository.
 // Prints TAP lines and at the end `N passed, N failed`; exits 1 if a test failed or if none ran.
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { chat } from "./chat.mjs";
@@ -20,6 +20,7 @@ if (!url) {
   process.exit(2);
 }
 const shots = fileURLToPath(new URL("../../../target/browser/", import.meta.url));
+await rm(shots, { recursive: true, force: true }); // pictures of an earlier failure would mislead
 await mkdir(shots, { recursive: true });
 
 const browser = await chromium.launch({

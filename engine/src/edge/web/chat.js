@@ -28,9 +28,9 @@ const wire = new Wire("/chat", {
   message: hear,
   close: lose,
   waiting(left) {
-    const text = `The connection is gone. Trying again in ${(left / 1000).toFixed(1)} s.`;
-    if (welcomed || !$("room").hidden) show($("lost"), text);
-    else show($("join-error"), text);
+    // The form's notice is read aloud whenever it changes, so it does not count down.
+    if ($("room").hidden) show($("join-error"), "The node cannot be reached. Trying again.");
+    else show($("lost"), `The connection is gone. Trying again in ${(left / 1000).toFixed(1)} s.`);
   },
 });
 
@@ -147,6 +147,7 @@ function lose() {
   const was = welcomed;
   welcomed = false;
   ownJoin = null;
+  $("online").textContent = "";
   if (unheard.length) event(`Perhaps not delivered: ${unheard.splice(0).join(" / ")}`, true);
   if (was) event("You lost the connection", true);
   enable();
@@ -189,6 +190,6 @@ function enable() {
 }
 
 function show(element, text) {
-  element.textContent = text;
+  if (element.textContent !== text) element.textContent = text;
   element.hidden = false;
 }

@@ -80,7 +80,8 @@ function draw(scale) {
   samples.forEach((ms, index) => {
     const age = samples.length - 1 - index;
     const position = (total - 1 - age) % LAP;
-    const line = spoke(position, SPOKE_MIN + (SPOKE_MAX - SPOKE_MIN) * (ms / scale));
+    // By the square root: one straggler must not flatten all the others.
+    const line = spoke(position, SPOKE_MIN + (SPOKE_MAX - SPOKE_MIN) * Math.sqrt(ms / scale));
     line.classList.toggle("new", age === 0);
     line.style.opacity = 1 - 0.7 * (age / LAP);
   });

@@ -4,6 +4,8 @@
 //! from the kernel's buffers. `ARCHITECTURE.md` has the picture.
 
 pub mod config;
+#[cfg(feature = "node")]
+pub mod edge;
 pub mod http;
 pub mod proto;
 pub mod ring;

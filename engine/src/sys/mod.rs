@@ -5,6 +5,9 @@
 //!
 //! Not here: io_uring itself (`ring`).
 
+// The node judges more facts than an embedded engine.
+#![cfg_attr(not(feature = "node"), allow(dead_code))]
+
 pub(crate) mod affinity;
 pub(crate) mod kernel;
 pub(crate) mod limits;

@@ -151,6 +151,11 @@ pub fn human_bytes(bytes: u64) -> String {
     }
 }
 
+/// `1 shard`, `2 shards`
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 impl FromStr for Shards {
     type Err = ParseError;
 

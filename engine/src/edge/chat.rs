@@ -59,7 +59,9 @@ impl Chat {
         let outcome = match simd_json::serde::from_slice(&mut bytes) {
             Ok(Said::Join { name }) => self.join(conn, name.trim()),
             Ok(Said::Say { text }) => say(conn, text.trim()),
-            Err(error) => Err(format!("not understood: {error}; send {{\"type\":\"join\",\"name\":…}} or {{\"type\":\"say\",\"text\":…}}")),
+            Err(error) => Err(format!(
+                "not understood: {error}; send {{\"type\":\"join\",\"name\":…}} or {{\"type\":\"say\",\"text\":…}}"
+            )),
         };
         if let Err(message) = outcome {
             send(conn, &Heard::Error { message });

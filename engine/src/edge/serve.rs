@@ -47,9 +47,8 @@ impl Handler for Node {
 /// # Errors
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
-    let routes = Routes::builder()
-        .websocket(WebSocketRoute::new(ECHO_PATH)?)
-        .websocket(WebSocketRoute::new(CHAT_PATH)?);
+    let routes =
+        Routes::builder().websocket(WebSocketRoute::new(ECHO_PATH)?).websocket(WebSocketRoute::new(CHAT_PATH)?);
     let routes = pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?;
     let online = Arc::default();
     node::run(config, routes, move |_shard| Node { chat: Chat::new(Arc::clone(&online)) })

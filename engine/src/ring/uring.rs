@@ -54,11 +54,9 @@ impl UringRing {
     /// # Errors
     /// Those of `io_uring_setup(2)` and `io_uring_register(2)`; the start turns them into advice.
     pub(crate) fn new(options: UringOptions, listener: OwnedFd, waker: Arc<Waker>) -> io::Result<Self> {
-        let mut ring = build(options.entries)?;
+        let ring = build(options.entries)?;
         ring.submitter().register_files_sparse(options.descriptors)?;
         let buffers = Buffers::register(&ring, options.buffer_count, options.buffer_bytes)?;
-        // An optimisation only: a kernel that refuses is served through the plain descriptor.
-        let _ = ring.submitter().register_ring_fd();
         // SAFETY: all zeroes is a valid value of this plain C struct.
         let empty = || AcceptEntry { addr: unsafe { std::mem::zeroed() }, len: 0 };
         Ok(Self {
@@ -237,7 +235,7 @@ fn build(entries: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
     builder.setup_cqsize(entries * 4).dontfork();
-    let mut plain = builder.clone();
+    let plain = builder.clone();
     // NO_SQARRAY came with 6.6; older kernels refuse unknown flags.
     builder.setup_no_sqarray().build(entries).or_else(|_| plain.build(entries))
 }

@@ -26,6 +26,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
         }
         local.dirty.clear();
+        local.arena.trim();
     }
 }
 

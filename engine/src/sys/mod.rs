@@ -3,6 +3,9 @@
 //! Thin, typed and without policy: what a fact means for a server is said where it is judged (`ring::probe`,
 //! `edge::check`). Not here: io_uring itself (`ring`).
 
+// The node judges more facts than an embedded engine.
+#![cfg_attr(not(feature = "node"), allow(dead_code))]
+
 pub(crate) mod affinity;
 pub(crate) mod kernel;
 pub(crate) mod limits;

@@ -107,8 +107,8 @@ pub enum ProbeError {
     },
     /// The file table is larger than `RLIMIT_NOFILE`.
     #[error(
-        "{connections_max} connections on {shard_count} shards need {table} direct descriptors per ring, and \
-         RLIMIT_NOFILE allows {nofile}"
+        "{table} direct descriptors per ring (connections_max = {connections_max}, shards = {shard_count}) are more \
+         than RLIMIT_NOFILE = {nofile}"
     )]
     FileTable {
         /// Connections of the whole server.
@@ -131,27 +131,30 @@ pub enum ProbeError {
 }
 
 impl ProbeError {
-    /// The command or setting that mends it, for an operator to copy.
+    /// The commands or settings that mend it, for an operator to copy: one alternative a line.
     pub fn mend(&self) -> String {
         match self {
             Self::KernelTooOld { .. } | Self::OperationsMissing { .. } | Self::StepFailed { .. } => {
-                "boot a newer kernel, for example: sudo apt install linux-image-amd64 && sudo reboot (Debian 12), \
-                 sudo apt install linux-generic-hwe-22.04 && sudo reboot (Ubuntu 22.04)"
+                "boot a newer kernel\n\
+                 Debian 12: sudo apt install linux-image-amd64 && sudo reboot\n\
+                 Ubuntu 22.04: sudo apt install linux-generic-hwe-22.04 && sudo reboot"
                     .into()
             }
-            Self::Absent => "run on a kernel with CONFIG_IO_URING=y, outside gVisor; to see it: \
-                 grep IO_URING /boot/config-$(uname -r)"
+            Self::Absent => "run on a kernel with CONFIG_IO_URING=y, outside gVisor\n\
+                 to see whether it has it: grep IO_URING /boot/config-$(uname -r)"
                 .into(),
             Self::Disabled { .. } => "echo kernel.io_uring_disabled=0 | sudo tee /etc/sysctl.d/60-io-uring.conf && \
                  sudo sysctl --system"
                 .into(),
-            Self::Filtered { .. } => "docker run --security-opt seccomp=unconfined … (or a profile that allows \
-                 io_uring_setup, io_uring_enter and io_uring_register); Kubernetes: \
-                 securityContext.seccompProfile.type: Unconfined"
+            Self::Filtered { .. } => "docker run --security-opt seccomp=unconfined\n\
+                 Kubernetes: securityContext: { seccompProfile: { type: Unconfined } }\n\
+                 or a profile that allows io_uring_setup, io_uring_enter and io_uring_register"
                 .into(),
-            Self::Memory { .. } => "ulimit -l unlimited (systemd: LimitMEMLOCK=infinity; docker run --ulimit \
-                 memlock=-1), or more memory for the control group"
-                .into(),
+            Self::Memory { .. } => {
+                "ulimit -l unlimited (systemd: LimitMEMLOCK=infinity; docker run --ulimit memlock=-1)\n\
+                 or more memory for the control group"
+                    .into()
+            }
             Self::FileTable { connections_max, table, nofile, .. } => {
                 mend_file_table(*connections_max, *table, *nofile)
             }
@@ -163,10 +166,10 @@ impl ProbeError {
 fn mend_file_table(connections_max: u32, table: u32, nofile: u64) -> String {
     let shards = u64::from(connections_max).div_ceil(nofile.max(1));
     let raise = format!(
-        "sudo prlimit --pid $$ --nofile={table}:{table} before it starts (systemd: LimitNOFILE={table}; \
-         docker run --ulimit nofile={table})"
+        "raise the limit: sudo prlimit --pid $$ --nofile={table}:{table} \
+         (systemd: LimitNOFILE={table}; docker run --ulimit nofile={table})"
     );
-    if shards <= 1024 { format!("use --shards={shards}, or raise the limit: {raise}") } else { raise }
+    if shards <= 1024 { format!("use --shards={shards}\nor {raise}") } else { raise }
 }
 
 fn errno_name(errno: i32) -> &'static str {

@@ -23,6 +23,8 @@ const ENTRIES_INCREMENTAL: u16 = 8;
 /// The greeting takes one, and its end, of no bytes, needs one too.
 const BUFFERS: u16 = 2;
 const BUFFER_BYTES: usize = size_of::<Page>() / BUFFERS as usize;
+/// Entries of the file table for the rest of the trial where the one wanted is refused.
+const SMALL_TABLE: u32 = 8;
 const GREETING: &[u8] = b"ringwire";
 
 /// `user_data` of the operations of the trial.
@@ -60,8 +62,15 @@ fn steps(wanted: &Wanted, trial: &mut Trial) -> Result<(), (Step, io::Error)> {
     trial.operations_missing = operations_missing(&ring).map_err(|error| (Step::Setup, error))?;
     trial.features = features(&ring);
 
-    ring.submitter().register_files_sparse(wanted.file_table()).map_err(|error| (Step::FileTable, error))?;
-    trial.passed.push(Step::FileTable);
+    match ring.submitter().register_files_sparse(wanted.file_table()) {
+        Ok(()) => trial.passed.push(Step::FileTable),
+        // Too large for the limit: that is reported, and the other steps are tried with a small one.
+        Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+            trial.failed = Some((Step::FileTable, libc::EMFILE));
+            ring.submitter().register_files_sparse(SMALL_TABLE).map_err(|error| (Step::FileTable, error))?;
+        }
+        Err(error) => return Err((Step::FileTable, error)),
+    }
 
     let memory = Memory::new(wanted.recv_buffer_count);
     memory.register(&ring).map_err(|error| (Step::BufferRing, error))?;

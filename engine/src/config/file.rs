@@ -1,7 +1,7 @@
 //! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once.
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
-//! does. [`print`] writes every field, so that its output is a complete file with the same meaning.
+//! does. [`print()`] writes every field, so that its output is a complete file with the same meaning.
 //!
 //! Not here: ranges and contradictions, which hold whatever the values came from (`limits`).
 

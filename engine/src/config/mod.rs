@@ -2,7 +2,7 @@
 //!
 //! [`Config`] is a plain struct with a default for every field. [`Config::validated`] turns it into a
 //! [`ValidConfig`], the only form that a server accepts, so that a limit which was not checked cannot reach a shard.
-//! [`file`] reads and prints it as TOML, [`budget`] sums what it lets a shard hold.
+//! [`mod@file`] reads and prints it as TOML, [`budget`] sums what it lets a shard hold.
 //!
 //! Not here: the command line (`edge::cli`), and checks that need to look at the machine (`edge::check`, and the start).
 

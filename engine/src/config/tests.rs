@@ -31,15 +31,72 @@ fn the_defaults_are_valid() {
 /// A change to one field that breaks its range, and the start of what is said about it.
 type Break = (fn(&mut Config), &'static str);
 
+fn assert_refused(breaks: &[Break]) {
+    for (change, said) in breaks {
+        let error = refused(change);
+        assert!(error.contains(said), "expected «{said}» in «{error}»");
+    }
+}
+
 #[test]
-fn every_range_is_enforced_at_both_ends() {
-    let breaks: &[Break] = &[
+fn the_ranges_of_counts_are_enforced() {
+    assert_refused(&[
         (|c| c.shards = Shards::Count(0), "shards = 0 is out of range: allowed is 1 to 1024"),
         (|c| c.shards = Shards::Count(1025), "shards = 1025 is out of range"),
         (|c| c.connections_max = 0, "connections_max = 0 is out of range: allowed is 1 to 16777216"),
         (|c| c.connections_max = (1 << 24) + 1, "connections_max = 16777217 is out of range"),
+        (|c| c.recv_buffer_count = 4, "recv_buffer_count = 4 is out of range: allowed is 8 to 32768"),
+        (|c| c.recv_buffer_count = 65_536, "recv_buffer_count = 65536 is out of range"),
+        (|c| c.recv_buffer_count = 100, "recv_buffer_count = 100 is not a power of two: the nearest are 64 and 128"),
+        (|c| c.ring_entries = 32, "ring_entries = 32 is out of range: allowed is 64 to 32768"),
+        (|c| c.ring_entries = 65_536, "ring_entries = 65536 is out of range"),
+        (|c| c.ring_entries = 1000, "ring_entries = 1000 is not a power of two: the nearest are 512 and 1024"),
+        (|c| c.turn_completions_max = 0, "turn_completions_max = 0 is out of range: allowed is 1 to 65536"),
+        (|c| c.turn_completions_max = 65_537, "turn_completions_max = 65537 is out of range"),
+        (|c| c.accepts_in_flight = 0, "accepts_in_flight = 0 is out of range: allowed is 1 to 1024"),
+        (|c| c.listen_backlog = 0, "listen_backlog = 0 is out of range: allowed is 1 to 65535"),
+        (|c| c.listen_backlog = 65_536, "listen_backlog = 65536 is out of range"),
+        (|c| c.topics_max = 0, "topics_max = 0 is out of range: allowed is 1 to 16777216"),
+        (|c| c.subscriptions_per_connection_max = 0, "subscriptions_per_connection_max = 0 is out of range"),
+        (|c| c.subscriptions_per_connection_max = 65_536, "subscriptions_per_connection_max = 65536 is out of range"),
+        (|c| c.shard_queue_count = 15, "shard_queue_count = 15 is out of range: allowed is 16 to 1048576"),
+        (|c| c.command_queue_count = 15, "command_queue_count = 15 is out of range: allowed is 16 to 1048576"),
+        (|c| c.pin = Pin::List(vec![]), "pin = [] lists no core"),
+        (|c| c.pin = Pin::List(vec![0; 1025]), "pin (length) = 1025 is out of range: allowed is 1 to 1024"),
+    ]);
+}
+
+#[test]
+fn the_ranges_of_sizes_are_enforced() {
+    assert_refused(&[
         (|c| c.head_bytes_max = 255, "head_bytes_max = 255 is out of range: allowed is 256 to 1MiB"),
         (|c| c.head_bytes_max = MIB + 1, "head_bytes_max = 1048577 is out of range"),
+        (|c| c.message_bytes_max = 0, "message_bytes_max = 0 is out of range: allowed is 1 to 1GiB"),
+        (|c| c.message_bytes_max = 1024 * MIB + 1, "message_bytes_max = 1073741825 is out of range"),
+        (
+            |c| c.send_queue_bytes_max = 4096 * MIB + 1,
+            "send_queue_bytes_max = 4294967297 is out of range: allowed is 1KiB to 4GiB",
+        ),
+        (|c| c.recv_buffer_bytes = 4095, "recv_buffer_bytes = 4095 is out of range: allowed is 4KiB to 1MiB"),
+        (|c| c.recv_buffer_bytes = MIB + 1, "recv_buffer_bytes = 1048577 is out of range"),
+        (|c| c.turn_bytes_max = 1024 * MIB + 1, "turn_bytes_max = 1073741825 is out of range: allowed is 4KiB to 1GiB"),
+        (
+            |c| c.socket_send_buffer_bytes = Some(0),
+            "socket_send_buffer_bytes = 0 is out of range: allowed is 4KiB to 1GiB, or off",
+        ),
+        (|c| c.socket_recv_buffer_bytes = Some(0), "socket_recv_buffer_bytes = 0 is out of range"),
+        (
+            |c| c.tcp_notsent_lowat = Some(1023),
+            "tcp_notsent_lowat = 1023 is out of range: allowed is 1KiB to 1GiB, or off",
+        ),
+        (|c| c.topic_name_bytes_max = 0, "topic_name_bytes_max = 0 is out of range: allowed is 1 to 65535"),
+        (|c| c.topic_name_bytes_max = 65_536, "topic_name_bytes_max = 65536 is out of range"),
+    ]);
+}
+
+#[test]
+fn the_ranges_of_times_are_enforced() {
+    assert_refused(&[
         (
             |c| c.handshake_timeout = Duration::from_millis(9),
             "handshake_timeout = 9ms is out of range: allowed is 10ms to 1h",
@@ -61,53 +118,11 @@ fn every_range_is_enforced_at_both_ends() {
             |c| c.shutdown_grace = Duration::from_secs(3601),
             "shutdown_grace = 3601s is out of range: allowed is 0s to 1h",
         ),
-        (|c| c.message_bytes_max = 0, "message_bytes_max = 0 is out of range: allowed is 1 to 1GiB"),
-        (|c| c.message_bytes_max = 1024 * MIB + 1, "message_bytes_max = 1073741825 is out of range"),
-        (
-            |c| c.send_queue_bytes_max = 4096 * MIB + 1,
-            "send_queue_bytes_max = 4294967297 is out of range: allowed is 1KiB to 4GiB",
-        ),
-        (|c| c.recv_buffer_bytes = 4095, "recv_buffer_bytes = 4095 is out of range: allowed is 4KiB to 1MiB"),
-        (|c| c.recv_buffer_bytes = MIB + 1, "recv_buffer_bytes = 1048577 is out of range"),
-        (|c| c.recv_buffer_count = 4, "recv_buffer_count = 4 is out of range: allowed is 8 to 32768"),
-        (|c| c.recv_buffer_count = 65_536, "recv_buffer_count = 65536 is out of range"),
-        (|c| c.recv_buffer_count = 100, "recv_buffer_count = 100 is not a power of two: the nearest are 64 and 128"),
-        (|c| c.ring_entries = 32, "ring_entries = 32 is out of range: allowed is 64 to 32768"),
-        (|c| c.ring_entries = 65_536, "ring_entries = 65536 is out of range"),
-        (|c| c.ring_entries = 1000, "ring_entries = 1000 is not a power of two: the nearest are 512 and 1024"),
-        (|c| c.turn_bytes_max = 1024 * MIB + 1, "turn_bytes_max = 1073741825 is out of range: allowed is 4KiB to 1GiB"),
-        (|c| c.turn_completions_max = 0, "turn_completions_max = 0 is out of range: allowed is 1 to 65536"),
-        (|c| c.turn_completions_max = 65_537, "turn_completions_max = 65537 is out of range"),
-        (|c| c.accepts_in_flight = 0, "accepts_in_flight = 0 is out of range: allowed is 1 to 1024"),
-        (|c| c.listen_backlog = 0, "listen_backlog = 0 is out of range: allowed is 1 to 65535"),
-        (|c| c.listen_backlog = 65_536, "listen_backlog = 65536 is out of range"),
-        (
-            |c| c.socket_send_buffer_bytes = Some(0),
-            "socket_send_buffer_bytes = 0 is out of range: allowed is 4KiB to 1GiB, or off",
-        ),
-        (|c| c.socket_recv_buffer_bytes = Some(0), "socket_recv_buffer_bytes = 0 is out of range"),
-        (
-            |c| c.tcp_notsent_lowat = Some(1023),
-            "tcp_notsent_lowat = 1023 is out of range: allowed is 1KiB to 1GiB, or off",
-        ),
-        (|c| c.topic_name_bytes_max = 0, "topic_name_bytes_max = 0 is out of range: allowed is 1 to 65535"),
-        (|c| c.topic_name_bytes_max = 65_536, "topic_name_bytes_max = 65536 is out of range"),
-        (|c| c.topics_max = 0, "topics_max = 0 is out of range: allowed is 1 to 16777216"),
-        (|c| c.subscriptions_per_connection_max = 0, "subscriptions_per_connection_max = 0 is out of range"),
-        (|c| c.subscriptions_per_connection_max = 65_536, "subscriptions_per_connection_max = 65536 is out of range"),
-        (|c| c.shard_queue_count = 15, "shard_queue_count = 15 is out of range: allowed is 16 to 1048576"),
-        (|c| c.command_queue_count = 15, "command_queue_count = 15 is out of range: allowed is 16 to 1048576"),
         (
             |c| c.publish_window_max = Duration::from_millis(11),
             "publish_window_max = 11ms is out of range: allowed is 0s to 10ms",
         ),
-        (|c| c.pin = Pin::List(vec![]), "pin = [] lists no core"),
-        (|c| c.pin = Pin::List(vec![0; 1025]), "pin (length) = 1025 is out of range: allowed is 1 to 1024"),
-    ];
-    for (change, said) in breaks {
-        let error = refused(change);
-        assert!(error.contains(said), "expected «{said}» in «{error}»");
-    }
+    ]);
 }
 
 #[test]
@@ -138,7 +153,7 @@ fn the_ends_of_the_ranges_are_allowed() {
 
 #[test]
 fn contradictions_name_both_keys() {
-    let breaks: &[Break] = &[
+    assert_refused(&[
         (
             |c| c.send_queue_bytes_low = c.send_queue_bytes_high,
             "send_queue_bytes_low = 256KiB contradicts send_queue_bytes_high = 256KiB: the low mark must be below",
@@ -167,11 +182,7 @@ fn contradictions_name_both_keys() {
             |c| (c.shards, c.pin) = (Shards::Count(3), Pin::List(vec![0, 2])),
             "pin = 0,2 contradicts shards = 3: list one core for each shard",
         ),
-    ];
-    for (change, said) in breaks {
-        let error = refused(change);
-        assert!(error.contains(said), "expected «{said}» in «{error}»");
-    }
+    ]);
 }
 
 #[test]

@@ -152,7 +152,7 @@ pub fn human_bytes(bytes: u64) -> String {
 }
 
 /// `1 shard`, `2 shards`
-pub(crate) fn plural(count: usize, noun: &str) -> String {
+pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -1,6 +1,6 @@
 //! The command line: subcommands, and help that an operator can work from.
 //!
-//! This is what was typed; [`Options::config`](super::options::Options::config) makes of it what it means.
+//! This is what was typed; `options` makes of it what it means.
 
 use clap::{Parser, Subcommand};
 

@@ -117,7 +117,7 @@ fn findings(config: &ValidConfig, facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-const NOT_TRIED: &str = "could not be tried, because of what is missing";
+const NOT_TRIED: &str = "not tried";
 
 /// Whether rings can be had: one line for each thing that must work.
 fn rings(config: &ValidConfig, facts: &Facts) -> Vec<Finding> {
@@ -127,13 +127,26 @@ fn rings(config: &ValidConfig, facts: &Facts) -> Vec<Finding> {
     let wanted = wanted(config, facts.shard_count(config));
     let problems = facts.ring.problems(&wanted);
     let finding = |name| match problems.iter().find(|problem| name_of(problem) == name) {
-        Some(problem) => Finding::missing(GROUP, name, problem.to_string(), problem.mend()),
-        None => match proof(name, &wanted, &facts.ring) {
-            Some(found) => Finding::ok(GROUP, name, found),
-            None => Finding::note(GROUP, name, NOT_TRIED, None),
-        },
+        Some(problem) => Ok(Finding::missing(GROUP, name, problem.to_string(), problem.mend())),
+        None => proof(name, &wanted, &facts.ring).map(|found| Finding::ok(GROUP, name, found)).ok_or(name),
     };
-    NAMES.into_iter().map(finding).collect()
+    with_not_tried(GROUP, NAMES.into_iter().map(finding))
+}
+
+/// The findings, and one more that names all that could not be tried.
+fn with_not_tried(group: &'static str, tried: impl Iterator<Item = Result<Finding, &'static str>>) -> Vec<Finding> {
+    let (mut findings, mut not_tried) = (Vec::new(), Vec::new());
+    for outcome in tried {
+        match outcome {
+            Ok(finding) => findings.push(finding),
+            Err(name) => not_tried.push(name),
+        }
+    }
+    if !not_tried.is_empty() {
+        let found = format!("{}: because of what is missing", not_tried.join(", "));
+        findings.push(Finding::note(group, NOT_TRIED, found, None));
+    }
+    findings
 }
 
 /// Line that a problem belongs to.
@@ -181,21 +194,20 @@ fn features(facts: &Facts) -> Vec<Finding> {
     let Features { no_sqarray, fixed_fd_install, bundles, min_wait, incremental_buffers, vectored_send } =
         facts.ring.trial.features;
     let tried = facts.ring.trial.passed.contains(&Step::BufferRing);
-    [
+    let features = [
         ("no SQ array", no_sqarray, "6.6", "one indirection less per submission"),
         ("fd install", fixed_fd_install, "6.8", "a direct descriptor can become an ordinary one"),
         ("bundles", bundles, "6.10", "one operation fills or sends several buffers"),
         ("min-wait", min_wait, "6.12", "gathers a burst of publications into one send per subscriber"),
         ("incremental buffers", incremental_buffers, "6.12", "a recv buffer is used up piece by piece"),
         ("vectored send", vectored_send, "6.17", "a plain send takes several pieces"),
-    ]
-    .into_iter()
-    .map(|(name, has, since, gain)| match (tried, has) {
-        (_, true) => Finding::ok(GROUP, name, gain),
-        (true, false) => Finding::note(GROUP, name, format!("needs kernel {since}; {gain}"), None),
-        (false, false) => Finding::note(GROUP, name, NOT_TRIED, None),
-    })
-    .collect()
+    ];
+    let finding = |(name, has, since, gain)| match (has, tried) {
+        (true, _) => Ok(Finding::ok(GROUP, name, gain)),
+        (false, true) => Ok(Finding::note(GROUP, name, format!("needs kernel {since}; {gain}"), None)),
+        (false, false) => Err(name),
+    };
+    with_not_tried(GROUP, features.into_iter().map(finding))
 }
 
 const LIMITS: &str = "limits";

@@ -1,6 +1,6 @@
 //! Whether the rings that a server needs can be had here, and if not, why and what mends it.
 //!
-//! [`trial`] does on one small ring what a shard will do: set it up, register a file table of the size wanted and a
+//! A trial does on one small ring what a shard will do: set it up, register a file table of the size wanted and a
 //! buffer ring, accept a loopback connection into the table, receive from it with one multishot operation, send. What
 //! came of it is judged here, together with the kernel's version and settings, by a pure function, so that machines
 //! that we do not have can be judged too. The start ([`require`]) and `ringwire check` use the same verdicts.

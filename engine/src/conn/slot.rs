@@ -64,8 +64,8 @@ pub(crate) struct Slot<D> {
     pub(crate) peer_finished: bool,
     /// Left out of the fan-out that is under way.
     pub(crate) excluded: bool,
-    /// Both halves are shut down, so that the ops in flight end.
-    pub(crate) shut_down: bool,
+    /// The cancel of all its ops is asked for.
+    pub(crate) cancelled: bool,
     /// When the last bytes came, in timer ticks.
     pub(crate) received_at: u32,
     /// Pending in the send arena, or in flight from there.
@@ -79,7 +79,7 @@ pub(crate) struct Slot<D> {
     pub(crate) peer: Peer,
     /// Index of the route that accepted it.
     pub(crate) route: u16,
-    /// Index of the chosen subprotocol among the route's, plus one; 0 for none.
+    /// The subprotocol, as a number of the shard's; 0 for none.
     pub(crate) protocol: u8,
     /// The application's own.
     pub(crate) data: D,
@@ -108,7 +108,7 @@ impl<D: Default> Slot<D> {
             linger: false,
             peer_finished: false,
             excluded: false,
-            shut_down: false,
+            cancelled: false,
             received_at: 0,
             segment: Segment::default(),
             decoder: Decoder::default(),

@@ -77,6 +77,11 @@ impl<'a, D> Conn<'a, D> {
         usize::from(self.local.conns[self.slot].route)
     }
 
+    /// The subprotocol that was chosen in the handshake.
+    pub fn protocol(&self) -> Option<&str> {
+        self.local.protocols.name(self.local.conns[self.slot].protocol)
+    }
+
     /// Where the connection is in its life.
     pub fn ready_state(&self) -> ReadyState {
         ReadyState::of(self.local.conns[self.slot].phase)

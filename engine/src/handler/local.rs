@@ -1,6 +1,7 @@
 //! What callbacks may touch of their shard: connections, send arena, topics, timers. No ring: what they cause is pushed at the
 //! end of the turn.
 
+use super::protocols::Protocols;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
@@ -11,6 +12,7 @@ use crate::conn::table::Table;
 use crate::metrics::Counters;
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
+use crate::topic::outbox::Outbox;
 use crate::topic::{TopicId, Topics};
 
 /// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
@@ -35,7 +37,9 @@ pub(crate) struct Local<D> {
     /// WebSockets of which the application was told the beginning and not yet the end.
     pub(crate) open_count: u32,
     /// This turn's publications for other shards.
-    pub(crate) outbox: crate::topic::outbox::Outbox,
+    pub(crate) outbox: Outbox,
+    /// Names of the subprotocols in use.
+    pub(crate) protocols: Protocols,
 }
 
 impl<D> Local<D> {

@@ -12,6 +12,7 @@ pub(crate) enum OpKind {
     Recv,
     Send,
     CancelRecv,
+    CancelAll,
     Shutdown,
     Close,
     StopAccepting,
@@ -22,11 +23,12 @@ pub(crate) enum OpKind {
 }
 
 impl OpKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Accept,
         Self::Recv,
         Self::Send,
         Self::CancelRecv,
+        Self::CancelAll,
         Self::Shutdown,
         Self::Close,
         Self::StopAccepting,

@@ -115,9 +115,12 @@ impl UringRing {
                 let cancel = opcode::AsyncCancel::new(recv.bits()).build();
                 tagged(cancel, OpKind::CancelRecv, slot, generation)
             }
-            Op::Shutdown { slot, generation, both } => {
-                let how = if both { libc::SHUT_RDWR } else { libc::SHUT_WR };
-                tagged(opcode::Shutdown::new(Fixed(slot), how).build(), OpKind::Shutdown, slot, generation)
+            Op::CancelAll { slot, generation } => {
+                let cancel = opcode::AsyncCancel2::new(CancelBuilder::fd(Fixed(slot)).all()).build();
+                tagged(cancel, OpKind::CancelAll, slot, generation)
+            }
+            Op::Shutdown { slot, generation } => {
+                tagged(opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build(), OpKind::Shutdown, slot, generation)
             }
             Op::Close { slot, generation } => {
                 tagged(opcode::Close::new(Fixed(slot)).build(), OpKind::Close, slot, generation)

@@ -117,7 +117,7 @@ pub(super) fn advance<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32)
         if conn.linger && !conn.peer_finished {
             conn.phase = Phase::Lingering;
             let generation = conn.generation;
-            ring.push(Op::Shutdown { slot, generation, both: false });
+            ring.push(Op::Shutdown { slot, generation });
             local.wheel.set(slot, local.close_ticks);
         } else {
             kill(local, slot);
@@ -136,8 +136,8 @@ fn release<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
         conn.phase = Phase::Releasing;
         conn.queue = None;
         ring.push(Op::Close { slot, generation });
-    } else if !std::mem::replace(&mut conn.shut_down, true) {
+    } else if !std::mem::replace(&mut conn.cancelled, true) {
         // Ends a recv that waits for input and a send that waits for room.
-        ring.push(Op::Shutdown { slot, generation, both: true });
+        ring.push(Op::CancelAll { slot, generation });
     }
 }

@@ -108,8 +108,10 @@ impl<H: Handler> Requests<'_, H> {
             Refusal::internal_error()
         })?;
         let _ = self.local.append(slot, &[], self.scratch);
+        let protocol = self.local.protocols.number(protocol);
         let conn = &mut self.local.conns[slot];
         conn.phase = Phase::Open;
+        conn.protocol = protocol;
         conn.data = data;
         conn.route = route.index() as u16;
         conn.close_told = false;

@@ -26,6 +26,7 @@ use crate::config::ValidConfig;
 use crate::conn::arena::Arena;
 use crate::conn::table::Table;
 use crate::handler::local::{Local, ticks};
+use crate::handler::protocols::Protocols;
 use crate::handler::wheel::{TICK, Wheel};
 use crate::handler::{Handler, Limits};
 use crate::http::Routes;
@@ -89,6 +90,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             counters: Counters::default(),
             open_count: 0,
             outbox: Outbox::new(seat.count),
+            protocols: Protocols::default(),
         };
         Self {
             epoch: ring.now(),
@@ -147,6 +149,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.mailbox.announce_awake();
         let elapsed = self.ring.now().saturating_duration_since(self.epoch);
         self.local.now = (elapsed.as_nanos() / TICK.as_nanos()) as u32;
+        // At once, so that timers that this turn sets count from now.
+        self.local.wheel.advance(self.local.now, &mut self.due);
         outcome
     }
 
@@ -174,7 +178,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::Accept => self.on_accept(completion),
             OpKind::Close => self.on_closed(completion),
             OpKind::Wake => self.on_wake(completion),
-            OpKind::CancelRecv | OpKind::Shutdown | OpKind::StopAccepting | OpKind::WakeShard => {}
+            OpKind::CancelRecv | OpKind::CancelAll | OpKind::Shutdown | OpKind::StopAccepting | OpKind::WakeShard => {}
         }
     }
 

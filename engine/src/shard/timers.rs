@@ -63,7 +63,6 @@ impl Liveness {
 impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn run_timers(&mut self) {
         let mut due = std::mem::take(&mut self.due);
-        self.local.wheel.advance(self.local.now, &mut due);
         for slot in due.drain(..) {
             self.on_timer(slot);
         }

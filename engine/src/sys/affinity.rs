@@ -9,7 +9,6 @@ pub(crate) fn allowed_cores() -> Vec<usize> {
 }
 
 /// Pins the calling thread to `core`; false if the kernel refuses.
-#[cfg_attr(not(test), expect(dead_code, reason = "called by a shard's thread"))]
 pub(crate) fn pin_to(core: usize) -> bool {
     // The crate's set has room for so many and indexes it unchecked by any error.
     core < libc::CPU_SETSIZE as usize && core_affinity::set_for_current(CoreId { id: core })

@@ -1,0 +1,153 @@
+//! Echo: every connection keeps `depth` messages under way and checks each byte that comes back.
+//!
+//! The stream that a connection must receive is known in advance, so it is compared as it arrives and never stored.
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::connect::{Silence, open_all, read_some, write_some};
+use super::frames::Frames;
+use super::{Goal, Load, Options};
+use crate::sys::Epoll;
+
+const READ_BYTES: usize = 256 * 1024;
+const WAIT_MAX: Duration = Duration::from_millis(200);
+
+pub(super) struct Echo {
+    peers: Vec<Peer>,
+    epoll: Epoll,
+    frames: Frames,
+    depth: usize,
+    read: Vec<u8>,
+    burst: Vec<u8>,
+}
+
+struct Peer {
+    stream: TcpStream,
+    /// Number of the next message that goes out.
+    sent: u32,
+    /// Number of the message that comes back now.
+    received: u32,
+    /// How much of its frame has come.
+    offset: usize,
+    /// What the socket had no room for.
+    backlog: Vec<u8>,
+}
+
+impl Echo {
+    pub(super) fn open(options: &Options) -> Result<Self> {
+        let epoll = Epoll::new(options.connections)?;
+        let streams = open_all(options)?;
+        for (index, stream) in streams.iter().enumerate() {
+            epoll.add(stream, index)?;
+        }
+        let peer = |stream| Peer { stream, sent: 0, received: 0, offset: 0, backlog: Vec::new() };
+        Ok(Self {
+            peers: streams.into_iter().map(peer).collect(),
+            epoll,
+            frames: Frames::new(options.opcode, options.bytes),
+            depth: options.depth,
+            read: vec![0; READ_BYTES],
+            burst: Vec::new(),
+        })
+    }
+
+    /// What this connection received, compared; the number of messages that it completed.
+    fn receive(&mut self, index: usize) -> Result<usize> {
+        let peer = &mut self.peers[index];
+        let Some(count) = read_some(&mut peer.stream, &mut self.read)? else { return Ok(0) };
+        let mut rest = &self.read[..count];
+        let mut completed = 0;
+        while !rest.is_empty() {
+            if peer.received == peer.sent {
+                bail!("{} bytes more than were asked for", rest.len());
+            }
+            let expected = &self.frames.server(index, peer.received)[peer.offset..];
+            let length = rest.len().min(expected.len());
+            if rest[..length] != expected[..length] {
+                bail!("message {}: {:02x?} came in place of {:02x?}", peer.received, start(rest), start(expected));
+            }
+            if length == expected.len() {
+                peer.received = peer.received.wrapping_add(1);
+                peer.offset = 0;
+                completed += 1;
+            } else {
+                peer.offset += length;
+            }
+            rest = &rest[length..];
+        }
+        Ok(completed)
+    }
+
+    /// Sends `count` messages in one write.
+    fn send(&mut self, index: usize, count: usize) -> Result<()> {
+        let peer = &mut self.peers[index];
+        let bytes = if count == 1 {
+            self.frames.client(index, peer.sent)
+        } else {
+            self.burst.clear();
+            for number in 0..count as u32 {
+                self.burst.extend_from_slice(self.frames.client(index, peer.sent.wrapping_add(number)));
+            }
+            &self.burst
+        };
+        peer.sent = peer.sent.wrapping_add(count as u32);
+        if !peer.backlog.is_empty() {
+            peer.backlog.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let written = write_some(&mut peer.stream, bytes)?;
+        if written < bytes.len() {
+            peer.backlog.extend_from_slice(&bytes[written..]);
+            self.epoll.watch_output(&peer.stream, index, true)?;
+        }
+        Ok(())
+    }
+
+    fn send_backlog(&mut self, index: usize) -> Result<()> {
+        let peer = &mut self.peers[index];
+        if peer.backlog.is_empty() {
+            return Ok(());
+        }
+        let written = write_some(&mut peer.stream, &peer.backlog)?;
+        peer.backlog.drain(..written);
+        if peer.backlog.is_empty() {
+            self.epoll.watch_output(&peer.stream, index, false)?;
+        }
+        Ok(())
+    }
+}
+
+impl Load for Echo {
+    fn run(&mut self, goal: Goal) -> Result<u64> {
+        for index in 0..self.peers.len() {
+            self.send(index, self.depth)?;
+        }
+        let mut sent = (self.peers.len() * self.depth) as u64;
+        let mut received = 0;
+        let mut silence = Silence::begin();
+        let mut ready = Vec::new();
+        while received < sent {
+            ready.clear();
+            ready.extend(self.epoll.wait(WAIT_MAX)?);
+            silence.check(!ready.is_empty(), || sent - received)?;
+            let more = !goal.is_reached(sent);
+            for &index in &ready {
+                self.send_backlog(index).with_context(|| format!("connection {index}"))?;
+                let completed = self.receive(index).with_context(|| format!("connection {index}"))?;
+                received += completed as u64;
+                if completed > 0 && more {
+                    self.send(index, completed).with_context(|| format!("connection {index}"))?;
+                    sent += completed as u64;
+                }
+            }
+        }
+        Ok(received)
+    }
+}
+
+fn start(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(24)]
+}

@@ -19,11 +19,14 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts `command`, on `core` if given.
+    /// Starts `command`; with a `core`, bound to it and before other processes there.
     pub(crate) fn spawn(command: &mut Command, core: Option<usize>) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         sys::bind_child(command, core);
         let child = command.spawn().with_context(|| format!("cannot start {name}{}", hint(&name)))?;
+        if core.is_some() {
+            sys::favour_session(child.id());
+        }
         Ok(Self { child, name })
     }
 

@@ -258,6 +258,7 @@ mod tests {
                 &["https://a.example.com", "https://a.b.Example.com"],
                 &[
                     "https://example.com",
+                    "https://.example.com",
                     "https://.example.com.evil.org",
                     "https://evilexample.com",
                     "https://a.example.com:8443",
@@ -274,6 +275,7 @@ mod tests {
             ("http://[::1]:9001", &["http://[::1]:9001"], &["http://[::1]", "http://[::2]:9001"]),
             ("http://[::1]", &["http://[::1]", "http://[::1]:80"], &["http://[::1]:81"]),
             ("chrome-extension://abc", &["chrome-extension://abc"], &["chrome-extension://abd", "https://abc"]),
+            ("app://a:5", &["app://a:5"], &["app://a", "app://a:6"]),
             ("file://", &["file://"], &["file:///etc", "null"]),
             (
                 "same-origin",

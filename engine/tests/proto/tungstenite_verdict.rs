@@ -3,7 +3,8 @@
 //! It judges a frame when all of it has come and we judge as early as we can, so when we have refused, it gets
 //! enough more bytes to end the frame. Where we differ on purpose:
 //!
-//! - Lengths that are not minimal, or have their top bit set: it takes them, we refuse them (§5.2).
+//! - Lengths that are not minimal (those of control frames, too), or have their top bit set: it takes them, we refuse
+//!   them (§5.2).
 //! - Close code 1014: registered with IANA since; it refuses it, we take it.
 //! - A frame with several faults: it looks at the size first, and at a close reason before the close code.
 //! - It holds control frames to the message limit too, so the limits that are compared are 125 and above.
@@ -92,7 +93,9 @@ fn code_of(error: &Error) -> Option<u16> {
 /// Whether we refuse what tungstenite takes, or name another of several faults.
 fn is_stricter(outcome: &Outcome, theirs: &Verdict) -> bool {
     match outcome.error {
-        Some(ProtocolError::NonMinimalLength | ProtocolError::LengthOverflow) => true,
+        Some(
+            ProtocolError::NonMinimalLength | ProtocolError::LengthOverflow | ProtocolError::OversizedControl(_),
+        ) => true,
         Some(ProtocolError::InvalidCloseCode(_)) => theirs.close_code == Some(1007),
         Some(error) => error.close_code() == CloseCode::PROTOCOL_ERROR && theirs.close_code == Some(1009),
         None => false,

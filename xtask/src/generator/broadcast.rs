@@ -9,17 +9,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::connect::{Silence, open_all, read_some, write_some};
+use super::connect::{open_all, read_some, write_some};
 use super::frames::{Frames, NUMBERED_BYTES};
+use super::poll::Poll;
 use super::{Goal, Load, Options};
-use crate::sys::Epoll;
 
 const READ_BYTES: usize = 256 * 1024;
-const WAIT_MAX: Duration = Duration::from_millis(200);
 
 pub(super) struct Broadcast {
     clients: Vec<Client>,
-    epoll: Epoll,
+    poll: Poll,
     frames: Frames,
     /// The current round and the one that the quickest clients are in; nobody can be further apart.
     rounds: [Round; 2],
@@ -46,15 +45,12 @@ impl Broadcast {
         ensure!(options.bytes >= NUMBERED_BYTES, "a broadcast message needs {NUMBERED_BYTES} bytes for its numbers");
         ensure!(options.connections <= 0x1_0000, "at most 65,536 clients can be told apart");
         ensure!(options.depth == 1, "in a broadcast each client has one message under way");
-        let epoll = Epoll::new(options.connections)?;
         let streams = open_all(options)?;
-        for (index, stream) in streams.iter().enumerate() {
-            epoll.add(stream, index)?;
-        }
+        let poll = Poll::new(&streams, options.sleeps)?;
         let client = |stream| Client { stream, round: 0, offset: 0, own: None };
         Ok(Self {
             clients: streams.into_iter().map(client).collect(),
-            epoll,
+            poll,
             frames: Frames::new(options.opcode, options.bytes),
             rounds: [Round::default(), Round { number: 1, ..Round::default() }],
             read: vec![0; READ_BYTES],
@@ -163,12 +159,8 @@ impl Load for Broadcast {
         }
         let mut running = count;
         let mut newest = first;
-        let mut silence = Silence::begin();
-        let mut ready = Vec::new();
         while running > 0 {
-            ready.clear();
-            ready.extend(self.epoll.wait(WAIT_MAX)?);
-            silence.check(!ready.is_empty(), || (running * count) as u64)?;
+            let ready = self.poll.wait((running * count) as u64)?;
             if last.is_none() && goal.is_reached(0) {
                 last = Some(newest);
             }
@@ -183,9 +175,14 @@ impl Load for Broadcast {
                     self.send(index)?;
                 }
             }
+            self.poll.recycle(ready);
         }
         let rounds = self.clients[0].round.wrapping_sub(first);
         Ok(u64::from(rounds) * (count * count) as u64)
+    }
+
+    fn take_idle(&mut self) -> Duration {
+        self.poll.take_idle()
     }
 }
 

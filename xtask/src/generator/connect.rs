@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -87,26 +87,4 @@ pub(super) fn write_some(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> 
         }
     }
     Ok(written)
-}
-
-/// Measures the time since anything moved; an error once that is too long.
-#[derive(Debug)]
-pub(super) struct Silence {
-    since: Instant,
-}
-
-impl Silence {
-    pub(super) fn begin() -> Self {
-        Self { since: Instant::now() }
-    }
-
-    /// `moved`: whether the last wait brought anything.
-    pub(super) fn check(&mut self, moved: bool, missing: impl FnOnce() -> u64) -> Result<()> {
-        if moved {
-            self.since = Instant::now();
-        } else if self.since.elapsed() > super::SILENCE_MAX {
-            bail!("{} messages did not come back within {:?} of silence", missing(), super::SILENCE_MAX);
-        }
-        Ok(())
-    }
 }

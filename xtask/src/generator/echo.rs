@@ -7,17 +7,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::connect::{Silence, open_all, read_some, write_some};
+use super::connect::{open_all, read_some, write_some};
 use super::frames::Frames;
+use super::poll::Poll;
 use super::{Goal, Load, Options};
-use crate::sys::Epoll;
 
 const READ_BYTES: usize = 256 * 1024;
-const WAIT_MAX: Duration = Duration::from_millis(200);
 
 pub(super) struct Echo {
     peers: Vec<Peer>,
-    epoll: Epoll,
+    poll: Poll,
     frames: Frames,
     depth: usize,
     read: Vec<u8>,
@@ -38,15 +37,12 @@ struct Peer {
 
 impl Echo {
     pub(super) fn open(options: &Options) -> Result<Self> {
-        let epoll = Epoll::new(options.connections)?;
         let streams = open_all(options)?;
-        for (index, stream) in streams.iter().enumerate() {
-            epoll.add(stream, index)?;
-        }
+        let poll = Poll::new(&streams, options.sleeps)?;
         let peer = |stream| Peer { stream, sent: 0, received: 0, offset: 0, backlog: Vec::new() };
         Ok(Self {
             peers: streams.into_iter().map(peer).collect(),
-            epoll,
+            poll,
             frames: Frames::new(options.opcode, options.bytes),
             depth: options.depth,
             read: vec![0; READ_BYTES],
@@ -101,7 +97,7 @@ impl Echo {
         let written = write_some(&mut peer.stream, bytes)?;
         if written < bytes.len() {
             peer.backlog.extend_from_slice(&bytes[written..]);
-            self.epoll.watch_output(&peer.stream, index, true)?;
+            self.poll.watch_output(&peer.stream, index, true)?;
         }
         Ok(())
     }
@@ -114,7 +110,7 @@ impl Echo {
         let written = write_some(&mut peer.stream, &peer.backlog)?;
         peer.backlog.drain(..written);
         if peer.backlog.is_empty() {
-            self.epoll.watch_output(&peer.stream, index, false)?;
+            self.poll.watch_output(&peer.stream, index, false)?;
         }
         Ok(())
     }
@@ -127,12 +123,8 @@ impl Load for Echo {
         }
         let mut sent = (self.peers.len() * self.depth) as u64;
         let mut received = 0;
-        let mut silence = Silence::begin();
-        let mut ready = Vec::new();
         while received < sent {
-            ready.clear();
-            ready.extend(self.epoll.wait(WAIT_MAX)?);
-            silence.check(!ready.is_empty(), || sent - received)?;
+            let ready = self.poll.wait(sent - received)?;
             let more = !goal.is_reached(sent);
             for &index in &ready {
                 self.send_backlog(index).with_context(|| format!("connection {index}"))?;
@@ -143,8 +135,13 @@ impl Load for Echo {
                     sent += completed as u64;
                 }
             }
+            self.poll.recycle(ready);
         }
         Ok(received)
+    }
+
+    fn take_idle(&mut self) -> Duration {
+        self.poll.take_idle()
     }
 }
 

@@ -11,6 +11,7 @@ mod echo;
 mod frames;
 mod idle;
 mod lone;
+mod poll;
 
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
@@ -68,6 +69,9 @@ pub(crate) struct Options {
     /// A window of this many messages in place of one of `seconds`.
     #[arg(long)]
     pub(crate) messages: Option<u64>,
+    /// Sleep in epoll in place of spinning: the server then pays for waking us.
+    #[arg(long)]
+    pub(crate) sleeps: bool,
     #[arg(long)]
     pub(crate) core: Option<usize>,
     /// The process whose CPU time is read at both ends of the window.
@@ -83,6 +87,7 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     /// CPU time of the server, all its threads, user and kernel.
     pub(crate) server_cpu_seconds: f64,
+    /// CPU time of the generator, without what it spun on nothing.
     pub(crate) generator_cpu_seconds: f64,
     /// Only of `lone`.
     pub(crate) round_trip: Option<RoundTrip>,
@@ -123,6 +128,11 @@ trait Load {
     fn round_trip(&mut self) -> Option<RoundTrip> {
         None
     }
+
+    /// CPU time since the last call that went into waiting.
+    fn take_idle(&mut self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// Time without a single byte after which what is still missing counts as lost.
@@ -147,7 +157,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         Pattern::Lone => Box::new(lone::Lone::open(options)?),
     };
     load.run(warm_up(options))?;
-    let _ = load.round_trip();
+    let _ = (load.round_trip(), load.take_idle());
     converse(options, load.as_mut())
 }
 
@@ -181,11 +191,14 @@ fn window(options: &Options, load: &mut dyn Load) -> Result<Report> {
     let generator_before = sys::process_cpu_time(std::process::id())?;
     let start = Instant::now();
     let messages = load.run(goal)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let server = sys::process_cpu_time(options.server_pid)? - server_before;
+    let generator = sys::process_cpu_time(std::process::id())? - generator_before;
     Ok(Report {
         messages,
-        seconds: start.elapsed().as_secs_f64(),
-        server_cpu_seconds: (sys::process_cpu_time(options.server_pid)? - server_before).as_secs_f64(),
-        generator_cpu_seconds: (sys::process_cpu_time(std::process::id())? - generator_before).as_secs_f64(),
+        seconds,
+        server_cpu_seconds: server.as_secs_f64(),
+        generator_cpu_seconds: generator.saturating_sub(load.take_idle()).as_secs_f64(),
         round_trip: load.round_trip(),
     })
 }

@@ -51,7 +51,7 @@ fn run_window(
     common: &Common,
     counters: &Counters,
 ) -> Result<(Report, Option<Instructions>)> {
-    let mut generator = Generator::start(workload, server, window, common.generator_core)?;
+    let mut generator = Generator::start(workload, server, window, common)?;
     let counting = counters.attach(server.pid())?;
     let report = generator.run(window)?;
     let instructions = counting.map(|counting| counting.finish()).transpose()?;
@@ -67,12 +67,14 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    pub(crate) fn start(workload: &Workload, server: &Server, window: Window, core: usize) -> Result<Self> {
+    pub(crate) fn start(workload: &Workload, server: &Server, window: Window, common: &Common) -> Result<Self> {
         let program = artifact::release("xtask", "xtask")?;
         let mut command = Command::new(program);
         command.arg("generator").args(arguments(workload, server, window));
-        command.arg(format!("--core={core}")).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut guard = Guard::spawn(&mut command, Some(core))?;
+        command.arg(format!("--core={}", common.generator_core));
+        command.args(common.generator_sleeps.then_some("--sleeps"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut guard = Guard::spawn(&mut command, Some(common.generator_core))?;
         let child = guard.child();
         let input = child.stdin.take();
         let output = child.stdout.take().context("the generator has no output")?;

@@ -58,7 +58,7 @@ fn measure(subject: &Subject, common: &Common, connections: usize) -> Result<Out
     let workload = Workload { pattern: Pattern::Idle, connections, bytes: 0, depth: 1, opcode: Opcode::Binary };
     let server = subject.command.start(Some(common.server_core))?;
     let empty = settled(server.pid())?;
-    let generator = Generator::start(&workload, &server, Window::Seconds(0.0), common.generator_core)?;
+    let generator = Generator::start(&workload, &server, Window::Seconds(0.0), common)?;
     let connected = settled(server.pid())?;
     generator.finish()?;
     server.stop()?;

@@ -13,7 +13,8 @@ use crate::child;
 use crate::generator::{Opcode, Pattern};
 
 /// Cachegrind without its cache model counts instructions at the least cost.
-const VALGRIND: [&str; 4] = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"];
+const VALGRIND: [&str; 5] =
+    ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", "--fair-sched=try"];
 
 pub(super) fn main(options: &InstructionOptions) -> Result<()> {
     if !child::is_installed("valgrind") {
@@ -53,7 +54,7 @@ fn per_message(workload: &Workload, subject: &Subject, messages: u64, common: &C
 fn counted(workload: &Workload, subject: &Subject, messages: u64, common: &Common) -> Result<(u64, u64)> {
     let server = subject.command.under(&VALGRIND).start(Some(common.server_core))?;
     let window = Window::Messages(messages);
-    let mut generator = Generator::start(workload, &server, window, common.generator_core)?;
+    let mut generator = Generator::start(workload, &server, window, common)?;
     let report = generator.run(window)?;
     generator.finish()?;
     let said = server.stop()?;

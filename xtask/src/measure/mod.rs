@@ -67,6 +67,9 @@ struct Common {
     /// The generator's core.
     #[arg(long, default_value_t = 1)]
     generator_core: usize,
+    /// Let the generator sleep when it waits: the server then pays for waking it, as it does for clients on its own machine.
+    #[arg(long)]
+    generator_sleeps: bool,
     /// A folder for command, versions, machine, raw data and summary.
     #[arg(long)]
     out: Option<PathBuf>,

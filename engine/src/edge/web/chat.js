@@ -34,8 +34,10 @@ const wire = new Wire("/chat", {
   },
 });
 
-$("name").value = sessionStorage.getItem("name") ?? NAMES[Math.floor(Math.random() * NAMES.length)];
+// Somebody may have typed before this script was there: that stays. The button waits for the script.
+$("name").value ||= sessionStorage.getItem("name") ?? NAMES[Math.floor(Math.random() * NAMES.length)];
 $("name").select();
+$("join-button").disabled = false;
 wire.connect();
 
 $("join-form").addEventListener("submit", (event) => {

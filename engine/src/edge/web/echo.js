@@ -136,7 +136,7 @@ function closeProblem(code, reason) {
 function showClose(event) {
   $("closed").hidden = false;
   $("closed").classList.toggle("bad", !event.wasClean);
-  $("closed-title").textContent = asked ? `You closed with ${asked.code}. The node answered:` : event.wasClean ? "The node closed the connection." : "The connection was lost.";
+  $("closed-title").textContent = closedBy(event.wasClean);
   $("closed-code").textContent = event.code;
   $("closed-reason").textContent = event.reason || "(none)";
   $("closed-clean").textContent = String(event.wasClean);
@@ -145,6 +145,11 @@ function showClose(event) {
   log("back", "close", { what: `${event.code} ${event.reason} wasClean ${event.wasClean}${lost}`, same: event.wasClean });
   awaited.length = 0;
   asked = null;
+}
+
+function closedBy(wasClean) {
+  if (asked) return `You closed with ${asked.code}${wasClean ? ". The node answered:" : ", and the node did not answer as it should."}`;
+  return wasClean ? "The node closed the connection." : "The connection was lost.";
 }
 
 function showReadyState(readyState) {

@@ -6,7 +6,7 @@
 //! narrow it; `C0`, `C1` and `F5` upwards forbid it. Both are looked up by their low six bits, one `vpermb` each.
 
 use core::arch::x86_64::*;
-use core::hint::black_box;
+use core::ptr::read_volatile;
 
 use super::small::MaskWord;
 
@@ -137,8 +137,7 @@ impl Checker {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn new() -> Self {
         let zero = _mm512_setzero_si512();
-        // The compiler would split a shuffle by constants into two.
-        let back = [black_box(load(&back(1))), black_box(load(&back(2)))];
+        let back = [load_opaque(&BACK[0]), load_opaque(&BACK[1])];
         Self { back, first: splat(CONTINUATIONS), asking: zero, faults: zero }
     }
 
@@ -270,15 +269,28 @@ const fn second_of(byte: u8) -> u8 {
     }
 }
 
-/// Indexes into two vectors in a row, for the one that lies `count` bytes before the second.
-const fn back(count: u8) -> [u8; LANES] {
+/// Indexes into two vectors in a row, for what lies one byte before the second, and two bytes.
+static BACK: [Lanes; 2] = [back(1), back(2)];
+
+#[repr(align(64))]
+struct Lanes([u8; LANES]);
+
+const fn back(count: u8) -> Lanes {
     let mut indexes = [0; LANES];
     let mut lane = 0;
     while lane < LANES {
         indexes[lane] = (LANES + lane) as u8 - count;
         lane += 1;
     }
-    indexes
+    Lanes(indexes)
+}
+
+/// A load that the compiler cannot see through: it would split a shuffle by constants into two.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn load_opaque(lanes: &'static Lanes) -> __m512i {
+    // SAFETY: the reference is to 64 readable bytes, aligned as the vector is.
+    unsafe { read_volatile((&raw const lanes.0).cast()) }
 }
 
 /// `byte` in the last `count` lanes.

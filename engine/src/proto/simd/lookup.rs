@@ -141,15 +141,22 @@ macro_rules! kernels {
             fn group(&mut self, vectors: [Vector; 4]) {
                 let [a, b, c, d] = vectors;
                 if is_ascii(or(or(a, b), or(c, d))) {
-                    let incomplete = saturating_sub(self.previous, load(&last_complete()));
-                    self.faults = or(self.faults, incomplete);
-                    self.previous = d;
+                    self.ascii(d);
                 } else {
                     self.vector(a);
                     self.vector(b);
                     self.vector(c);
                     self.vector(d);
                 }
+            }
+
+            /// What [`vector`](Self::vector) comes to for ASCII: no byte may be missing from the vector before.
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn ascii(&mut self, bytes: Vector) {
+                let incomplete = saturating_sub(self.previous, load(&last_complete()));
+                self.faults = or(self.faults, incomplete);
+                self.previous = bytes;
             }
 
             #[inline]
@@ -168,17 +175,28 @@ macro_rules! kernels {
                 self.previous = bytes;
             }
 
-            /// Checks the last bytes, fewer than a group, padded with at least one zero, so that an incomplete character shows.
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn maybe_ascii(&mut self, bytes: Vector) {
+                if is_ascii(bytes) {
+                    self.ascii(bytes);
+                } else {
+                    self.vector(bytes);
+                }
+            }
+
+            /// Checks the last bytes, fewer than a group, and at least one zero after them, so that an incomplete
+            /// character shows.
             #[inline]
             #[target_feature(enable = $features)]
             fn finish(mut self, bytes: &[u8]) -> bool {
                 let (vectors, tail) = bytes.as_chunks::<LANES>();
                 for vector in vectors {
-                    self.vector(load(vector));
+                    self.maybe_ascii(load(vector));
                 }
                 let mut padded = [0; LANES];
                 padded[..tail.len()].copy_from_slice(tail);
-                self.vector(load(&padded));
+                self.maybe_ascii(load(&padded));
                 is_zero(self.faults)
             }
         }

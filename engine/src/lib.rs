@@ -2,7 +2,47 @@
 //!
 //! One thread, one ring and one set of connections per shard; callbacks instead of futures; payloads borrowed
 //! from the kernel's buffers. `ARCHITECTURE.md` has the picture.
+//!
+//! ```no_run
+//! use ringwire::{Config, Conn, Handler, Message, Server};
+//!
+//! struct Echo;
+//!
+//! impl Handler for Echo {
+//!     type Data = ();
+//!
+//!     fn on_message(&mut self, conn: &mut Conn<'_, ()>, message: Message<'_>) {
+//!         let _ = conn.send(message);
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), ringwire::StartError> {
+//!     let server = Server::start(Config::default(), |_shard| Echo)?;
+//!     println!("listening on {}", server.local_addr());
+//!     server.join();
+//!     Ok(())
+//! }
+//! ```
 
 pub mod config;
+mod conn;
+#[cfg(feature = "node")]
+pub mod edge;
+mod handler;
 pub mod http;
+mod metrics;
 pub mod proto;
+pub mod ring;
+mod server;
+mod shard;
+mod sys;
+mod topic;
+
+pub use config::Config;
+pub use conn::ConnId;
+pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, SubscribeError};
+pub use http::{Refusal, Request};
+pub use metrics::{Counters, Gauges, Stats};
+pub use proto::{CloseCode, Message};
+pub use server::{CommandError, Server, ServerBuilder, ServerHandle, ShardInfo, StartError};
+pub use shard::command::ConnInfo;

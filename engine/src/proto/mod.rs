@@ -9,10 +9,11 @@ pub mod frame;
 pub mod handshake;
 pub mod mask;
 pub mod opcode;
+pub mod simd;
 pub mod utf8;
 
 pub use close::{CloseCode, CloseFrame};
 pub use decoder::{Decoded, Decoder, Event, Message, Pool, Rules};
 pub use error::ProtocolError;
-pub use frame::{Header, Role};
+pub use frame::{EncodedHeader, Header, Role};
 pub use opcode::Opcode;

@@ -1,0 +1,29 @@
+//! What the fuzz targets do with their input: each module has a `check`, whose oracle panics, and a `seeds`.
+//!
+//! The driver, the streams and tungstenite's verdict are the integration tests' own.
+
+pub mod close_payload;
+pub mod corpus;
+pub mod decoder;
+pub mod mask;
+#[path = "../../tests/proto/streams.rs"]
+mod streams;
+#[path = "../../tests/proto/support.rs"]
+mod support;
+#[path = "../../tests/proto/tungstenite_verdict.rs"]
+mod tungstenite_verdict;
+pub mod utf8;
+
+#[doc(hidden)]
+pub use libfuzzer_sys;
+
+/// The libFuzzer entry points of the module of this name.
+#[macro_export]
+macro_rules! target {
+    ($name:ident) => {
+        $crate::libfuzzer_sys::fuzz_target!(
+            init: $crate::corpus::write(stringify!($name), &$crate::$name::seeds()),
+            |data: &[u8]| $crate::$name::check(data)
+        );
+    };
+}

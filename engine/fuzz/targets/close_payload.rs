@@ -1,0 +1,5 @@
+//! The payload of a close frame.
+
+#![no_main]
+
+ringwire_fuzz::target!(close_payload);

@@ -1,0 +1,5 @@
+//! Any bytes from a peer, in any chunks.
+
+#![no_main]
+
+ringwire_fuzz::target!(decoder);

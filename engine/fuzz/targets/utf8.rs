@@ -1,0 +1,5 @@
+//! Text, in any chunks.
+
+#![no_main]
+
+ringwire_fuzz::target!(utf8);

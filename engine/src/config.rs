@@ -1,1 +1,0 @@
-//! What an operator or embedder may set; every field bounded and checked.

@@ -1,0 +1,322 @@
+//! Which values are allowed, alone and together.
+//!
+//! [`ValidConfig`] can be made only by passing every rule here; it reads like a [`Config`] and cannot be changed. All
+//! problems are reported at once, so that an operator mends them in one go.
+//!
+//! Not here: rules that depend on the machine, such as `RLIMIT_NOFILE`.
+
+use std::fmt;
+use std::ops::{Deref, RangeInclusive};
+use std::time::Duration;
+
+use super::text::{print_bytes, print_duration};
+use super::{Config, KIB, MIB, Pin, Shards};
+
+const GIB: usize = 1024 * MIB;
+
+/// Most shards of one server.
+pub(crate) const SHARDS_MAX: usize = 1024;
+
+/// A [`Config`] that passed every rule: the only form that a server accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidConfig(Config);
+
+impl Deref for ValidConfig {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.0
+    }
+}
+
+impl ValidConfig {
+    pub(super) fn new(config: Config) -> Result<Self, ConfigError> {
+        let mut check = Check { problems: Vec::new() };
+        check.shards(&config);
+        check.counts(&config);
+        check.sizes(&config);
+        check.times(&config);
+        check.pairs(&config);
+        if check.problems.is_empty() { Ok(Self(config)) } else { Err(ConfigError { problems: check.problems }) }
+    }
+
+    /// Number of shards on a machine that lets the process use `cores` cores.
+    pub fn shard_count(&self, cores: usize) -> usize {
+        match (self.shards, &self.pin) {
+            (Shards::Count(count), _) => count,
+            (Shards::Auto, Pin::List(list)) => list.len(),
+            (Shards::Auto, _) => cores.clamp(1, SHARDS_MAX),
+        }
+    }
+
+    /// Core of each of `shard_count` shards on a machine that lets the process use `cores`; `None` floats.
+    pub fn pins(&self, shard_count: usize, cores: &[usize]) -> Vec<Option<usize>> {
+        match &self.pin {
+            Pin::List(list) => list.iter().copied().map(Some).take(shard_count).collect(),
+            Pin::Auto if shard_count <= cores.len() => cores.iter().copied().map(Some).take(shard_count).collect(),
+            Pin::Auto | Pin::None => vec![None; shard_count],
+        }
+    }
+
+    /// Connections of shard `index` out of `shard_count`; the first shards take what does not divide evenly.
+    pub fn connections_share(&self, shard_count: usize, index: usize) -> u32 {
+        let shards = u32::try_from(shard_count).expect("at most 1024 shards");
+        let remainder = self.connections_max % shards;
+        self.connections_max / shards + u32::from(index < remainder as usize)
+    }
+}
+
+/// Everything that is wrong with a [`Config`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// What is wrong, in the order of the fields. Never empty.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                out.write_str("\n")?;
+            }
+            problem.fmt(out)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// One rule that a [`Config`] breaks. Values and bounds are printed as they are typed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A value outside its range.
+    #[error("{key} = {value} is out of range: allowed is {min} to {max}{or_off}")]
+    OutOfRange {
+        /// The field.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// Lowest value allowed.
+        min: String,
+        /// Highest value allowed.
+        max: String,
+        /// ` or off` where the limit may be switched off.
+        or_off: &'static str,
+    },
+    /// A count that must be a power of two and is not.
+    #[error("{key} = {value} is not a power of two: the nearest are {below} and {above}")]
+    NotPowerOfTwo {
+        /// The field.
+        key: &'static str,
+        /// Its value.
+        value: u32,
+        /// Next lower power of two.
+        below: u32,
+        /// Next higher power of two.
+        above: u32,
+    },
+    /// Two values that contradict each other.
+    #[error("{key} = {value} contradicts {other} = {other_value}: {rule}")]
+    Contradiction {
+        /// One field.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// The other field.
+        other: &'static str,
+        /// Its value.
+        other_value: String,
+        /// What must hold between the two.
+        rule: &'static str,
+    },
+    /// A core list without cores.
+    #[error("{key} = [] lists no core: use `auto`, `none` or a list such as 0,2,4-7")]
+    EmptyList {
+        /// The field.
+        key: &'static str,
+    },
+}
+
+struct Check {
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    fn shards(&mut self, config: &Config) {
+        if let Shards::Count(count) = config.shards {
+            self.range("shards", count, 1..=SHARDS_MAX, |n| n.to_string());
+            self.require(
+                count <= config.connections_max as usize,
+                ("connections_max", config.connections_max.to_string()),
+                ("shards", count.to_string()),
+                "every shard needs at least one connection",
+            );
+        }
+        let Pin::List(list) = &config.pin else { return };
+        if list.is_empty() {
+            self.problems.push(Problem::EmptyList { key: "pin" });
+            return;
+        }
+        match config.shards {
+            Shards::Auto => self.range("pin (length)", list.len(), 1..=SHARDS_MAX, |n| n.to_string()),
+            Shards::Count(count) => self.require(
+                count == list.len(),
+                ("pin", config.pin.to_string()),
+                ("shards", count.to_string()),
+                "list one core for each shard, or leave shards at auto",
+            ),
+        }
+    }
+
+    fn counts(&mut self, config: &Config) {
+        self.count("connections_max", config.connections_max, 1..=1 << 24);
+        self.power_of_two("recv_buffer_count", config.recv_buffer_count, 8..=32_768);
+        self.power_of_two("ring_entries", config.ring_entries, 64..=32_768);
+        self.count("turn_completions_max", config.turn_completions_max, 1..=65_536);
+        self.count("accepts_in_flight", config.accepts_in_flight, 1..=1024);
+        self.count("listen_backlog", config.listen_backlog, 1..=65_535);
+        self.count("topics_max", config.topics_max, 1..=1 << 24);
+        self.count("subscriptions_per_connection_max", config.subscriptions_per_connection_max, 1..=65_535);
+        self.count("shard_queue_count", config.shard_queue_count, 16..=1 << 20);
+        self.count("command_queue_count", config.command_queue_count, 16..=1 << 20);
+    }
+
+    fn sizes(&mut self, config: &Config) {
+        self.bytes("head_bytes_max", config.head_bytes_max, 256..=MIB);
+        self.bytes("message_bytes_max", config.message_bytes_max, 1..=GIB);
+        self.bytes("send_queue_bytes_max", config.send_queue_bytes_max, KIB..=4 * GIB);
+        self.bytes("recv_buffer_bytes", config.recv_buffer_bytes, 4 * KIB..=MIB);
+        self.bytes("turn_bytes_max", config.turn_bytes_max, 4 * KIB..=GIB);
+        self.bytes_or_off("socket_send_buffer_bytes", config.socket_send_buffer_bytes, 4 * KIB..=GIB);
+        self.bytes_or_off("socket_recv_buffer_bytes", config.socket_recv_buffer_bytes, 4 * KIB..=GIB);
+        self.bytes_or_off("tcp_notsent_lowat", config.tcp_notsent_lowat, KIB..=GIB);
+        self.range("topic_name_bytes_max", config.topic_name_bytes_max, 1..=65_535, |n| n.to_string());
+    }
+
+    fn times(&mut self, config: &Config) {
+        const SHORTEST: Duration = Duration::from_millis(10);
+        const HOUR: Duration = Duration::from_secs(3600);
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        self.time("handshake_timeout", config.handshake_timeout, SHORTEST..=HOUR);
+        self.time_or_off("idle_timeout", config.idle_timeout, SHORTEST..=DAY);
+        self.time_or_off("ping_interval", config.ping_interval, SHORTEST..=DAY);
+        self.time("pong_timeout", config.pong_timeout, SHORTEST..=HOUR);
+        self.time("close_timeout", config.close_timeout, SHORTEST..=HOUR);
+        self.time("shutdown_grace", config.shutdown_grace, Duration::ZERO..=HOUR);
+        self.time("publish_window_max", config.publish_window_max, Duration::ZERO..=Duration::from_millis(10));
+    }
+
+    /// The rules between two fields.
+    fn pairs(&mut self, config: &Config) {
+        let high = ("send_queue_bytes_high", print_bytes(config.send_queue_bytes_high));
+        self.require(
+            config.send_queue_bytes_low < config.send_queue_bytes_high,
+            ("send_queue_bytes_low", print_bytes(config.send_queue_bytes_low)),
+            high.clone(),
+            "the low mark must be below the high mark",
+        );
+        self.require(
+            config.send_queue_bytes_high <= config.send_queue_bytes_max,
+            high,
+            ("send_queue_bytes_max", print_bytes(config.send_queue_bytes_max)),
+            "the high mark must not be above the most that the queue holds",
+        );
+        self.require(
+            config.recv_buffer_bytes <= config.turn_bytes_max,
+            ("turn_bytes_max", print_bytes(config.turn_bytes_max)),
+            ("recv_buffer_bytes", print_bytes(config.recv_buffer_bytes)),
+            "a turn must be able to handle one whole recv buffer",
+        );
+        self.require(
+            config.accepts_in_flight <= config.ring_entries / 2,
+            ("accepts_in_flight", config.accepts_in_flight.to_string()),
+            ("ring_entries", config.ring_entries.to_string()),
+            "accepts may take at most half of the ring's entries",
+        );
+        if let (Some(ping), Some(idle)) = (config.ping_interval, config.idle_timeout) {
+            self.require(
+                ping < idle,
+                ("ping_interval", print_duration(ping)),
+                ("idle_timeout", print_duration(idle)),
+                "the ping must come before the connection counts as idle",
+            );
+        }
+    }
+
+    fn require(
+        &mut self,
+        holds: bool,
+        (key, value): (&'static str, String),
+        (other, other_value): (&'static str, String),
+        rule: &'static str,
+    ) {
+        if !holds {
+            self.problems.push(Problem::Contradiction { key, value, other, other_value, rule });
+        }
+    }
+
+    fn range<T: Copy + PartialOrd>(
+        &mut self,
+        key: &'static str,
+        value: T,
+        allowed: RangeInclusive<T>,
+        print: fn(T) -> String,
+    ) {
+        if !allowed.contains(&value) {
+            let (min, max) = (print(*allowed.start()), print(*allowed.end()));
+            self.problems.push(Problem::OutOfRange { key, value: print(value), min, max, or_off: "" });
+        }
+    }
+
+    fn range_or_off<T: Copy + PartialOrd>(
+        &mut self,
+        key: &'static str,
+        value: Option<T>,
+        allowed: RangeInclusive<T>,
+        print: fn(T) -> String,
+    ) {
+        let Some(value) = value else { return };
+        self.range(key, value, allowed, print);
+        if let Some(Problem::OutOfRange { key: last, or_off, .. }) = self.problems.last_mut()
+            && *last == key
+        {
+            *or_off = ", or off";
+        }
+    }
+
+    fn count(&mut self, key: &'static str, value: u32, allowed: RangeInclusive<u32>) {
+        self.range(key, value, allowed, |n| n.to_string());
+    }
+
+    fn bytes(&mut self, key: &'static str, value: usize, allowed: RangeInclusive<usize>) {
+        self.range(key, value, allowed, print_bytes);
+    }
+
+    fn bytes_or_off(&mut self, key: &'static str, value: Option<usize>, allowed: RangeInclusive<usize>) {
+        self.range_or_off(key, value, allowed, print_bytes);
+    }
+
+    fn time(&mut self, key: &'static str, value: Duration, allowed: RangeInclusive<Duration>) {
+        self.range(key, value, allowed, print_duration);
+    }
+
+    fn time_or_off(&mut self, key: &'static str, value: Option<Duration>, allowed: RangeInclusive<Duration>) {
+        self.range_or_off(key, value, allowed, print_duration);
+    }
+
+    fn power_of_two(&mut self, key: &'static str, value: u32, allowed: RangeInclusive<u32>) {
+        let in_range = allowed.contains(&value);
+        self.count(key, value, allowed);
+        if in_range && !value.is_power_of_two() {
+            let above = value.next_power_of_two();
+            self.problems.push(Problem::NotPowerOfTwo { key, value, below: above / 2, above });
+        }
+    }
+}

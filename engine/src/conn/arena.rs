@@ -1,0 +1,228 @@
+//! Where the frames of a turn are written before they are sent: few chunks, reused while they are still in cache.
+//!
+//! A [`Segment`] is a range of one chunk that one connection, or many at once (a fan-out), sends from. Each holder counts; when
+//! the last lets go, the chunk is empty again. Sends from here take what the socket accepts at once, so a segment lives for
+//! one submit: what a slow peer leaves is copied to its own queue, and never pins a chunk.
+
+/// Bytes of a chunk. Larger segments get a chunk of their own, dropped after use.
+pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Chunks kept when nothing is in flight.
+const SPARE_CHUNKS: usize = 2;
+
+/// A range of a chunk; empty means none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Segment {
+    chunk: u32,
+    start: u32,
+    len: u32,
+}
+
+impl Segment {
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        self.len as usize
+    }
+}
+
+/// The chunks of one shard.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    chunks: Vec<Chunk>,
+    current: u32,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    bytes: Box<[u8]>,
+    used: u32,
+    holders: u32,
+}
+
+impl Arena {
+    pub(crate) fn new() -> Self {
+        Self { chunks: vec![Chunk::new(CHUNK_BYTES)], current: 0 }
+    }
+
+    /// Writes `head` and `body` behind `segment` when that is where the chunk ends, else somewhere new together with what the
+    /// segment held. Returns the segment, held once as before; an empty one becomes held.
+    #[inline]
+    pub(crate) fn append(&mut self, segment: Segment, head: &[u8], body: &[u8]) -> Segment {
+        let more = head.len() + body.len();
+        let chunk = &mut self.chunks[self.current as usize];
+        let fits = chunk.bytes.len() - chunk.used as usize >= more;
+        if segment.is_empty() && fits {
+            let start = chunk.used;
+            chunk.write(head, body);
+            chunk.holders += 1;
+            return Segment { chunk: self.current, start, len: more as u32 };
+        }
+        let at_end = segment.chunk == self.current && segment.start + segment.len == chunk.used && !segment.is_empty();
+        if at_end && fits {
+            chunk.write(head, body);
+            return Segment { len: segment.len + more as u32, ..segment };
+        }
+        self.relocate(segment, head, body)
+    }
+
+    #[cold]
+    fn relocate(&mut self, segment: Segment, head: &[u8], body: &[u8]) -> Segment {
+        let total = segment.len() + head.len() + body.len();
+        let target = self.chunk_with_room(total);
+        let start = self.chunks[target].used;
+        if !segment.is_empty() {
+            self.copy_within(segment, target);
+        }
+        let chunk = &mut self.chunks[target];
+        chunk.write(head, body);
+        chunk.holders += 1;
+        if !segment.is_empty() {
+            self.release(segment);
+        }
+        Segment { chunk: target as u32, start, len: total as u32 }
+    }
+
+    fn copy_within(&mut self, segment: Segment, target: usize) {
+        let (from, range) = (segment.chunk as usize, segment.range());
+        let at = self.chunks[target].used as usize;
+        if from == target {
+            self.chunks[target].bytes.copy_within(range, at);
+        } else {
+            let [source, target] = self.chunks.get_disjoint_mut([from, target]).expect("two different chunks");
+            target.bytes[at..at + range.len()].copy_from_slice(&source.bytes[range]);
+        }
+        self.chunks[target].used += segment.len;
+    }
+
+    /// Makes the current chunk one that has room for `bytes`.
+    fn chunk_with_room(&mut self, bytes: usize) -> usize {
+        let has_room = |chunk: &Chunk| chunk.bytes.len() - chunk.used as usize >= bytes;
+        let found = if has_room(&self.chunks[self.current as usize]) {
+            self.current as usize
+        } else if let Some(index) = self.chunks.iter().position(has_room) {
+            index
+        } else {
+            self.chunks.push(Chunk::new(bytes.max(CHUNK_BYTES)));
+            self.chunks.len() - 1
+        };
+        self.current = found as u32;
+        found
+    }
+
+    /// The bytes of `segment`.
+    #[inline]
+    pub(crate) fn bytes(&self, segment: Segment) -> &[u8] {
+        &self.chunks[segment.chunk as usize].bytes[segment.range()]
+    }
+
+    /// Adds a holder to `segment`.
+    #[inline]
+    pub(crate) fn hold(&mut self, segment: Segment) {
+        self.chunks[segment.chunk as usize].holders += 1;
+    }
+
+    /// Lets one holder of `segment` go.
+    #[inline]
+    pub(crate) fn release(&mut self, segment: Segment) {
+        let chunk = &mut self.chunks[segment.chunk as usize];
+        debug_assert!(chunk.holders > 0, "a segment was released twice");
+        chunk.holders -= 1;
+        if chunk.holders == 0 {
+            chunk.used = 0;
+        }
+    }
+
+    /// Frees chunks that nobody holds, beyond a few, and those that are larger than usual.
+    pub(crate) fn trim(&mut self) {
+        while self.chunks.len() > 1 {
+            let last = self.chunks.last().expect("more than one");
+            let needed = self.chunks.len() <= SPARE_CHUNKS && last.bytes.len() == CHUNK_BYTES;
+            if last.holders > 0 || needed {
+                break;
+            }
+            self.chunks.pop();
+        }
+        if self.current as usize >= self.chunks.len() {
+            self.current = 0;
+        }
+    }
+
+    /// Holders of all segments: 0 when nothing is pending or in flight.
+    pub(crate) fn holders(&self) -> u64 {
+        self.chunks.iter().map(|chunk| u64::from(chunk.holders)).sum()
+    }
+}
+
+impl Segment {
+    #[inline]
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..(self.start + self.len) as usize
+    }
+}
+
+impl Chunk {
+    fn new(bytes: usize) -> Self {
+        Self { bytes: vec![0; bytes].into_boxed_slice(), used: 0, holders: 0 }
+    }
+
+    #[inline]
+    fn write(&mut self, head: &[u8], body: &[u8]) {
+        let at = self.used as usize;
+        let room = &mut self.bytes[at..at + head.len() + body.len()];
+        let (for_head, for_body) = room.split_at_mut(head.len());
+        for_head.copy_from_slice(head);
+        for_body.copy_from_slice(body);
+        self.used += (head.len() + body.len()) as u32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_of_one_turn_lie_side_by_side() {
+        let mut arena = Arena::new();
+        let mut segment = Segment::default();
+        for _ in 0..3 {
+            segment = arena.append(segment, b"h", b"body");
+        }
+        assert_eq!(arena.bytes(segment), b"hbodyhbodyhbody");
+        assert_eq!(arena.holders(), 1);
+        arena.release(segment);
+        assert_eq!(arena.holders(), 0);
+        assert_eq!(arena.append(Segment::default(), b"", b"x").start, 0, "the chunk is reused from its start");
+    }
+
+    #[test]
+    fn an_interrupted_segment_moves_whole() {
+        let mut arena = Arena::new();
+        let first = arena.append(Segment::default(), b"a", b"1");
+        let other = arena.append(Segment::default(), b"b", b"2");
+        let first = arena.append(first, b"a", b"3");
+        assert_eq!(arena.bytes(first), b"a1a3");
+        assert_eq!(arena.bytes(other), b"b2");
+        assert_eq!(arena.holders(), 2);
+    }
+
+    #[test]
+    fn a_full_chunk_gives_way_to_another_and_large_ones_go_again() {
+        let mut arena = Arena::new();
+        let big = vec![7; CHUNK_BYTES + 1];
+        let small = arena.append(Segment::default(), b"s", b"");
+        let large = arena.append(Segment::default(), b"", &big);
+        assert_eq!(arena.bytes(large), &big[..]);
+        let moved = arena.append(small, b"t", &big);
+        assert_eq!(&arena.bytes(moved)[..2], b"st");
+        arena.release(large);
+        arena.release(moved);
+        arena.trim();
+        assert_eq!(arena.holders(), 0);
+        assert_eq!(arena.chunks.len(), 1);
+    }
+}

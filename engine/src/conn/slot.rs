@@ -1,0 +1,159 @@
+//! What a shard remembers of one connection.
+
+use super::arena::Segment;
+use super::peer::Peer;
+use super::queue::SendQueue;
+use crate::proto::Decoder;
+
+/// Where a connection is in its life. The order is the order in which phases follow each other; `Http` may end at `Lingering`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Nobody.
+    Free,
+    /// Reading request heads, sending responses.
+    Http,
+    /// A WebSocket on which messages pass.
+    Open,
+    /// A close frame was sent or received, not yet both.
+    Closing,
+    /// Close frames are exchanged or the response is complete: what is queued leaves, then the socket closes.
+    Flushing,
+    /// Our half is shut down; what the peer still sends is thrown away until it closes too. Without this, unread input
+    /// would turn our last bytes into a reset.
+    Lingering,
+    /// Over for the application; waits for its ops to complete.
+    Dead,
+    /// The close of its descriptor is asked for.
+    Releasing,
+}
+
+/// Who has bytes of this connection in the kernel's hands (rule 2: at most one).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    Nothing,
+    /// `segment` is in flight.
+    Segment,
+    /// The front of `queue` is in flight.
+    Queue,
+}
+
+/// One connection's place in its shard. Two cache lines with a small `D`.
+#[derive(Debug)]
+pub(crate) struct Slot<D> {
+    /// Counts the holders of this slot, modulo 2²⁴.
+    pub(crate) generation: u32,
+    pub(crate) phase: Phase,
+    pub(crate) sending: Sending,
+    /// A multishot recv is armed in the kernel.
+    pub(crate) recv_armed: bool,
+    /// Its cancel is asked for.
+    pub(crate) recv_cancelling: bool,
+    /// In the shard's list of connections that need ops pushed at the end of the turn.
+    pub(crate) dirty: bool,
+    /// Queued bytes passed the high mark and not yet the low one.
+    pub(crate) congested: bool,
+    /// The application wants no messages for now.
+    pub(crate) paused: bool,
+    /// A ping of ours is unanswered.
+    pub(crate) ping_unanswered: bool,
+    /// The application was told of the end.
+    pub(crate) close_told: bool,
+    /// Our half of the connection ends when all is flushed, and the peer's rest is thrown away.
+    pub(crate) linger: bool,
+    /// The peer will send no more.
+    pub(crate) peer_finished: bool,
+    /// Left out of the fan-out that is under way.
+    pub(crate) excluded: bool,
+    /// The cancel of all its ops is asked for.
+    pub(crate) cancelled: bool,
+    /// When the last bytes came, in timer ticks.
+    pub(crate) received_at: u32,
+    /// Pending in the send arena, or in flight from there.
+    pub(crate) segment: Segment,
+    pub(crate) decoder: Decoder,
+    /// What did not fit into the socket; comes after `segment`.
+    pub(crate) queue: Option<Box<SendQueue>>,
+    /// An incomplete request head, or input that waits for a congested or paused connection.
+    pub(crate) input: Option<Box<Vec<u8>>>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) peer: Peer,
+    /// Index of the route that accepted it.
+    pub(crate) route: u16,
+    /// The subprotocol, as a number of the shard's; 0 for none.
+    pub(crate) protocol: u8,
+    /// The application's own.
+    pub(crate) data: D,
+}
+
+/// A connection's place among a topic's subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) topic: u32,
+    pub(crate) position: u32,
+}
+
+impl<D: Default> Slot<D> {
+    pub(crate) fn free() -> Self {
+        Self {
+            generation: 0,
+            phase: Phase::Free,
+            sending: Sending::Nothing,
+            recv_armed: false,
+            recv_cancelling: false,
+            dirty: false,
+            congested: false,
+            paused: false,
+            ping_unanswered: false,
+            close_told: false,
+            linger: false,
+            peer_finished: false,
+            excluded: false,
+            cancelled: false,
+            received_at: 0,
+            segment: Segment::default(),
+            decoder: Decoder::default(),
+            queue: None,
+            input: None,
+            subscriptions: Vec::new(),
+            peer: Peer::UNKNOWN,
+            route: 0,
+            protocol: 0,
+            data: D::default(),
+        }
+    }
+}
+
+impl<D> Slot<D> {
+    /// Bytes not yet in the kernel's hands or not yet confirmed.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.segment.len() + self.queue.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    /// Nothing pending, nothing in flight: the next bytes may leave at once.
+    #[inline]
+    pub(crate) fn is_clear(&self) -> bool {
+        self.sending == Sending::Nothing && self.segment.is_empty() && self.queue.is_none()
+    }
+
+    /// Whether its recv should be armed.
+    #[inline]
+    pub(crate) fn wants_input(&self) -> bool {
+        match self.phase {
+            Phase::Http | Phase::Open | Phase::Closing => !self.congested && !self.paused && !self.peer_finished,
+            Phase::Flushing | Phase::Lingering => !self.peer_finished,
+            Phase::Free | Phase::Dead | Phase::Releasing => false,
+        }
+    }
+
+    /// The invariants that hold between turns; panics with the first that does not.
+    pub(crate) fn invariants(&self) {
+        assert_eq!(self.sending == Sending::Queue, self.queue.as_ref().is_some_and(|queue| queue.is_in_flight()));
+        assert!(self.sending != Sending::Segment || !self.segment.is_empty(), "an empty segment is in flight");
+        assert!(!self.recv_cancelling || self.recv_armed, "a recv is cancelled that is not armed");
+        assert!(!self.excluded, "an exclusion outlived its fan-out");
+        if self.phase == Phase::Free {
+            assert!(!self.recv_armed && self.is_clear() && self.input.is_none() && self.subscriptions.is_empty());
+            assert!(self.decoder.is_between_messages(), "a free slot holds reassembly memory");
+        }
+    }
+}

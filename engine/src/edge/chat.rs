@@ -1,0 +1,118 @@
+//! The chat behind `/demo/chat`: who is there, and what they say, as JSON text messages.
+//!
+//! A client says `{"type":"join","name":…}` once and `{"type":"say","text":…}` from then on. It hears `welcome`, `joined`, `left`,
+//! `said` (its own too) and `error`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::handler::Conn;
+use crate::proto::Message;
+
+const TOPIC: &str = "chat";
+const NAME_CHARS_MAX: usize = 24;
+const TEXT_CHARS_MAX: usize = 500;
+
+/// A shard's part of the chat. The members' number is the one thing that all shards share.
+pub(super) struct Chat {
+    online: Arc<AtomicU32>,
+}
+
+/// Somebody in the chat; nameless until they joined.
+#[derive(Debug, Default)]
+pub(super) struct Member {
+    name: Option<String>,
+}
+
+/// What clients say.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Said {
+    Join { name: String },
+    Say { text: String },
+}
+
+/// What clients hear.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Heard<'a> {
+    Welcome { id: String, online: u32 },
+    Joined { name: &'a str, online: u32 },
+    Left { name: &'a str, online: u32 },
+    Said { name: &'a str, text: &'a str, at: u64 },
+    Error { message: String },
+}
+
+type ChatConn<'a> = Conn<'a, Option<Box<Member>>>;
+
+impl Chat {
+    pub(super) fn new(online: Arc<AtomicU32>) -> Self {
+        Self { online }
+    }
+
+    pub(super) fn on_message(&mut self, conn: &mut ChatConn<'_>, message: Message<'_>) {
+        // The parser works in place, so it gets a copy.
+        let mut bytes = message.as_bytes().to_vec();
+        let outcome = match simd_json::serde::from_slice(&mut bytes) {
+            Ok(Said::Join { name }) => self.join(conn, name.trim()),
+            Ok(Said::Say { text }) => say(conn, text.trim()),
+            Err(error) => Err(format!(
+                "not understood: {error}; send {{\"type\":\"join\",\"name\":…}} or {{\"type\":\"say\",\"text\":…}}"
+            )),
+        };
+        if let Err(message) = outcome {
+            send(conn, &Heard::Error { message });
+        }
+    }
+
+    pub(super) fn on_close(&mut self, conn: &mut ChatConn<'_>) {
+        if let Some(name) = conn.data().as_mut().and_then(|member| member.name.take()) {
+            let online = self.online.fetch_sub(1, Ordering::Relaxed) - 1;
+            publish(conn, &Heard::Left { name: &name, online });
+        }
+    }
+
+    fn join(&mut self, conn: &mut ChatConn<'_>, name: &str) -> Result<(), String> {
+        if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
+            return Err(format!("a name has 1 to {NAME_CHARS_MAX} characters"));
+        }
+        let member = conn.data().as_mut().expect("only chat connections come here");
+        if member.name.is_some() {
+            return Err("you have joined already".into());
+        }
+        member.name = Some(name.to_owned());
+        conn.subscribe(TOPIC).map_err(|error| error.to_string())?;
+        let online = self.online.fetch_add(1, Ordering::Relaxed) + 1;
+        send(conn, &Heard::Welcome { id: conn.id().to_string(), online });
+        publish(conn, &Heard::Joined { name, online });
+        Ok(())
+    }
+}
+
+fn say(conn: &mut ChatConn<'_>, text: &str) -> Result<(), String> {
+    let member = conn.data().as_ref().expect("only chat connections come here");
+    let Some(name) = member.name.clone() else { return Err("join first, with a name".into()) };
+    if text.is_empty() {
+        return Err("say something".into());
+    }
+    let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    publish(conn, &Heard::Said { name: &name, text: &text, at });
+    Ok(())
+}
+
+fn send(conn: &mut ChatConn<'_>, heard: &Heard<'_>) {
+    // A chat line that a slow reader misses is lost, and no more than that.
+    let _ = conn.send(json(heard).as_str());
+}
+
+fn publish(conn: &mut ChatConn<'_>, heard: &Heard<'_>) {
+    conn.publish(TOPIC, json(heard).as_str());
+}
+
+fn json(heard: &Heard<'_>) -> String {
+    simd_json::serde::to_string(heard).expect("strings and numbers are always JSON")
+}

@@ -1,0 +1,108 @@
+//! What makes the engine a node that an operator runs: the command line and what each subcommand does.
+//!
+//! [`run`] turns what was typed into a checked configuration, announces it, and hands it to the subcommand.
+//!
+//! Not here: the server itself, which an embedder uses without any of this.
+
+mod announce;
+mod broadcast;
+mod chat;
+mod check;
+pub mod cli;
+mod echo;
+mod node;
+mod options;
+mod pages;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::config::{ConfigError, FileError, ValidConfig, file};
+use crate::http::RouteError;
+use crate::server;
+use crate::sys::limits;
+
+pub use cli::Cli;
+
+use cli::Command;
+use options::Options;
+
+/// Exit code for what was typed wrong, on the command line or in the file; `clap` uses the same.
+const EXIT_USAGE: u8 = 2;
+
+/// Why a server does not start. Displays what an operator needs to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The configuration breaks a rule.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The server did not start.
+    #[error(transparent)]
+    Server(#[from] server::StartError),
+    /// A route is wrong.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The signals cannot be caught.
+    #[error("cannot catch SIGTERM and SIGINT: {0}")]
+    Signals(io::Error),
+}
+
+/// Does what was typed, until it is done or the process is told to stop.
+pub fn run(typed: Cli) -> ExitCode {
+    let outcome = match typed.into_command() {
+        Command::Serve(options) => start(&options, serve::run),
+        Command::Echo(options) => start(&options, echo::run),
+        Command::Broadcast(options) => start(&options, broadcast::run),
+        Command::Check { options, json } => with_config(&options, |config| Ok(check::run(&config, json))),
+    };
+    outcome.unwrap_or_else(|error| {
+        tell(&error);
+        match error {
+            StartError::File(_) | StartError::Config(_) => ExitCode::from(EXIT_USAGE),
+            _ => ExitCode::FAILURE,
+        }
+    })
+}
+
+fn start(options: &Options, server: fn(&ValidConfig) -> Result<(), StartError>) -> Result<ExitCode, StartError> {
+    with_config(options, |config| {
+        // As far as it goes without privilege. If that is not enough, the probe says what is.
+        let _ = limits::raise_nofile();
+        announce::announce(&config);
+        server(&config).map(|()| ExitCode::SUCCESS)
+    })
+}
+
+/// Prints the configuration if that was asked for, and does `action` with it otherwise.
+fn with_config(
+    options: &Options,
+    action: impl FnOnce(ValidConfig) -> Result<ExitCode, StartError>,
+) -> Result<ExitCode, StartError> {
+    let config = options.config()?;
+    if options.print_config {
+        print(&file::print(&config));
+        return Ok(ExitCode::SUCCESS);
+    }
+    action(config)
+}
+
+/// To standard output. A reader that went away, as `| head` does, is no error.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+/// An error to standard error; lines that belong to the one above are indented.
+fn tell(error: &StartError) {
+    for line in error.to_string().lines() {
+        match line.strip_prefix("  ") {
+            Some(rest) => eprintln!("       {rest}"),
+            None => eprintln!("error: {line}"),
+        }
+    }
+}

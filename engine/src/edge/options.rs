@@ -1,0 +1,260 @@
+//! The options that all subcommands share: one for each field of the configuration, under the same name.
+//!
+//! Every option is optional, so that what was not typed leaves the file's value or the default alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::StartError;
+use crate::config::text::{OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off};
+use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    connections: Connections,
+    #[command(flatten)]
+    messages: Messages,
+    #[command(flatten)]
+    rings: Rings,
+    #[command(flatten)]
+    sockets: Sockets,
+    #[command(flatten)]
+    topics: Topics,
+    /// Read settings from this TOML file; unknown keys are errors
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    config: Option<PathBuf>,
+    /// Print the effective configuration as TOML and exit
+    #[arg(long, help_heading = "Configuration")]
+    pub(super) print_config: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Server")]
+struct Server {
+    /// Address to listen on [default: 127.0.0.1:9001]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// Threads, each with its own ring: a number, or auto for one per core [default: auto]
+    #[arg(long, value_name = "COUNT|auto")]
+    shards: Option<Shards>,
+    /// Cores that shards are pinned to: auto, none, or a list such as 0,2,4-7 [default: auto]
+    #[arg(long, value_name = "auto|none|LIST")]
+    pin: Option<Pin>,
+    /// Time between closing connections with 1001 and cutting them at shutdown; 0 cuts at once [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    shutdown_grace: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Connections")]
+struct Connections {
+    /// Connections of the whole server, shared out evenly over the shards [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    connections_max: Option<u32>,
+    /// Longest request head; a longer one gets 431 [default: 16KiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    head_bytes_max: Option<usize>,
+    /// Time from accept to the whole request head; a slower one gets 408 [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    handshake_timeout: Option<Duration>,
+    /// Close a connection from which nothing came for this long [default: 2m]
+    #[arg(long, value_name = "DURATION|off", value_parser = parse_duration_or_off)]
+    idle_timeout: Option<OrOff<Duration>>,
+    /// Ping a connection from which nothing came for this long [default: 30s]
+    #[arg(long, value_name = "DURATION|off", value_parser = parse_duration_or_off)]
+    ping_interval: Option<OrOff<Duration>>,
+    /// Cut a connection that does not answer our ping within this time [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pong_timeout: Option<Duration>,
+    /// Cut a connection that does not answer our close frame within this time [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    close_timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Messages")]
+struct Messages {
+    /// Largest message received, all its frames together; a larger one closes with 1009 [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    message_bytes_max: Option<usize>,
+    /// Queued bytes above which a connection counts as slow, and is not read from [default: 256KiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    send_queue_bytes_high: Option<usize>,
+    /// Queued bytes below which a slow connection counts as drained [default: 64KiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    send_queue_bytes_low: Option<usize>,
+    /// Most bytes that one connection's send queue holds [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    send_queue_bytes_max: Option<usize>,
+    /// What a full send queue does: disconnect or drop-newest [default: disconnect]
+    #[arg(long, value_name = "ACTION")]
+    overflow: Option<Overflow>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Rings")]
+struct Rings {
+    /// Size of one recv buffer [default: 32KiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    recv_buffer_bytes: Option<usize>,
+    /// Recv buffers of one shard, a power of two [default: 128]
+    #[arg(long, value_name = "COUNT")]
+    recv_buffer_count: Option<u32>,
+    /// Entries of a ring's submission queue, a power of two [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    ring_entries: Option<u32>,
+    /// Received bytes that one turn of a shard handles before it sends [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    turn_bytes_max: Option<usize>,
+    /// Completions that one turn of a shard handles before it sends [default: 512]
+    #[arg(long, value_name = "COUNT")]
+    turn_completions_max: Option<u32>,
+    /// Accepts that one shard keeps in flight [default: 32]
+    #[arg(long, value_name = "COUNT")]
+    accepts_in_flight: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Sockets")]
+struct Sockets {
+    /// Connections that the kernel queues for one shard [default: 4096]
+    #[arg(long, value_name = "COUNT")]
+    listen_backlog: Option<u32>,
+    /// Send small segments at once (TCP_NODELAY) [default: true]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
+    tcp_nodelay: Option<bool>,
+    /// Kernel send buffer of one connection (SO_SNDBUF); off lets the kernel tune it [default: off]
+    #[arg(long, value_name = "SIZE|off", value_parser = parse_bytes_or_off)]
+    socket_send_buffer_bytes: Option<OrOff<usize>>,
+    /// Kernel receive buffer of one connection (SO_RCVBUF); off lets the kernel tune it [default: off]
+    #[arg(long, value_name = "SIZE|off", value_parser = parse_bytes_or_off)]
+    socket_recv_buffer_bytes: Option<OrOff<usize>>,
+    /// Unsent bytes that the kernel takes of one connection (TCP_NOTSENT_LOWAT) [default: off]
+    #[arg(long, value_name = "SIZE|off", value_parser = parse_bytes_or_off)]
+    tcp_notsent_lowat: Option<OrOff<usize>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Topics")]
+struct Topics {
+    /// Bytes of a topic's name [default: 256]
+    #[arg(long, value_name = "COUNT")]
+    topic_name_bytes_max: Option<usize>,
+    /// Topics with subscribers, per shard [default: 100000]
+    #[arg(long, value_name = "COUNT")]
+    topics_max: Option<u32>,
+    /// Topics that one connection subscribes to [default: 128]
+    #[arg(long, value_name = "COUNT")]
+    subscriptions_per_connection_max: Option<u32>,
+    /// Publications that wait between one shard and another [default: 4096]
+    #[arg(long, value_name = "COUNT")]
+    shard_queue_count: Option<u32>,
+    /// Commands from other threads that wait for one shard [default: 4096]
+    #[arg(long, value_name = "COUNT")]
+    command_queue_count: Option<u32>,
+    /// Longest wait for more of a burst of publications; 0 never waits [default: 50us]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    publish_window_max: Option<Duration>,
+}
+
+impl Options {
+    /// What was typed over what the file says over the defaults, checked.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the file cannot be used or a rule is broken.
+    pub(super) fn config(&self) -> Result<ValidConfig, StartError> {
+        let mut config = match &self.config {
+            Some(path) => file::read(path)?,
+            None => Config::default(),
+        };
+        self.server.apply(&mut config);
+        self.connections.apply(&mut config);
+        self.messages.apply(&mut config);
+        self.rings.apply(&mut config);
+        self.sockets.apply(&mut config);
+        self.topics.apply(&mut config);
+        Ok(config.validated()?)
+    }
+}
+
+fn set<T: Clone>(field: &mut T, typed: &Option<T>) {
+    if let Some(value) = typed {
+        field.clone_from(value);
+    }
+}
+
+fn set_or_off<T: Copy>(field: &mut Option<T>, typed: Option<OrOff<T>>) {
+    if let Some(value) = typed {
+        *field = value.into();
+    }
+}
+
+impl Server {
+    fn apply(&self, config: &mut Config) {
+        set(&mut config.listen, &self.listen);
+        set(&mut config.shards, &self.shards);
+        set(&mut config.pin, &self.pin);
+        set(&mut config.shutdown_grace, &self.shutdown_grace);
+    }
+}
+
+impl Connections {
+    fn apply(&self, config: &mut Config) {
+        set(&mut config.connections_max, &self.connections_max);
+        set(&mut config.head_bytes_max, &self.head_bytes_max);
+        set(&mut config.handshake_timeout, &self.handshake_timeout);
+        set_or_off(&mut config.idle_timeout, self.idle_timeout);
+        set_or_off(&mut config.ping_interval, self.ping_interval);
+        set(&mut config.pong_timeout, &self.pong_timeout);
+        set(&mut config.close_timeout, &self.close_timeout);
+    }
+}
+
+impl Messages {
+    fn apply(&self, config: &mut Config) {
+        set(&mut config.message_bytes_max, &self.message_bytes_max);
+        set(&mut config.send_queue_bytes_high, &self.send_queue_bytes_high);
+        set(&mut config.send_queue_bytes_low, &self.send_queue_bytes_low);
+        set(&mut config.send_queue_bytes_max, &self.send_queue_bytes_max);
+        set(&mut config.overflow, &self.overflow);
+    }
+}
+
+impl Rings {
+    fn apply(&self, config: &mut Config) {
+        set(&mut config.recv_buffer_bytes, &self.recv_buffer_bytes);
+        set(&mut config.recv_buffer_count, &self.recv_buffer_count);
+        set(&mut config.ring_entries, &self.ring_entries);
+        set(&mut config.turn_bytes_max, &self.turn_bytes_max);
+        set(&mut config.turn_completions_max, &self.turn_completions_max);
+        set(&mut config.accepts_in_flight, &self.accepts_in_flight);
+    }
+}
+
+impl Sockets {
+    fn apply(&self, config: &mut Config) {
+        set(&mut config.listen_backlog, &self.listen_backlog);
+        set(&mut config.tcp_nodelay, &self.tcp_nodelay);
+        set_or_off(&mut config.socket_send_buffer_bytes, self.socket_send_buffer_bytes);
+        set_or_off(&mut config.socket_recv_buffer_bytes, self.socket_recv_buffer_bytes);
+        set_or_off(&mut config.tcp_notsent_lowat, self.tcp_notsent_lowat);
+    }
+}
+
+impl Topics {
+    fn apply(&self, config: &mut Config) {
+        set(&mut config.topic_name_bytes_max, &self.topic_name_bytes_max);
+        set(&mut config.topics_max, &self.topics_max);
+        set(&mut config.subscriptions_per_connection_max, &self.subscriptions_per_connection_max);
+        set(&mut config.shard_queue_count, &self.shard_queue_count);
+        set(&mut config.command_queue_count, &self.command_queue_count);
+        set(&mut config.publish_window_max, &self.publish_window_max);
+    }
+}

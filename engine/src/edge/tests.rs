@@ -1,0 +1,173 @@
+//! The command line: what is typed, what it means, and that help, options and configuration do not drift apart.
+
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use super::cli::{Cli, Command};
+use super::options::Options;
+use super::{StartError, file};
+use crate::config::{Config, Overflow, Pin, Shards};
+
+fn typed(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split_whitespace())
+}
+
+fn options(line: &str) -> Options {
+    match typed(line).expect("a good command line").into_command() {
+        Command::Serve(options) | Command::Echo(options) | Command::Broadcast(options) => options,
+        Command::Check { options, .. } => options,
+    }
+}
+
+fn error(line: &str) -> (ErrorKind, String) {
+    let error = typed(line).expect_err("a wrong command line");
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn serve_is_the_default() {
+    assert_eq!(typed("ringwire").expect("good").into_command(), typed("ringwire serve").expect("good").into_command());
+    let line = "ringwire --shards=2 --listen=0.0.0.0:80";
+    assert!(matches!(typed(line).expect("good").into_command(), Command::Serve(_)));
+    assert!(matches!(typed("ringwire echo --shards=2").expect("good").into_command(), Command::Echo(_)));
+    assert!(matches!(typed("ringwire broadcast").expect("good").into_command(), Command::Broadcast(_)));
+    assert!(matches!(typed("ringwire check --json").expect("good").into_command(), Command::Check { json: true, .. }));
+}
+
+#[test]
+fn what_is_not_typed_keeps_its_default() {
+    let config = options("ringwire").config().expect("the defaults are valid");
+    assert_eq!(*config, Config::default());
+}
+
+#[test]
+fn every_field_can_be_typed() {
+    let expected = Config {
+        listen: "[::1]:81".parse().expect("an address"),
+        shards: Shards::Count(2),
+        pin: Pin::List(vec![0, 2]),
+        connections_max: 21,
+        head_bytes_max: 1000,
+        handshake_timeout: Duration::from_secs(1),
+        idle_timeout: Some(Duration::from_secs(22)),
+        ping_interval: None,
+        pong_timeout: Duration::from_secs(3),
+        close_timeout: Duration::from_secs(4),
+        shutdown_grace: Duration::ZERO,
+        message_bytes_max: 1001,
+        send_queue_bytes_high: 1002,
+        send_queue_bytes_low: 1001,
+        send_queue_bytes_max: 65_536,
+        overflow: Overflow::DropNewest,
+        recv_buffer_bytes: 8192,
+        recv_buffer_count: 16,
+        ring_entries: 64,
+        turn_bytes_max: 16_384,
+        turn_completions_max: 5,
+        accepts_in_flight: 6,
+        listen_backlog: 7,
+        tcp_nodelay: false,
+        socket_send_buffer_bytes: Some(4097),
+        socket_recv_buffer_bytes: Some(4098),
+        tcp_notsent_lowat: Some(4099),
+        topic_name_bytes_max: 8,
+        topics_max: 9,
+        subscriptions_per_connection_max: 10,
+        shard_queue_count: 17,
+        command_queue_count: 18,
+        publish_window_max: Duration::from_micros(19),
+    };
+    let default = toml::Table::try_from(Config::default()).expect("TOML");
+    let mut line = String::from("ringwire echo");
+    for (key, value) in toml::Table::try_from(&expected).expect("TOML") {
+        assert_ne!(value, default[&key], "{key} must differ from its default, or its option is not tested");
+        let value = match value {
+            toml::Value::Array(_) => expected.pin.to_string(),
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        line += &format!(" --{}={value}", key.replace('_', "-"));
+    }
+    assert_eq!(*options(&line).config().expect("a valid configuration"), expected, "{line}");
+}
+
+#[test]
+fn the_help_of_each_option_tells_its_default() {
+    let command = Cli::command();
+    for (key, value) in toml::Table::try_from(Config::default()).expect("TOML") {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let long = key.replace('_', "-");
+        let option = command.get_arguments().find(|option| option.get_long() == Some(&long)).expect("an option");
+        let help = option.get_help().expect("a help text").to_string();
+        assert!(help.ends_with(&format!("[default: {value}]")), "--{long}: {help}");
+    }
+}
+
+#[test]
+fn errors_say_what_is_allowed() {
+    for (line, said) in [
+        ("ringwire --message-bytes-max=1MB", "`1MB` is not a size in bytes such as 65536, 64KiB"),
+        ("ringwire --pong-timeout=10", "`10` is not a duration such as 10s, 250ms"),
+        ("ringwire --idle-timeout=never", "`never` is not `off` or a duration such as"),
+        ("ringwire --tcp-notsent-lowat=x", "`x` is not `off` or a size"),
+        ("ringwire --shards=two", "`two` is not `auto` or a number of shards"),
+        ("ringwire --pin=all", "`all` is not `auto`, `none` or a list of cores such as 0,2,4-7"),
+        ("ringwire --overflow=drop", "`drop` is not `disconnect` or `drop-newest`"),
+        ("ringwire --listen=localhost", "invalid socket address"),
+        ("ringwire --connections-max=-1", "invalid"),
+    ] {
+        let (kind, text) = error(line);
+        assert_eq!(kind, ErrorKind::ValueValidation, "{line}: {text}");
+        assert!(text.contains(said), "expected «{said}» in «{text}»");
+    }
+    assert_eq!(error("ringwire --port=1").0, ErrorKind::UnknownArgument);
+    assert_eq!(error("ringwire serv").0, ErrorKind::InvalidSubcommand);
+    assert_eq!(error("ringwire --shards=1 --shards=2").0, ErrorKind::ArgumentConflict);
+}
+
+#[test]
+fn broken_rules_are_start_errors() {
+    let error = options("ringwire --message-bytes-max=0").config().expect_err("a broken rule");
+    assert!(matches!(error, StartError::Config(_)));
+    assert!(error.to_string().contains("message_bytes_max = 0"), "{error}");
+}
+
+#[test]
+fn the_command_line_overrides_the_file_and_the_file_the_defaults() {
+    let path = std::env::temp_dir().join(format!("ringwire-cli-{}.toml", std::process::id()));
+    std::fs::write(&path, "shards = 3\nconnections_max = 30\nidle_timeout = \"off\"\n").expect("a temporary file");
+    let outcome = options(&format!("ringwire --shards=4 --config={}", path.display())).config();
+    std::fs::remove_file(&path).expect("the file that we made");
+    let config = outcome.expect("a good file");
+    assert_eq!(config.shards, Shards::Count(4));
+    assert_eq!(config.connections_max, 30);
+    assert_eq!(config.idle_timeout, None);
+    assert_eq!(config.close_timeout, Config::default().close_timeout);
+}
+
+#[test]
+fn the_printed_configuration_is_a_file_with_the_same_meaning() {
+    let config = options("ringwire --print-config --shards=2 --ping-interval=off").config().expect("valid");
+    assert_eq!(file::parse(&file::print(&config)).expect("our own output"), *config);
+}
+
+#[test]
+fn a_machine_that_refuses_is_told_with_all_that_mends_it() {
+    let error = StartError::from(crate::server::StartError::from(crate::ring::probe::ProbeError::FileTable {
+        connections_max: 50_000,
+        shard_count: 1,
+        table: 50_000,
+        nofile: 20_000,
+    }));
+    let lines: Vec<_> = error.to_string().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[1], "  → use --shards=3");
+    assert!(lines[2].starts_with("  → or raise the limit: sudo prlimit"), "{lines:?}");
+}

@@ -1,0 +1,160 @@
+//! A connection as callbacks see it.
+
+use std::net::SocketAddr;
+
+use super::local::{Local, SubscribeError};
+use crate::conn::ConnId;
+use crate::conn::slot::Phase;
+use crate::proto::{CloseCode, Message, Opcode};
+
+/// What became of a message that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a message may have been dropped; `let _ =` says that this is fine"]
+pub enum SendStatus {
+    /// It leaves at the end of the turn, or behind what is queued already.
+    Queued,
+    /// Queued, but the peer is behind: stop until `on_drain`. Its messages are not read meanwhile.
+    Backpressure,
+    /// Not queued: the connection is not open, or its send queue is full.
+    Dropped,
+}
+
+/// Where a connection is in its life, with the numbers of the browser's `readyState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ReadyState {
+    /// The handshake is under way.
+    Connecting = 0,
+    /// Messages pass.
+    Open = 1,
+    /// The closing handshake is under way.
+    Closing = 2,
+    /// Over.
+    Closed = 3,
+}
+
+impl ReadyState {
+    pub(crate) fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Http => Self::Connecting,
+            Phase::Open => Self::Open,
+            Phase::Closing | Phase::Flushing => Self::Closing,
+            Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
+        }
+    }
+}
+
+/// A connection, for the length of a callback.
+pub struct Conn<'a, D> {
+    local: &'a mut Local<D>,
+    slot: u32,
+}
+
+impl<'a, D> Conn<'a, D> {
+    #[inline]
+    pub(crate) fn new(local: &'a mut Local<D>, slot: u32) -> Self {
+        Self { local, slot }
+    }
+
+    /// Names the connection for as long as the server runs; other threads reach it by this.
+    pub fn id(&self) -> ConnId {
+        self.local.id(self.slot)
+    }
+
+    /// The application's data of this connection.
+    #[inline]
+    pub fn data(&mut self) -> &mut D {
+        &mut self.local.conns[self.slot].data
+    }
+
+    /// The peer's address.
+    pub fn remote_addr(&self) -> SocketAddr {
+        self.local.conns[self.slot].peer.into()
+    }
+
+    /// Index of the route that accepted the connection.
+    pub fn route(&self) -> usize {
+        usize::from(self.local.conns[self.slot].route)
+    }
+
+    /// The subprotocol that was chosen in the handshake.
+    pub fn protocol(&self) -> Option<&str> {
+        self.local.protocols.name(self.local.conns[self.slot].protocol)
+    }
+
+    /// Where the connection is in its life.
+    pub fn ready_state(&self) -> ReadyState {
+        ReadyState::of(self.local.conns[self.slot].phase)
+    }
+
+    /// Bytes that were queued and have not left yet, like a browser's `bufferedAmount`; frame headers count.
+    pub fn queued_bytes(&self) -> usize {
+        self.local.conns[self.slot].queued_bytes()
+    }
+
+    /// Sends a message; it leaves with everything else of this turn.
+    #[inline]
+    pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> SendStatus {
+        let message = message.into();
+        self.local.send(self.slot, message.opcode(), message.as_bytes())
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes (cut there). Pongs are handled by the engine.
+    pub fn ping(&mut self, payload: &[u8]) -> SendStatus {
+        self.local.send(self.slot, Opcode::Ping, &payload[..payload.len().min(125)])
+    }
+
+    /// Begins the closing handshake. `reason` is cut to 123 bytes at a character boundary.
+    ///
+    /// # Panics
+    /// When `code` may not be sent: 1005, 1006, 1015 and those outside of 1000–4999 (RFC 6455 §7.4).
+    pub fn close(&mut self, code: CloseCode, reason: &str) {
+        assert!(code.is_sendable(), "close code {code} may not be sent (RFC 6455 §7.4)");
+        self.local.begin_close(self.slot, code, reason);
+    }
+
+    /// Stops `on_message` until [`Conn::resume`]: the peer's bytes stay in the kernel, and TCP slows it down.
+    pub fn pause(&mut self) {
+        self.local.conns[self.slot].paused = true;
+        self.local.mark_dirty(self.slot);
+    }
+
+    /// Ends [`Conn::pause`].
+    pub fn resume(&mut self) {
+        self.local.conns[self.slot].paused = false;
+        self.local.mark_dirty(self.slot);
+    }
+
+    /// Subscribes to a topic: what anybody publishes there is sent to this connection.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] names the limit that stands in the way.
+    pub fn subscribe(&mut self, topic: &str) -> Result<(), SubscribeError> {
+        self.local.subscribe(self.slot, topic)
+    }
+
+    /// Ends a subscription; false if there was none.
+    pub fn unsubscribe(&mut self, topic: &str) -> bool {
+        self.local.unsubscribe(self.slot, topic)
+    }
+
+    /// Publishes to all subscribers of a topic on all shards, this connection among them if it subscribed.
+    ///
+    /// Publications leave at the end of the turn, behind what was sent to a connection directly. Order holds per topic.
+    #[inline]
+    pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) {
+        let message = message.into();
+        self.local.publish(topic, message.opcode(), message.as_bytes(), None);
+    }
+
+    /// Publishes to all subscribers of a topic but this connection.
+    pub fn publish_to_others<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) {
+        let message = message.into();
+        self.local.publish(topic, message.opcode(), message.as_bytes(), Some(self.slot));
+    }
+
+    /// Connections of this shard that are open or about to be.
+    pub fn shard_connections(&self) -> usize {
+        self.local.conns.occupied() as usize
+    }
+}

@@ -1,0 +1,288 @@
+//! What callbacks may touch of their shard: connections, send arena, topics, timers. No ring: what they cause is pushed at the
+//! end of the turn.
+
+use super::protocols::Protocols;
+use super::wheel::{TICK, Wheel};
+use super::{Limits, SendStatus};
+use crate::config::Overflow;
+use crate::conn::ConnId;
+use crate::conn::arena::{Arena, CHUNK_BYTES, Segment};
+use crate::conn::slot::{Phase, Sending, Slot, Subscription};
+use crate::conn::table::Table;
+use crate::metrics::Counters;
+use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
+use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
+use crate::topic::outbox::Outbox;
+use crate::topic::{TopicId, Topics};
+
+/// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
+const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
+
+/// A shard without its ring and its handler.
+pub(crate) struct Local<D> {
+    pub(crate) shard: u16,
+    pub(crate) conns: Table<D>,
+    pub(crate) arena: Arena,
+    pub(crate) topics: Topics,
+    pub(crate) wheel: Wheel,
+    /// The present, in timer ticks since the shard began.
+    pub(crate) now: u32,
+    /// Connections that need ops pushed at the end of the turn.
+    pub(crate) dirty: Vec<u32>,
+    pub(crate) rules: Rules,
+    pub(crate) pool: Pool,
+    pub(crate) limits: Limits,
+    pub(crate) close_ticks: u32,
+    pub(crate) counters: Counters,
+    /// WebSockets of which the application was told the beginning and not yet the end.
+    pub(crate) open_count: u32,
+    /// This turn's publications for other shards.
+    pub(crate) outbox: Outbox,
+    /// Names of the subprotocols in use.
+    pub(crate) protocols: Protocols,
+}
+
+impl<D> Local<D> {
+    /// Queues one frame.
+    #[inline]
+    pub(crate) fn send(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> SendStatus {
+        if self.conns[slot].phase != Phase::Open {
+            return SendStatus::Dropped;
+        }
+        let header = EncodedHeader::server(opcode, payload.len() as u64);
+        self.counters.frames_out += 1;
+        self.append(slot, header.as_bytes(), payload)
+    }
+
+    /// Queues bytes as they are.
+    #[inline]
+    pub(crate) fn append(&mut self, slot: u32, head: &[u8], body: &[u8]) -> SendStatus {
+        let conn = &mut self.conns[slot];
+        let together = conn.segment.len() + head.len() + body.len();
+        if conn.sending != Sending::Nothing || conn.queue.is_some() || together > ARENA_SHARE_MAX {
+            return self.append_to_queue(slot, head, body);
+        }
+        conn.segment = self.arena.append(conn.segment, head, body);
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push(slot);
+        }
+        SendStatus::Queued
+    }
+
+    #[cold]
+    fn append_to_queue(&mut self, slot: u32, head: &[u8], body: &[u8]) -> SendStatus {
+        let conn = &mut self.conns[slot];
+        let queued = conn.queued_bytes();
+        // A single message is taken whatever its size: `message_bytes_max` bounds what peers can cause.
+        if queued > 0 && queued + head.len() + body.len() > self.limits.send_queue_bytes_max {
+            return self.overflow(slot);
+        }
+        conn.queue.get_or_insert_default().push(head, body);
+        self.mark_dirty(slot);
+        self.update_congestion(slot);
+        if self.conns[slot].congested { SendStatus::Backpressure } else { SendStatus::Queued }
+    }
+
+    fn overflow(&mut self, slot: u32) -> SendStatus {
+        self.counters.messages_dropped += 1;
+        if self.limits.overflow == Overflow::Disconnect && self.conns[slot].phase == Phase::Open {
+            self.counters.slow_consumers += 1;
+            self.begin_close(slot, CloseCode::TRY_AGAIN_LATER, "you read too slowly: reconnect and resume");
+        }
+        SendStatus::Dropped
+    }
+
+    /// Follows the send queue over its high mark; the way down is the shard's, because `on_drain` is due there.
+    pub(crate) fn update_congestion(&mut self, slot: u32) {
+        let conn = &mut self.conns[slot];
+        if !conn.congested && conn.queued_bytes() > self.limits.send_queue_bytes_high {
+            conn.congested = true;
+            self.counters.backpressure += 1;
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// Sends a close frame and waits for the peer's.
+    pub(crate) fn begin_close(&mut self, slot: u32, code: CloseCode, reason: &str) {
+        if self.conns[slot].phase != Phase::Open {
+            return;
+        }
+        self.append_close(slot, Some(code), reason);
+        self.conns[slot].phase = Phase::Closing;
+        self.conns[slot].paused = false;
+        self.unsubscribe_all(slot);
+        self.wheel.set(slot, self.close_ticks);
+    }
+
+    /// Queues a close frame even above the queue's limit: it is small, and the last.
+    pub(crate) fn append_close(&mut self, slot: u32, code: Option<CloseCode>, reason: &str) {
+        let mut buffer = [0; CONTROL_BYTES_MAX];
+        let payload = CloseFrame { code, reason }.encode(&mut buffer);
+        let header = EncodedHeader::server(Opcode::Close, payload.len() as u64);
+        self.counters.frames_out += 1;
+        let conn = &mut self.conns[slot];
+        match &mut conn.queue {
+            Some(queue) => queue.push(header.as_bytes(), payload),
+            None => {
+                let _ = self.append(slot, header.as_bytes(), payload);
+            }
+        }
+        self.mark_dirty(slot);
+    }
+
+    /// Has the shard look at the connection at the end of the turn.
+    #[inline]
+    pub(crate) fn mark_dirty(&mut self, slot: u32) {
+        let conn = &mut self.conns[slot];
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Adds the connection to the topic's subscribers; true also if it was among them.
+    ///
+    /// # Errors
+    /// The limit that stands in the way.
+    pub(crate) fn subscribe(&mut self, slot: u32, name: &str) -> Result<(), SubscribeError> {
+        if name.is_empty() || name.len() > self.limits.topic_name_bytes_max {
+            return Err(SubscribeError::NameLength { bytes_max: self.limits.topic_name_bytes_max });
+        }
+        if self.conns[slot].phase != Phase::Open {
+            return Err(SubscribeError::NotOpen);
+        }
+        let known = self.topics.find(name);
+        let subscriptions = &self.conns[slot].subscriptions;
+        if known.is_some_and(|id| subscriptions.iter().any(|subscription| subscription.topic == id)) {
+            return Ok(());
+        }
+        if subscriptions.len() >= self.limits.subscriptions_max {
+            return Err(SubscribeError::TooManySubscriptions { count_max: self.limits.subscriptions_max });
+        }
+        let id = self.topics.find_or_create(name, self.limits.topics_max);
+        let id = id.ok_or(SubscribeError::TooManyTopics { count_max: self.limits.topics_max })?;
+        let subscribers = &mut self.topics.topic_mut(id).subscribers;
+        let position = subscribers.len() as u32;
+        subscribers.push(slot);
+        self.conns[slot].subscriptions.push(Subscription { topic: id, position });
+        Ok(())
+    }
+
+    /// Takes the connection off the topic's subscribers; false if it was not among them.
+    pub(crate) fn unsubscribe(&mut self, slot: u32, name: &str) -> bool {
+        let Some(id) = self.topics.find(name) else { return false };
+        let subscriptions = &mut self.conns[slot].subscriptions;
+        let Some(index) = subscriptions.iter().position(|subscription| subscription.topic == id) else { return false };
+        let subscription = subscriptions.swap_remove(index);
+        self.leave(subscription);
+        true
+    }
+
+    /// Takes the connection off all topics.
+    pub(crate) fn unsubscribe_all(&mut self, slot: u32) {
+        for subscription in std::mem::take(&mut self.conns[slot].subscriptions) {
+            self.leave(subscription);
+        }
+    }
+
+    fn leave(&mut self, Subscription { topic, position }: Subscription) {
+        let subscribers = &mut self.topics.topic_mut(topic).subscribers;
+        subscribers.swap_remove(position as usize);
+        if let Some(&moved) = subscribers.get(position as usize) {
+            let subscriptions = &mut self.conns[moved].subscriptions;
+            let entry = subscriptions.iter_mut().find(|subscription| subscription.topic == topic);
+            entry.expect("a subscriber knows its topics").position = position;
+        }
+        self.topics.free_if_unused(topic);
+    }
+
+    /// Frames a message for every subscriber of the topic, here and on the other shards; `exclude` gets none.
+    #[inline]
+    pub(crate) fn publish(&mut self, name: &str, opcode: Opcode, payload: &[u8], exclude: Option<u32>) {
+        let header = EncodedHeader::server(opcode, payload.len() as u64);
+        self.counters.publications += 1;
+        if let Some(id) = self.topics.find(name) {
+            self.topics.append(id, header.as_bytes(), payload, exclude);
+        }
+        if self.outbox.is_needed() {
+            self.outbox.append(name, header.as_bytes(), payload);
+        }
+    }
+
+    /// Frames that another shard or thread published.
+    pub(crate) fn publish_encoded(&mut self, name: &str, frames: &[u8]) {
+        if let Some(id) = self.topics.find(name) {
+            self.topics.append(id, &[], frames, None);
+        }
+    }
+
+    /// Copies the topic's batch to a subscriber that cannot share it.
+    #[cold]
+    pub(crate) fn append_batch(&mut self, slot: u32, topic: TopicId) {
+        if self.conns[slot].phase != Phase::Open {
+            return;
+        }
+        let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
+        if self.conns[slot].excluded {
+            let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
+            for part in crate::topic::parts(&batch, &exclusions, slot) {
+                let _ = self.append(slot, &[], part);
+            }
+            self.topics.topic_mut(topic).exclusions = exclusions;
+        } else {
+            let _ = self.append(slot, &[], &batch);
+        }
+        self.topics.topic_mut(topic).batch = batch;
+    }
+
+    /// The id of the connection in `slot`.
+    pub(crate) fn id(&self, slot: u32) -> ConnId {
+        ConnId { shard: self.shard, generation: self.conns[slot].generation, slot }
+    }
+
+    /// Gives up what the connection has pending in the arena, unless it is in flight.
+    pub(crate) fn drop_pending(&mut self, slot: u32) {
+        let conn: &mut Slot<D> = &mut self.conns[slot];
+        if conn.sending != Sending::Segment && !conn.segment.is_empty() {
+            self.arena.release(conn.segment);
+            conn.segment = Segment::default();
+        }
+        if conn.sending != Sending::Queue {
+            conn.queue = None;
+        }
+    }
+}
+
+/// Timer ticks of a duration, at least one.
+pub(crate) fn ticks(duration: std::time::Duration) -> u32 {
+    let ticks = duration.as_nanos().div_ceil(TICK.as_nanos());
+    u32::try_from(ticks).unwrap_or(u32::MAX / 2).clamp(1, u32::MAX / 2)
+}
+
+/// Why a subscription was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The name is empty or too long.
+    #[error("a topic's name has 1 to {bytes_max} bytes")]
+    NameLength {
+        /// `topic_name_bytes_max`.
+        bytes_max: usize,
+    },
+    /// The connection is closing.
+    #[error("the connection is not open")]
+    NotOpen,
+    /// The connection has as many subscriptions as it may.
+    #[error("a connection subscribes to at most {count_max} topics (`subscriptions_per_connection_max`)")]
+    TooManySubscriptions {
+        /// `subscriptions_per_connection_max`.
+        count_max: usize,
+    },
+    /// The shard has as many topics as it may.
+    #[error("a shard holds at most {count_max} topics (`topics_max`)")]
+    TooManyTopics {
+        /// `topics_max`.
+        count_max: u32,
+    },
+}

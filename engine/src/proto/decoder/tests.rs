@@ -1,0 +1,128 @@
+//! What only shows from inside: memory. Behaviour is tested in `tests/proto/`.
+
+use super::*;
+
+const RULES: Rules = Rules { role: Role::Server, message_bytes_max: 1 << 24 };
+
+/// A masked frame's header with key 0, so that payloads stand as they are.
+fn header(fin: bool, opcode: Opcode, payload_bytes: u64) -> Vec<u8> {
+    Header { fin, rsv: 0, opcode, mask: Some([0; 4]), payload_bytes }.encode().to_vec()
+}
+
+fn buffer_bytes(decoder: &Decoder) -> usize {
+    decoder.partial.as_ref().map_or(0, |partial| partial.buffer_bytes())
+}
+
+#[test]
+fn a_whole_frame_is_lent_from_the_input_and_borrows_nothing() {
+    let mut pool = Pool::default();
+    let mut decoder = Decoder::new();
+    for payload_bytes in [0, 20, 125, 126, 70_000] {
+        for opcode in [Opcode::Text, Opcode::Binary, Opcode::Ping] {
+            let payload_bytes = if opcode.is_control() { payload_bytes.min(125) } else { payload_bytes };
+            let mut input = header(true, opcode, payload_bytes as u64);
+            input.resize(input.len() + payload_bytes, b'x');
+            let range = input.as_ptr_range();
+            let decoded = decoder.decode(&RULES, &mut pool, &mut input).expect("valid");
+            let payload = match decoded.event {
+                Some(Event::Message(message)) => message.as_bytes(),
+                Some(Event::Ping(payload)) => payload,
+                event => panic!("{event:?}"),
+            };
+            assert_eq!(payload.len(), payload_bytes);
+            assert!(range.start <= payload.as_ptr() && payload.as_ptr_range().end <= range.end, "copied");
+            assert_eq!(pool.lent_count(), 0);
+        }
+    }
+}
+
+/// RFC6455-10.4-1: what is announced allocates nothing, what arrives allocates at most twice as much.
+#[test]
+fn memory_follows_what_arrived() {
+    let mut pool = Pool::default();
+    let mut decoder = Decoder::new();
+    let mut announced = header(true, Opcode::Binary, 1 << 24);
+    assert_eq!(decoder.decode(&RULES, &mut pool, &mut announced).expect("within the limit").event, None);
+    assert_eq!(buffer_bytes(&decoder), 0);
+    for arrived in 1..200 {
+        decoder.decode(&RULES, &mut pool, &mut [7; 1000]).expect("within the limit");
+        assert!(buffer_bytes(&decoder) <= 2 * 1000 * arrived, "{} after {arrived} KB", buffer_bytes(&decoder));
+    }
+}
+
+#[test]
+fn a_last_frame_is_not_given_more_than_it_announced() {
+    let mut pool = Pool::default();
+    let mut decoder = Decoder::new();
+    let mut start = header(true, Opcode::Binary, 5000);
+    start.extend([7; 3000]);
+    decoder.decode(&RULES, &mut pool, &mut start).expect("valid");
+    let mut rest = [7; 2000];
+    let decoded = decoder.decode(&RULES, &mut pool, &mut rest).expect("valid");
+    assert_eq!(decoded.event, Some(Event::Message(Message::Binary(&[7; 5000]))));
+    assert_eq!(buffer_bytes(&decoder), 5000);
+}
+
+#[test]
+fn settling_gives_back_what_was_delivered_and_keeps_what_is_open() {
+    let mut pool = Pool::default();
+    let mut decoder = Decoder::new();
+    let mut message = header(true, Opcode::Binary, 4);
+    message.extend(b"data");
+    for byte in &mut message[..9] {
+        decoder.decode(&RULES, &mut pool, std::slice::from_mut(byte)).expect("valid");
+        decoder.settle(&mut pool);
+        assert!(!decoder.is_between_messages());
+        assert_eq!(pool.lent_count(), 1);
+    }
+    let decoded = decoder.decode(&RULES, &mut pool, &mut message[9..]).expect("valid");
+    assert_eq!(decoded.event, Some(Event::Message(Message::Binary(b"data"))));
+    assert!(decoder.is_between_messages());
+    decoder.settle(&mut pool);
+    assert_eq!((pool.lent_count(), pool.kept_count()), (0, 1));
+}
+
+#[test]
+fn a_connection_that_ends_anywhere_gives_its_state_back() {
+    let mut pool = Pool::default();
+    let mut stream = header(false, Opcode::Text, 4);
+    stream.extend(b"data");
+    stream.extend(header(true, Opcode::Close, 2));
+    stream.extend(b"\x03\xe8and more");
+    for end in 0..stream.len() {
+        let mut decoder = Decoder::new();
+        let mut input = stream[..end].to_vec();
+        decoder.decode(&RULES, &mut pool, &mut input).expect("valid");
+        decoder.release(&mut pool);
+        assert_eq!(pool.lent_count(), 0);
+        assert!(decoder.is_between_messages());
+    }
+}
+
+#[test]
+fn an_error_lets_go_of_the_message_at_once() {
+    let mut pool = Pool::default();
+    let mut decoder = Decoder::new();
+    let mut start = header(false, Opcode::Binary, 100_000);
+    start.extend([7; 100_000]);
+    decoder.decode(&RULES, &mut pool, &mut start).expect("valid");
+    assert!(buffer_bytes(&decoder) >= 100_000);
+    let error = decoder.decode(&RULES, &mut pool, &mut header(true, Opcode::Text, 0)).expect_err("not continued");
+    assert_eq!(error, ProtocolError::ExpectedContinuation(Opcode::Text));
+    assert_eq!(buffer_bytes(&decoder), 0);
+}
+
+#[test]
+fn the_pool_keeps_few_and_small_buffers() {
+    let mut pool = Pool::new(3, 1000);
+    let mut decoders: Vec<Decoder> = (0..8).map(|_| Decoder::new()).collect();
+    for (i, decoder) in decoders.iter_mut().enumerate() {
+        let mut start = header(false, Opcode::Binary, 300 * i as u64);
+        start.resize(start.len() + 300 * i, 7);
+        decoder.decode(&RULES, &mut pool, &mut start).expect("valid");
+    }
+    assert_eq!((pool.lent_count(), pool.kept_count()), (8, 0));
+    decoders.iter_mut().rev().for_each(|decoder| decoder.release(&mut pool));
+    assert_eq!((pool.lent_count(), pool.kept_count()), (0, 3));
+    assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>(), "buffers above 1000 bytes are dropped");
+}

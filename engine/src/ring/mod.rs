@@ -1,0 +1,140 @@
+//! The io_uring boundary: what a shard asks of the kernel ([`Op`]) and what it hears back ([`Completion`]).
+//!
+//! [`UringRing`] is the kernel's ring; [`SimRing`] is a scripted one with seeded faults, for tests. The shard is generic over
+//! [`Ring`], so the code under test is the code that serves.
+//!
+//! # The rules
+//!
+//! Each has a test of the same number in `shard/tests/rules.rs` (`rule_1_…` to `rule_10_…`).
+//!
+//! 1. Memory handed to the kernel outlives its completion: send arenas are recycled at the last completion, send queues and
+//!    recv buffers are never freed while an op refers to them.
+//! 2. One send in flight per connection: io_uring does not order independent SQEs.
+//! 3. `user_data` carries op, slot and generation; a stale completion is normal and is dropped after its buffer went back.
+//! 4. Every completion of pooled memory is awaited: no `CQE_SKIP_SUCCESS` there.
+//! 5. Short sends happen; the rest is sent next, before anything newer.
+//! 6. `ENOBUFS` is normal: the recv is armed again when buffers came back; never in a loop, never an exit.
+//! 7. `EINTR`, `EAGAIN` and `EBUSY` on submit mean: reap first.
+//! 8. Multishot recv has no back-pressure of its own: above the high mark it is cancelled, below the low mark armed again.
+//! 9. The work of one turn is bounded, so one loud connection starves nobody.
+//! 10. Completion queue overflow is counted and survived.
+
+mod buffers;
+pub mod probe;
+mod token;
+mod uring;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
+
+pub(crate) use token::{OpKind, Token};
+pub(crate) use uring::{UringOptions, UringRing};
+
+/// The kernel as a shard sees it.
+pub(crate) trait Ring {
+    /// Queues `op`. Submits by itself when the submission queue is full.
+    fn push(&mut self, op: Op);
+
+    /// Submits what is queued and waits as `wait` says.
+    ///
+    /// # Errors
+    /// Only what cannot be mended by reaping; rule 7 is handled inside.
+    fn submit(&mut self, wait: Wait) -> io::Result<()>;
+
+    /// Appends up to `max` completions to `into`, oldest first.
+    fn reap(&mut self, into: &mut Vec<Completion>, max: usize);
+
+    /// The first `len` bytes of the recv buffer `bid`, which a completion lent us.
+    fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8];
+
+    /// Gives the recv buffer `bid` back to the kernel.
+    fn give_back(&mut self, bid: u16);
+
+    /// The peer's address of an accept that just completed on `entry`.
+    fn peer_addr(&self, entry: u32) -> Option<SocketAddr>;
+
+    /// Now; simulated time in simulations.
+    fn now(&self) -> Instant;
+
+    /// What only the ring can count.
+    fn counters(&self) -> RingCounters;
+}
+
+/// What we ask of the kernel. `token.slot` is the direct descriptor that the op works on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    /// Accept one connection into a free direct descriptor; `entry` names the address buffer to use.
+    Accept { entry: u32 },
+    /// Multishot recv into provided buffers.
+    Recv { slot: u32, generation: u32 },
+    /// Send `bytes`. With `patient`, the kernel waits for room in the socket; without, it takes what fits now.
+    Send { slot: u32, generation: u32, bytes: SendBytes, patient: bool },
+    /// Cancel the connection's recv.
+    CancelRecv { slot: u32, generation: u32 },
+    /// Cancel every op on the descriptor.
+    CancelAll { slot: u32, generation: u32 },
+    /// Shut our half of the socket down. The kernel does this on a worker thread: not for the common way of closing.
+    Shutdown { slot: u32, generation: u32 },
+    /// Close the direct descriptor.
+    Close { slot: u32, generation: u32 },
+    /// Cancel every accept and close the listener.
+    StopAccepting,
+    /// Listen for wake-ups from other threads.
+    ListenForWake,
+    /// Wake the shard whose ring has this descriptor.
+    WakeShard { ring: RawFd },
+}
+
+/// Bytes that a send refers to.
+///
+/// A pointer, because the kernel reads them after the borrow ended. The owner (a send arena or a send queue) keeps them
+/// unchanged until the completion: rule 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SendBytes {
+    pub(crate) start: *const u8,
+    pub(crate) len: u32,
+}
+
+impl SendBytes {
+    /// Refers to `bytes`; see rule 1 for what the caller promises.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self { start: bytes.as_ptr(), len: bytes.len() as u32 }
+    }
+}
+
+/// A decoded CQE.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Completion {
+    /// What completed.
+    pub(crate) token: Token,
+    /// The op's result: not negative, or a negated errno.
+    pub(crate) result: i32,
+    /// The recv buffer that was filled.
+    pub(crate) bid: Option<u16>,
+    /// Whether a multishot op goes on.
+    pub(crate) more: bool,
+}
+
+/// How long [`Ring::submit`] waits for completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Not at all.
+    No,
+    /// For one completion, at most this long (`None`: as long as it takes).
+    One(Option<Duration>),
+    /// For `count` completions, but no longer than the window; the call may return with none.
+    Window { count: u32, window: Duration },
+}
+
+/// What only the ring can count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RingCounters {
+    /// Completions that did not fit into the completion queue and were kept by the kernel (rule 10).
+    pub(crate) overflows: u64,
+    /// Submissions that had to be tried again (rule 7).
+    pub(crate) retries: u64,
+    /// Recv buffers that are lent to the shard now.
+    pub(crate) buffers_lent: u32,
+}

@@ -1,0 +1,272 @@
+//! The kernel's ring.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+
+use super::buffers::{self, Buffers};
+use super::{Completion, Op, OpKind, Ring, RingCounters, Token, Wait};
+use crate::sys::socket;
+use crate::sys::waker::Waker;
+
+/// How a shard wants its ring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UringOptions {
+    /// Submission queue entries, a power of two; the completion queue has four times as many.
+    pub(crate) entries: u32,
+    /// Direct descriptors: connections that the ring can hold.
+    pub(crate) descriptors: u32,
+    /// Recv buffers, a power of two.
+    pub(crate) buffer_count: u16,
+    /// Bytes of each recv buffer.
+    pub(crate) buffer_bytes: u32,
+    /// Accepts in flight, each with its own address buffer.
+    pub(crate) accepts: u32,
+}
+
+/// An io_uring instance with its buffers, its listener and its direct descriptors.
+pub(crate) struct UringRing {
+    ring: IoUring,
+    buffers: Buffers,
+    accepts: Box<[AcceptEntry]>,
+    listener: Option<OwnedFd>,
+    waker: Arc<Waker>,
+    wake_count: Box<u64>,
+    /// Completions taken off the queue while submitting, oldest first.
+    backlog: Vec<Completion>,
+    counters: RingCounters,
+}
+
+/// Where the kernel writes a peer's address.
+struct AcceptEntry {
+    addr: libc::sockaddr_storage,
+    len: libc::socklen_t,
+}
+
+impl UringRing {
+    /// Makes the ring on the calling thread, which alone may use it (`SINGLE_ISSUER`).
+    ///
+    /// # Errors
+    /// Those of `io_uring_setup(2)` and `io_uring_register(2)`; the start turns them into advice.
+    pub(crate) fn new(options: UringOptions, listener: OwnedFd, waker: Arc<Waker>) -> io::Result<Self> {
+        let ring = build(options.entries)?;
+        ring.submitter().register_files_sparse(options.descriptors)?;
+        let buffers = Buffers::register(&ring, options.buffer_count, options.buffer_bytes)?;
+        // SAFETY: all zeroes is a valid value of this plain C struct.
+        let empty = || AcceptEntry { addr: unsafe { std::mem::zeroed() }, len: 0 };
+        Ok(Self {
+            ring,
+            buffers,
+            accepts: (0..options.accepts).map(|_| empty()).collect(),
+            listener: Some(listener),
+            waker,
+            wake_count: Box::new(0),
+            backlog: Vec::new(),
+            counters: RingCounters::default(),
+        })
+    }
+
+    /// The descriptor by which other rings wake this one.
+    pub(crate) fn fd(&self) -> RawFd {
+        self.ring.as_raw_fd()
+    }
+
+    fn push_entry(&mut self, entry: &squeue::Entry) {
+        loop {
+            // SAFETY: the memory that entries refer to outlives their completion (rule 1): recv buffers, accept entries and
+            // the wake counter live as long as this ring; send memory is kept by the arena or queue that lent it.
+            if unsafe { self.ring.submission().push(entry) }.is_ok() {
+                return;
+            }
+            self.make_room();
+        }
+    }
+
+    /// Submits a full submission queue, and takes completions off their queue so that it cannot fill up meanwhile.
+    #[cold]
+    fn make_room(&mut self) {
+        match self.ring.submit() {
+            Ok(_) => {}
+            Err(error) if is_transient(&error) => self.counters.retries += 1,
+            // Nothing but a broken ring ends here: its descriptor is ours and its memory is mapped.
+            Err(error) => panic!("io_uring_enter failed on a full submission queue: {error}"),
+        }
+        let Self { ring, backlog, buffers, .. } = self;
+        backlog.extend(ring.completion().map(|entry| decode(&entry, buffers)));
+    }
+
+    fn entry(&mut self, op: Op) -> squeue::Entry {
+        match op {
+            Op::Send { slot, generation, bytes, patient } => {
+                let flags = if patient { libc::MSG_NOSIGNAL } else { libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT };
+                let send = opcode::Send::new(Fixed(slot), bytes.start, bytes.len).flags(flags);
+                tagged(send.build(), OpKind::Send, slot, generation)
+            }
+            Op::Recv { slot, generation } => {
+                tagged(opcode::RecvMulti::new(Fixed(slot), buffers::GROUP).build(), OpKind::Recv, slot, generation)
+            }
+            Op::CancelRecv { slot, generation } => {
+                let recv = Token::new(OpKind::Recv, slot, generation);
+                let cancel = opcode::AsyncCancel::new(recv.bits()).build();
+                tagged(cancel, OpKind::CancelRecv, slot, generation)
+            }
+            Op::CancelAll { slot, generation } => {
+                let cancel = opcode::AsyncCancel2::new(CancelBuilder::fd(Fixed(slot)).all()).build();
+                tagged(cancel, OpKind::CancelAll, slot, generation)
+            }
+            Op::Shutdown { slot, generation } => {
+                tagged(opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build(), OpKind::Shutdown, slot, generation)
+            }
+            Op::Close { slot, generation } => {
+                tagged(opcode::Close::new(Fixed(slot)).build(), OpKind::Close, slot, generation)
+            }
+            Op::Accept { entry } => self.accept_entry(entry),
+            Op::StopAccepting => self.stop_accepting_entry(),
+            Op::ListenForWake => {
+                let read = opcode::Read::new(Fd(self.waker.fd()), (&raw mut *self.wake_count).cast(), 8);
+                tagged(read.build(), OpKind::Wake, 0, 0)
+            }
+            Op::WakeShard { ring } => {
+                let wake = Token::new(OpKind::Wake, 1, 0);
+                tagged(opcode::MsgRingData::new(Fd(ring), 0, wake.bits(), None).build(), OpKind::WakeShard, 0, 0)
+            }
+        }
+    }
+
+    fn accept_entry(&mut self, entry: u32) -> squeue::Entry {
+        let listener = self.listener.as_ref().expect("no accept is asked for after StopAccepting");
+        let address = &mut self.accepts[entry as usize];
+        address.len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        let accept =
+            opcode::Accept::new(Fd(listener.as_raw_fd()), (&raw mut address.addr).cast(), &raw mut address.len)
+                .file_index(Some(DestinationSlot::auto_target()));
+        tagged(accept.build(), OpKind::Accept, entry, 0)
+    }
+
+    fn stop_accepting_entry(&mut self) -> squeue::Entry {
+        let listener = self.listener.as_ref().expect("accepting is stopped once");
+        let cancel = opcode::AsyncCancel2::new(CancelBuilder::fd(Fd(listener.as_raw_fd())).all()).build();
+        tagged(cancel, OpKind::StopAccepting, 0, 0)
+    }
+
+    fn enter(&mut self, wait: Wait) -> io::Result<()> {
+        let submitter = self.ring.submitter();
+        let outcome = match wait {
+            Wait::No => submitter.submit(),
+            Wait::One(None) => submitter.submit_and_wait(1),
+            Wait::One(Some(timeout)) => {
+                let timeout = timespec(timeout);
+                submitter.submit_with_args(1, &SubmitArgs::new().timespec(&timeout))
+            }
+            Wait::Window { count, window } => {
+                let timeout = timespec(window);
+                submitter.submit_with_args(count as usize, &SubmitArgs::new().timespec(&timeout))
+            }
+        };
+        match outcome {
+            Err(error) if error.raw_os_error() == Some(libc::ETIME) => Ok(()),
+            Err(error) if is_transient(&error) => {
+                self.counters.retries += 1;
+                Ok(())
+            }
+            outcome => outcome.map(drop),
+        }
+    }
+}
+
+impl Ring for UringRing {
+    #[inline]
+    fn push(&mut self, op: Op) {
+        let entry = self.entry(op);
+        self.push_entry(&entry);
+        if matches!(op, Op::StopAccepting) {
+            // The SQE names the listener by descriptor: submit before it is closed.
+            self.make_room();
+            self.listener = None;
+        }
+    }
+
+    fn submit(&mut self, wait: Wait) -> io::Result<()> {
+        let wait = if self.backlog.is_empty() { wait } else { Wait::No };
+        if self.ring.submission().cq_overflow() {
+            self.counters.overflows += 1;
+        }
+        self.enter(wait)
+    }
+
+    fn reap(&mut self, into: &mut Vec<Completion>, max: usize) {
+        if !self.backlog.is_empty() {
+            let count = self.backlog.len().min(max);
+            into.extend(self.backlog.drain(..count));
+        }
+        let Self { ring, backlog, buffers, .. } = self;
+        if backlog.is_empty() {
+            let room = max - into.len().min(max);
+            into.extend(ring.completion().take(room).map(|entry| decode(&entry, buffers)));
+        }
+    }
+
+    #[inline]
+    fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8] {
+        self.buffers.slice(bid, len)
+    }
+
+    #[inline]
+    fn give_back(&mut self, bid: u16) {
+        self.buffers.give_back(bid);
+    }
+
+    fn peer_addr(&self, entry: u32) -> Option<SocketAddr> {
+        socket::from_storage(&self.accepts[entry as usize].addr)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn counters(&self) -> RingCounters {
+        RingCounters { buffers_lent: self.buffers.lent(), ..self.counters }
+    }
+}
+
+fn build(entries: u32) -> io::Result<IoUring> {
+    let mut builder = IoUring::builder();
+    builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
+    builder.setup_cqsize(entries * 4).dontfork();
+    let plain = builder.clone();
+    // NO_SQARRAY came with 6.6; older kernels refuse unknown flags.
+    builder.setup_no_sqarray().build(entries).or_else(|_| plain.build(entries))
+}
+
+#[inline]
+fn tagged(entry: squeue::Entry, kind: OpKind, slot: u32, generation: u32) -> squeue::Entry {
+    entry.user_data(Token::new(kind, slot, generation).bits())
+}
+
+#[inline]
+fn decode(entry: &cqueue::Entry, buffers: &mut Buffers) -> Completion {
+    let bid = cqueue::buffer_select(entry.flags());
+    if bid.is_some() {
+        buffers.note_lent();
+    }
+    Completion {
+        token: Token::from_bits(entry.user_data()),
+        result: entry.result(),
+        bid,
+        more: cqueue::more(entry.flags()),
+    }
+}
+
+/// Rule 7: reap, then try again.
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN | libc::EBUSY))
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec::new().sec(duration.as_secs()).nsec(duration.subsec_nanos())
+}

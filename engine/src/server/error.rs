@@ -1,0 +1,81 @@
+//! What can stand in the way of a start, and of a request to a running server.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::config::ConfigError;
+use crate::http::RouteError;
+use crate::ring::probe::ProbeError;
+
+/// Why a server did not start. Nothing was left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A limit or setting is out of range.
+    #[error("the configuration cannot be used:\n{0}")]
+    Config(#[from] ConfigError),
+    /// A route is wrong.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The machine lacks something that the ring needs.
+    #[error("{0}\n{mend}", mend = .0.mend())]
+    Ring(#[from] ProbeError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {error}{advice}", advice = listen_advice(.error))]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// A core cannot be used.
+    #[error("shard {shard} cannot be pinned to core {core}: this process may use {allowed:?}; see --pin")]
+    Pin {
+        /// The shard.
+        shard: usize,
+        /// The core.
+        core: usize,
+        /// Those that may be used.
+        allowed: Vec<usize>,
+    },
+    /// A thread, a descriptor or memory was refused.
+    #[error("shard {shard} cannot start: {error}; `ringwire check` tells what this machine lacks")]
+    Shard {
+        /// The shard.
+        shard: usize,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+fn listen_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; `ss -ltnp` tells who does already, --listen=ADDR takes another address",
+        io::ErrorKind::AddrNotAvailable => "; `ip addr` tells the addresses of this machine",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE, or a lower net.ipv4.ip_unprivileged_port_start"
+        }
+        _ => "",
+    }
+}
+
+/// Why a request to a running server was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// A shard's command queue is full (`command_queue_count`); nothing was done. Try again.
+    #[error("the server is too busy: a command queue is full (`command_queue_count`)")]
+    Busy,
+    /// The server has stopped.
+    #[error("the server has stopped")]
+    Stopped,
+    /// No open connection has this id.
+    #[error("no open connection has this id")]
+    NoSuchConnection,
+    /// The message was dropped: the connection's send queue is full.
+    #[error("dropped: the connection is not open or its send queue is full")]
+    Dropped,
+    /// The close code may not be sent.
+    #[error("this close code may not be sent (RFC 6455 §7.4)")]
+    InvalidCloseCode,
+}

@@ -1,0 +1,157 @@
+//! Reaches a server's shards from any thread, through their lock-free command queues.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+
+use super::error::CommandError;
+use crate::conn::ConnId;
+use crate::metrics::Stats;
+use crate::proto::frame::EncodedHeader;
+use crate::proto::{CloseCode, Message};
+use crate::shard::command::{Command, ConnInfo};
+use crate::sys::waker::Waker;
+
+/// A cheap, cloneable way to a running server, for every thread that is not a shard.
+///
+/// Methods that return what a shard says wait for its turn: call them from anywhere but a [`Handler`](crate::Handler)'s
+/// callbacks, which would wait for themselves.
+#[derive(Clone, Debug)]
+pub struct ServerHandle {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    addr: SocketAddr,
+    shards: Vec<ShardPort>,
+}
+
+/// How a shard is reached.
+pub(super) struct ShardPort {
+    pub(super) commands: Arc<ArrayQueue<Command>>,
+    pub(super) waker: Arc<Waker>,
+}
+
+impl std::fmt::Debug for ShardPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShardPort").field("commands", &self.commands.len()).finish_non_exhaustive()
+    }
+}
+
+impl ServerHandle {
+    pub(super) fn new(addr: SocketAddr, shards: Vec<ShardPort>) -> Self {
+        Self { inner: Arc::new(Inner { addr, shards }) }
+    }
+
+    /// The address that the server listens on.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.addr
+    }
+
+    /// Number of shards.
+    pub fn shard_count(&self) -> usize {
+        self.inner.shards.len()
+    }
+
+    /// Publishes to all subscribers of a topic. The message is framed once, here.
+    ///
+    /// # Errors
+    /// [`CommandError::Busy`] when a shard's queue is full; the other shards may have got the message then.
+    pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
+        let message = message.into();
+        let header = EncodedHeader::server(message.opcode(), message.len() as u64);
+        let frames: Arc<[u8]> = [header.as_bytes(), message.as_bytes()].concat().into();
+        let topic: Arc<str> = topic.into();
+        self.inner.shards.iter().try_for_each(|shard| {
+            shard.post(Command::Publish { topic: Arc::clone(&topic), frames: Arc::clone(&frames) })
+        })
+    }
+
+    /// Sends a message to one connection.
+    ///
+    /// # Errors
+    /// [`CommandError::Dropped`] when the connection is gone, closing, or its send queue is full.
+    pub fn send<'m>(&self, id: ConnId, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
+        let message = message.into();
+        let (opcode, payload) = (message.opcode(), message.as_bytes().into());
+        let sent = self.shard(id)?.ask(|reply| Command::Send { id, opcode, payload, reply })?;
+        sent.then_some(()).ok_or(CommandError::Dropped)
+    }
+
+    /// Begins the closing handshake of one connection. `reason` is cut to 123 bytes.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchConnection`] when it is gone or closing already.
+    pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), CommandError> {
+        if !code.is_sendable() {
+            return Err(CommandError::InvalidCloseCode);
+        }
+        let reason = reason.into();
+        let closed = self.shard(id)?.ask(|reply| Command::Close { id, code, reason, reply })?;
+        closed.then_some(()).ok_or(CommandError::NoSuchConnection)
+    }
+
+    /// The open connections of all shards, each shard's at one moment.
+    ///
+    /// # Errors
+    /// [`CommandError::Stopped`] after the end of the server.
+    pub fn connections(&self) -> Result<Vec<ConnInfo>, CommandError> {
+        let lists = self.ask_all(|reply| Command::List { reply })?;
+        Ok(lists.into_iter().flatten().collect())
+    }
+
+    /// Counters and gauges, summed over the shards.
+    ///
+    /// # Errors
+    /// [`CommandError::Stopped`] after the end of the server.
+    pub fn stats(&self) -> Result<Stats, CommandError> {
+        let mut sum = Stats::default();
+        self.ask_all(|reply| Command::Stats { reply })?.into_iter().for_each(|stats| sum += stats);
+        Ok(sum)
+    }
+
+    /// Stops the server: no new connections, close frames 1001 to the open ones, and after `grace` the cut. Zero cuts at
+    /// once. Returns without waiting; [`Server::join`](crate::Server::join) waits.
+    pub fn shutdown(&self, grace: Duration) {
+        for shard in &self.inner.shards {
+            // A full queue is being drained: nothing else may take the place of this command.
+            while shard.post(Command::Shutdown { grace }) == Err(CommandError::Busy) {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    fn shard(&self, id: ConnId) -> Result<&ShardPort, CommandError> {
+        self.inner.shards.get(id.shard()).ok_or(CommandError::NoSuchConnection)
+    }
+
+    fn ask_all<T>(&self, command: impl Fn(Sender<T>) -> Command) -> Result<Vec<T>, CommandError> {
+        let asked = self.inner.shards.iter().map(|shard| shard.begin_ask(&command)).collect::<Result<Vec<_>, _>>()?;
+        asked.into_iter().map(|answer| answer.recv().map_err(|_| CommandError::Stopped)).collect()
+    }
+}
+
+impl ShardPort {
+    fn post(&self, command: Command) -> Result<(), CommandError> {
+        if Arc::strong_count(&self.commands) == 1 {
+            return Err(CommandError::Stopped);
+        }
+        self.commands.push(command).map_err(|_| CommandError::Busy)?;
+        self.waker.wake();
+        Ok(())
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, CommandError> {
+        self.begin_ask(command)?.recv().map_err(|_| CommandError::Stopped)
+    }
+
+    fn begin_ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<Receiver<T>, CommandError> {
+        let (reply, answer) = channel();
+        self.post(command(reply))?;
+        Ok(answer)
+    }
+}

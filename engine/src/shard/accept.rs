@@ -1,0 +1,88 @@
+//! Accepting: a fixed number of accepts in flight, each with an address buffer of its own.
+
+use super::Shard;
+use crate::conn::peer::Peer;
+use crate::handler::Handler;
+use crate::ring::{Completion, Op, Ring};
+
+/// The accepts of one shard.
+#[derive(Debug)]
+pub(super) struct Accepts {
+    count: u32,
+    in_flight: u32,
+    /// Entries that failed for want of a descriptor or memory; tried again when a connection ends or a timer ticks.
+    parked: Vec<u32>,
+    stopped: bool,
+}
+
+impl Accepts {
+    pub(super) fn new(count: u32) -> Self {
+        Self { count, in_flight: 0, parked: Vec::new(), stopped: false }
+    }
+
+    /// Starts all of them.
+    pub(super) fn arm(&mut self, ring: &mut impl Ring) {
+        self.parked = (0..self.count).collect();
+        self.unpark(ring);
+    }
+
+    /// Tries the parked ones again.
+    pub(super) fn unpark(&mut self, ring: &mut impl Ring) {
+        if self.stopped {
+            return;
+        }
+        self.in_flight += self.parked.len() as u32;
+        for entry in self.parked.drain(..) {
+            ring.push(Op::Accept { entry });
+        }
+    }
+
+    /// Accepts no more.
+    pub(super) fn stop(&mut self, ring: &mut impl Ring) {
+        if !self.stopped {
+            self.stopped = true;
+            ring.push(Op::StopAccepting);
+        }
+    }
+
+    pub(super) fn is_parked(&self) -> bool {
+        !self.stopped && !self.parked.is_empty()
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+}
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    pub(super) fn on_accept(&mut self, completion: Completion) {
+        let entry = completion.token.slot();
+        self.accepts.in_flight -= 1;
+        match u32::try_from(completion.result) {
+            Ok(slot) => {
+                self.admit(slot, entry);
+                self.accepts.parked.push(entry);
+                self.accepts.unpark(&mut self.ring);
+            }
+            Err(_) => self.on_accept_failed(entry, -completion.result),
+        }
+    }
+
+    fn admit(&mut self, slot: u32, entry: u32) {
+        let peer = self.ring.peer_addr(entry).map_or(Peer::UNKNOWN, Peer::from);
+        let conn = self.local.conns.occupy(slot, peer, self.local.now);
+        conn.close_told = true;
+        self.local.counters.accepted += 1;
+        self.local.wheel.set(slot, self.timeouts.handshake);
+        self.local.mark_dirty(slot);
+    }
+
+    /// A full file table or want of memory parks the accept; anything else concerns a connection that is gone already.
+    fn on_accept_failed(&mut self, entry: u32, errno: i32) {
+        self.accepts.parked.push(entry);
+        let wait = matches!(errno, libc::ENFILE | libc::EMFILE | libc::ENOMEM | libc::ENOBUFS | libc::ECANCELED);
+        if !wait {
+            self.accepts.unpark(&mut self.ring);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What other threads ask of a shard.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use crate::conn::ConnId;
+use crate::handler::ReadyState;
+use crate::metrics::Stats;
+use crate::proto::{CloseCode, Opcode};
+
+/// A request in a shard's command queue.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Hand frames to a topic's subscribers.
+    Publish { topic: Arc<str>, frames: Arc<[u8]> },
+    /// Send one message.
+    Send { id: ConnId, opcode: Opcode, payload: Box<[u8]>, reply: Sender<bool> },
+    /// Begin the closing handshake.
+    Close { id: ConnId, code: CloseCode, reason: Box<str>, reply: Sender<bool> },
+    /// List the open connections.
+    List { reply: Sender<Vec<ConnInfo>> },
+    /// Count.
+    Stats { reply: Sender<Stats> },
+    /// Stop.
+    Shutdown { grace: Duration },
+}
+
+/// An open connection, as seen from outside of its shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnInfo {
+    /// Its name.
+    pub id: ConnId,
+    /// The peer's address.
+    pub remote_addr: SocketAddr,
+    /// Index of the route that accepted it.
+    pub route: usize,
+    /// Where it is in its life.
+    pub ready_state: ReadyState,
+    /// Bytes that wait to be sent.
+    pub queued_bytes: usize,
+    /// Topics that it subscribed to.
+    pub subscription_count: usize,
+}

@@ -1,0 +1,138 @@
+//! Requests on the data port: pages are served, WebSockets are opened, the rest is refused with a reason.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::timers::Timeouts;
+use super::{close, recv};
+use crate::conn::slot::Phase;
+use crate::handler::local::Local;
+use crate::handler::{Accept, Conn, Handler};
+use crate::http::{Date, Head, Refusal, Request, Routed, Routes, WebSocketRoute, read_head, write_page};
+use crate::proto::handshake::Upgrade;
+
+/// What answering a request takes: the shard's parts, borrowed for one read.
+pub(super) struct Requests<'a, H: Handler> {
+    pub(super) local: &'a mut Local<H::Data>,
+    pub(super) handler: &'a mut H,
+    pub(super) routes: &'a Routes,
+    pub(super) timeouts: Timeouts,
+    pub(super) scratch: &'a mut Vec<u8>,
+}
+
+/// What follows a request on its connection.
+enum Next {
+    /// Another request.
+    Request,
+    /// Messages.
+    Messages,
+    /// The end.
+    Nothing,
+}
+
+impl<H: Handler> Requests<'_, H> {
+    /// Takes bytes of a connection that speaks HTTP.
+    pub(super) fn run(&mut self, slot: u32, bytes: &mut [u8]) {
+        let Some(mut held) = self.local.conns[slot].input.take() else {
+            return self.run_heads(slot, bytes, 0);
+        };
+        let searched = held.len();
+        held.extend_from_slice(bytes);
+        match read_head(&held, searched, self.local.limits.head_bytes_max) {
+            Ok(Head::Partial) => self.local.conns[slot].input = Some(held),
+            _ => self.run_heads(slot, &mut held, searched),
+        }
+    }
+
+    /// Answers every whole head, keeps the beginning of another, and hands what follows a handshake to the decoder.
+    fn run_heads(&mut self, slot: u32, mut bytes: &mut [u8], mut searched: usize) {
+        while !bytes.is_empty() {
+            let head_bytes = match read_head(bytes, searched, self.local.limits.head_bytes_max) {
+                Ok(Head::Complete { bytes }) => bytes,
+                Ok(Head::Partial) => {
+                    self.local.conns[slot].input = Some(Box::new(bytes.to_vec()));
+                    return;
+                }
+                Err(refusal) => return refuse(self.local, self.scratch, slot, &refusal),
+            };
+            let (head, rest) = bytes.split_at_mut(head_bytes);
+            match self.answer(slot, head) {
+                Next::Request => self.local.wheel.set(slot, self.timeouts.handshake),
+                Next::Messages if rest.is_empty() => return,
+                Next::Messages => return recv::run_messages(self.local, self.handler, slot, rest),
+                Next::Nothing => return,
+            }
+            (bytes, searched) = (rest, 0);
+        }
+    }
+
+    fn answer(&mut self, slot: u32, head: &[u8]) -> Next {
+        let peer = self.local.conns[slot].peer.into();
+        let outcome = Request::parse(head, peer).and_then(|request| match self.routes.route(&request)? {
+            Routed::Page(page) => {
+                self.scratch.clear();
+                write_page(page, &request, self.scratch, &date());
+                let _ = self.local.append(slot, &[], self.scratch);
+                Ok(if request.is_keep_alive() { Next::Request } else { Next::Nothing })
+            }
+            Routed::WebSocket { route, upgrade } => self.open(slot, &request, route, &upgrade).map(|()| Next::Messages),
+        });
+        match outcome {
+            Ok(Next::Nothing) => {
+                close::end_lingering(self.local, slot);
+                Next::Nothing
+            }
+            Ok(next) => next,
+            Err(refusal) => {
+                refuse(self.local, self.scratch, slot, &refusal);
+                Next::Nothing
+            }
+        }
+    }
+
+    /// Opens the WebSocket, if the application consents.
+    fn open(
+        &mut self,
+        slot: u32,
+        request: &Request<'_>,
+        route: &WebSocketRoute,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<(), Refusal> {
+        if self.local.conns.occupied() > self.local.limits.connections_max {
+            return Err(Refusal::service_unavailable("this server has as many connections as it may: try again later"));
+        }
+        let Accept { data, protocol } = self.handler.on_connect(request)?;
+        let protocol = protocol.as_deref().or_else(|| route.choose_protocol(upgrade));
+        self.scratch.clear();
+        upgrade.write_response(self.scratch, protocol, &[]).map_err(|error| {
+            tracing::error!(%error, "on_connect asked for a response that cannot be sent");
+            Refusal::internal_error()
+        })?;
+        let _ = self.local.append(slot, &[], self.scratch);
+        let protocol = self.local.protocols.number(protocol);
+        let conn = &mut self.local.conns[slot];
+        conn.phase = Phase::Open;
+        conn.protocol = protocol;
+        conn.data = data;
+        conn.route = route.index() as u16;
+        conn.close_told = false;
+        self.local.open_count += 1;
+        self.local.counters.opened += 1;
+        self.timeouts.liveness.begin(self.local, slot);
+        self.handler.on_open(&mut Conn::new(self.local, slot));
+        Ok(())
+    }
+}
+
+/// Sends a refusal and ends the connection.
+pub(super) fn refuse<D>(local: &mut Local<D>, scratch: &mut Vec<u8>, slot: u32, refusal: &Refusal) {
+    local.counters.refused += 1;
+    scratch.clear();
+    refusal.write_to(scratch, &date());
+    let _ = local.append(slot, &[], scratch);
+    close::end_lingering(local, slot);
+}
+
+fn date() -> Date {
+    // A clock before 1970 is printed as 1970.
+    Date::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}

@@ -1,0 +1,191 @@
+//! A shard: one thread, one ring, its own connections, topics and timers.
+//!
+//! A [turn](Shard::turn) waits for completions, runs what they mean (`accept`, `recv`, `send`, `close`), takes what other
+//! threads and shards left in the `mailbox`, fires timers, hands publications to subscribers (`fanout`), and pushes the ops
+//! that all of this calls for (`flush`). Callbacks run in the middle; they see [`Local`], never the ring.
+
+mod accept;
+mod close;
+pub(crate) mod command;
+mod fanout;
+mod flush;
+mod http;
+pub(crate) mod mailbox;
+mod recv;
+mod send;
+mod shutdown;
+mod stats;
+mod timers;
+mod window;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::ValidConfig;
+use crate::conn::arena::Arena;
+use crate::conn::table::Table;
+use crate::handler::local::{Local, ticks};
+use crate::handler::protocols::Protocols;
+use crate::handler::wheel::{TICK, Wheel};
+use crate::handler::{Handler, Limits};
+use crate::http::Routes;
+use crate::metrics::Counters;
+use crate::proto::{Pool, Role, Rules};
+use crate::ring::{Completion, Op, OpKind, Ring, Wait};
+use crate::topic::Topics;
+use crate::topic::outbox::Outbox;
+
+use mailbox::Mailbox;
+use timers::Timeouts;
+use window::Window;
+
+/// Descriptors beyond `connections_max`, for connections that are told 503 and for those that are closing.
+pub(crate) const SPARE_DESCRIPTORS: u32 = 64;
+
+pub(crate) struct Shard<R, H: Handler> {
+    ring: R,
+    handler: H,
+    local: Local<H::Data>,
+    routes: Arc<Routes>,
+    mailbox: Mailbox,
+    timeouts: Timeouts,
+    window: Window,
+    completions: Vec<Completion>,
+    completions_max: usize,
+    /// Slots whose timers went off this turn.
+    due: Vec<u32>,
+    accepts: accept::Accepts,
+    accept_tried_at: u32,
+    stop: shutdown::Stop,
+    /// Tick 0.
+    epoch: Instant,
+    /// Responses are composed here.
+    scratch: Vec<u8>,
+}
+
+/// What makes one shard differ from its siblings.
+pub(crate) struct Seat {
+    pub(crate) index: usize,
+    pub(crate) count: usize,
+    pub(crate) mailbox: Mailbox,
+}
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    pub(crate) fn new(ring: R, handler: H, config: &ValidConfig, routes: Arc<Routes>, seat: Seat) -> Self {
+        let limits = Limits::new(config, seat.count, seat.index);
+        let descriptors = limits.connections_max + SPARE_DESCRIPTORS;
+        let local = Local {
+            shard: seat.index as u16,
+            conns: Table::new(descriptors),
+            arena: Arena::new(),
+            topics: Topics::default(),
+            wheel: Wheel::new(descriptors),
+            now: 0,
+            dirty: Vec::new(),
+            rules: Rules { role: Role::Server, message_bytes_max: config.message_bytes_max },
+            pool: Pool::default(),
+            limits,
+            close_ticks: ticks(config.close_timeout),
+            counters: Counters::default(),
+            open_count: 0,
+            outbox: Outbox::new(seat.count),
+            protocols: Protocols::default(),
+        };
+        Self {
+            epoch: ring.now(),
+            ring,
+            handler,
+            local,
+            routes,
+            mailbox: seat.mailbox,
+            timeouts: Timeouts::new(config),
+            window: Window::new(config.publish_window_max),
+            completions: Vec::new(),
+            completions_max: config.turn_completions_max as usize,
+            due: Vec::new(),
+            accepts: accept::Accepts::new(config.accepts_in_flight),
+            accept_tried_at: 0,
+            stop: shutdown::Stop::Not,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Serves until a shutdown is complete.
+    ///
+    /// # Errors
+    /// When the ring itself fails.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        self.ring.push(Op::ListenForWake);
+        self.accepts.arm(&mut self.ring);
+        while !self.is_finished() {
+            self.turn()?;
+        }
+        self.handler.on_terminate();
+        Ok(())
+    }
+
+    /// One pass: wait, run completions, then everything that they and time have caused.
+    pub(crate) fn turn(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.run_completions();
+        self.run_mailbox();
+        self.run_timers();
+        self.gather()?;
+        self.fan_out();
+        self.flush();
+        self.local.counters.turns += 1;
+        Ok(())
+    }
+
+    /// Submits the last turn's ops and sleeps until there is something to do.
+    fn wait(&mut self) -> io::Result<()> {
+        let wait = if self.has_work() { Wait::No } else { Wait::One(self.until_next_timer()) };
+        if wait != Wait::No {
+            self.mailbox.announce_sleep();
+        }
+        let wait = if wait != Wait::No && !self.mailbox.is_empty() { Wait::No } else { wait };
+        let outcome = self.ring.submit(wait);
+        self.mailbox.announce_awake();
+        let elapsed = self.ring.now().saturating_duration_since(self.epoch);
+        self.local.now = (elapsed.as_nanos() / TICK.as_nanos()) as u32;
+        // At once, so that timers that this turn sets count from now.
+        self.local.wheel.advance(self.local.now, &mut self.due);
+        outcome
+    }
+
+    /// Whether something waits that no completion will announce.
+    fn has_work(&self) -> bool {
+        self.local.topics.is_dirty() || !self.local.dirty.is_empty() || self.is_finished()
+    }
+
+    fn run_completions(&mut self) {
+        let mut completions = std::mem::take(&mut self.completions);
+        self.ring.reap(&mut completions, self.completions_max);
+        self.local.counters.completions += completions.len() as u64;
+        for &completion in &completions {
+            self.complete(completion);
+        }
+        completions.clear();
+        self.completions = completions;
+    }
+
+    #[inline]
+    fn complete(&mut self, completion: Completion) {
+        match completion.token.kind() {
+            OpKind::Recv => self.on_recv(completion),
+            OpKind::Send => self.on_send(completion),
+            OpKind::Accept => self.on_accept(completion),
+            OpKind::Close => self.on_closed(completion),
+            OpKind::Wake => self.on_wake(completion),
+            OpKind::CancelRecv | OpKind::CancelAll | OpKind::Shutdown | OpKind::StopAccepting | OpKind::WakeShard => {}
+        }
+    }
+
+    fn on_wake(&mut self, completion: Completion) {
+        // Slot 0 is the eventfd, read once; wakes from other rings bring their own completion.
+        if completion.token.slot() == 0 {
+            self.ring.push(Op::ListenForWake);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What happens when a connection's timer goes off.
+//!
+//! Timers of open connections are not moved when bytes arrive: the arrival is noted, and a timer that goes off too early is set
+//! again for the rest.
+
+use super::{Shard, close};
+use crate::config::ValidConfig;
+use crate::conn::slot::Phase;
+use crate::handler::local::{Local, ticks};
+use crate::handler::wheel::TICK;
+use crate::handler::{ConnError, Handler};
+use crate::http::Refusal;
+use crate::proto::{CloseCode, Opcode};
+use crate::ring::Ring;
+use std::time::Duration;
+
+/// How soon a parked accept is tried again.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// The configured times, in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    pub(super) handshake: u32,
+    pub(super) liveness: Liveness,
+}
+
+/// How silence of an open connection is dealt with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Liveness {
+    idle: Option<u32>,
+    ping: Option<u32>,
+    pong: u32,
+}
+
+impl Timeouts {
+    pub(super) fn new(config: &ValidConfig) -> Self {
+        Self {
+            handshake: ticks(config.handshake_timeout),
+            liveness: Liveness {
+                idle: config.idle_timeout.map(ticks),
+                ping: config.ping_interval.map(ticks),
+                pong: ticks(config.pong_timeout),
+            },
+        }
+    }
+}
+
+impl Liveness {
+    /// Sets the timer of a connection that just opened.
+    pub(super) fn begin<D>(&self, local: &mut Local<D>, slot: u32) {
+        match [self.idle, self.ping].into_iter().flatten().min() {
+            Some(first) => local.wheel.set(slot, first),
+            None => local.wheel.clear(slot),
+        }
+    }
+
+    /// Ticks until something must be done about a connection that is silent for `silence`; `None` when it is due now.
+    fn remaining(limit: Option<u32>, silence: u32) -> Option<u32> {
+        limit.map_or(Some(u32::MAX), |limit| limit.checked_sub(silence).filter(|&rest| rest > 0))
+    }
+}
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    pub(super) fn run_timers(&mut self) {
+        let mut due = std::mem::take(&mut self.due);
+        for slot in due.drain(..) {
+            self.on_timer(slot);
+        }
+        self.due = due;
+        self.check_stop();
+        if self.accepts.is_parked() && self.local.now.wrapping_sub(self.accept_tried_at) >= ticks(ACCEPT_RETRY) {
+            self.accept_tried_at = self.local.now;
+            self.accepts.unpark(&mut self.ring);
+        }
+    }
+
+    /// How long the shard may sleep.
+    pub(super) fn until_next_timer(&self) -> Option<Duration> {
+        let timers = self.local.wheel.next();
+        let accepts = self.accepts.is_parked().then(|| ticks(ACCEPT_RETRY));
+        let stop = self.stop.remaining(self.local.now);
+        [timers, accepts, stop].into_iter().flatten().min().map(|ticks| TICK * ticks)
+    }
+
+    fn on_timer(&mut self, slot: u32) {
+        match self.local.conns[slot].phase {
+            Phase::Http => self.on_head_timeout(slot),
+            Phase::Open => self.on_silence(slot),
+            Phase::Closing => self.lose(slot, &ConnError::Timeout("closing handshake")),
+            Phase::Flushing | Phase::Lingering => close::kill(&mut self.local, slot),
+            Phase::Free | Phase::Dead | Phase::Releasing => {}
+        }
+    }
+
+    /// A head that is begun gets a 408; a connection that sent nothing, or does not take our response, is just closed.
+    fn on_head_timeout(&mut self, slot: u32) {
+        let conn = &self.local.conns[slot];
+        if conn.input.is_some() && conn.is_clear() {
+            super::http::refuse(&mut self.local, &mut self.scratch, slot, &Refusal::request_timeout());
+        } else {
+            close::kill(&mut self.local, slot);
+        }
+    }
+
+    fn on_silence(&mut self, slot: u32) {
+        let Liveness { idle, ping, pong } = self.timeouts.liveness;
+        let conn = &mut self.local.conns[slot];
+        let silence = self.local.now.wrapping_sub(conn.received_at);
+        let Some(until_idle) = Liveness::remaining(idle, silence) else {
+            self.local.begin_close(slot, CloseCode::GOING_AWAY, "idle timeout");
+            return;
+        };
+        if conn.ping_unanswered {
+            self.lose(slot, &ConnError::Timeout("ping"));
+            return;
+        }
+        match Liveness::remaining(ping, silence) {
+            Some(until_ping) => self.local.wheel.set(slot, until_ping.min(until_idle)),
+            None => {
+                conn.ping_unanswered = true;
+                let _ = self.local.send(slot, Opcode::Ping, b"");
+                self.local.wheel.set(slot, pong.min(until_idle));
+            }
+        }
+    }
+}

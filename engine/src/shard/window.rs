@@ -1,0 +1,60 @@
+//! The publication window: under a burst, a short wait gathers more publications into one send per subscriber.
+//!
+//! It opens only while publications arrive faster than they are fanned out: the turn has some, and a look at the ring without
+//! waiting brings more. Each wait is short against the fan-out that it saves, and all of them together are no longer than
+//! `publish_window_max` allows. A lone message never meets it.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::Shard;
+use crate::handler::Handler;
+use crate::ring::{Ring, Wait};
+
+/// Fan-outs smaller than this are not worth a system call.
+const SENDS_MIN: usize = 16;
+
+/// Batches stop growing here: longer ones gain nothing and leave the cache.
+const BATCH_BYTES_MAX: usize = 64 * 1024;
+
+/// What the last fan-out cost, which is what a wait can save.
+#[derive(Debug)]
+pub(super) struct Window {
+    max: Duration,
+    fan_out: Duration,
+}
+
+impl Window {
+    pub(super) fn new(max: Duration) -> Self {
+        Self { max, fan_out: Duration::ZERO }
+    }
+
+    /// Notes how long the fan-out took that began at `begin`.
+    pub(super) fn note_fan_out(&mut self, begin: Instant, ring: &impl Ring) {
+        self.fan_out = ring.now().saturating_duration_since(begin);
+    }
+}
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    /// Takes in more publications while they keep coming.
+    pub(super) fn gather(&mut self) -> io::Result<()> {
+        if self.window.max.is_zero() || !self.local.topics.is_dirty() {
+            return Ok(());
+        }
+        let mut wait = Wait::No;
+        loop {
+            let (sends, bytes) = self.local.topics.pending();
+            if sends < SENDS_MIN || bytes > BATCH_BYTES_MAX {
+                return Ok(());
+            }
+            let before = self.local.counters.publications;
+            self.ring.submit(wait)?;
+            self.run_completions();
+            if self.local.counters.publications == before {
+                return Ok(());
+            }
+            self.local.counters.windows += 1;
+            wait = Wait::Window { count: self.completions_max as u32, window: self.window.max };
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What the operating system tells, lends and lets be set: kernel and limits, cores, listeners, wake-ups, page memory.
+//!
+//! Thin, typed and without policy: what a fact means for a server is said where it is judged (`ring::probe`,
+//! `edge::check`). Not here: io_uring itself (`ring`).
+
+// The node judges more facts than an embedded engine.
+#![cfg_attr(not(feature = "node"), allow(dead_code))]
+
+pub(crate) mod affinity;
+pub(crate) mod kernel;
+pub(crate) mod limits;
+pub(crate) mod pages;
+pub(crate) mod socket;
+pub(crate) mod waker;

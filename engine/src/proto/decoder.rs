@@ -1,8 +1,8 @@
 //! Bytes to messages, incrementally.
 //!
 //! A data frame that lies whole in the input is unmasked where it is and lent: nothing is copied and nothing is
-//! remembered. What spans inputs (a header, a control payload, a fragmented message) lives in a [`Partial`] that the
-//! decoder borrows from the shard's [`Pool`] and gives back, so that an idle connection holds one null pointer.
+//! remembered. What spans inputs (a header, a control payload, a fragmented message) lives in state that the decoder
+//! borrows from the shard's [`Pool`] and gives back, so that an idle connection holds one null pointer.
 //!
 //! What to answer, and when to close, is the connection's business.
 

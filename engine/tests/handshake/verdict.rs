@@ -13,7 +13,8 @@ use crate::oracle;
 /// The limit in all of these tests, in bytes.
 pub(crate) const HEAD_BYTES_MAX: usize = 8192;
 /// What a browser sends.
-pub(crate) const BROWSER: &str = "GET /chat?room=1 HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nConnection: Upgrade\r\nPragma: no-cache\r\n\
+pub(crate) const BROWSER: &str = "GET /chat?room=1 HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nConnection: Upgrade\r\n\
+    Pragma: no-cache\r\n\
     Cache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nUpgrade: websocket\r\n\
     Origin: http://127.0.0.1:9001\r\nSec-WebSocket-Version: 13\r\nAccept-Encoding: gzip, deflate, br\r\n\
     Accept-Language: en-US,en;q=0.9\r\nCookie: id=7\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\

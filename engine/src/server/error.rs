@@ -18,7 +18,7 @@ pub enum StartError {
     #[error(transparent)]
     Route(#[from] RouteError),
     /// The machine lacks something that the ring needs.
-    #[error("{0}\n{mend}", mend = .0.mend())]
+    #[error("{0}{}", .0.mend().lines().map(|line| format!("\n  → {line}")).collect::<String>())]
     Ring(#[from] ProbeError),
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {error}{advice}", advice = listen_advice(.error))]

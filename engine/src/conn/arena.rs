@@ -53,7 +53,7 @@ impl Arena {
 
     /// Writes a frame behind `segment` when that is where the chunk ends, else somewhere new together with what the segment
     /// held. Returns the segment, held once as before; an empty one becomes held.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append_frame(&mut self, segment: Segment, header: EncodedHeader, payload: &[u8]) -> Segment {
         let head_bytes = header.as_bytes().len();
         let Some((chunk, current)) = self.continues(segment) else {
@@ -81,7 +81,7 @@ impl Arena {
     }
 
     /// The current chunk, if `segment` ends where it does or is yet to begin.
-    #[inline]
+    #[inline(always)]
     fn continues(&mut self, segment: Segment) -> Option<(&mut Chunk, u32)> {
         let chunk = &mut self.chunks[self.current as usize];
         let at_end = segment.chunk == self.current && segment.start + segment.len == chunk.used;

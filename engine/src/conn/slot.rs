@@ -138,10 +138,32 @@ impl<D> Slot<D> {
         self.sending == Sending::Nothing && self.queue.is_none() && self.segment.len() + bytes <= ARENA_SHARE_MAX
     }
 
+    /// Whether a segment is all that a turn left to push, which is the commonest case by far.
+    #[inline]
+    pub(crate) fn has_only_a_reply(&self) -> bool {
+        self.phase == Phase::Open
+            && self.sending == Sending::Nothing
+            && !self.segment.is_empty()
+            && self.recv_armed
+            && self.takes_messages()
+    }
+
     /// Nothing pending, nothing in flight: the next bytes may leave at once.
     #[inline]
     pub(crate) fn is_clear(&self) -> bool {
         self.sending == Sending::Nothing && self.segment.is_empty() && self.queue.is_none()
+    }
+
+    /// Whether messages may be handed to the application as they come.
+    #[inline]
+    pub(crate) fn takes_messages(&self) -> bool {
+        !(self.congested | self.paused | self.input.is_some())
+    }
+
+    /// Notes that the kernel will not deliver more from the recv that was armed.
+    pub(crate) fn note_recv_ended(&mut self) {
+        self.recv_armed = false;
+        self.recv_cancelling = false;
     }
 
     /// Whether its recv should be armed.

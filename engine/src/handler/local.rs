@@ -41,7 +41,7 @@ pub(crate) struct Local<D> {
 
 impl<D> Local<D> {
     /// Queues one frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
         if conn.phase != Phase::Open {
@@ -53,7 +53,9 @@ impl<D> Local<D> {
             return self.append_to_queue(slot, header.as_bytes(), payload);
         }
         conn.segment = self.arena.append_frame(conn.segment, header, payload);
-        self.mark_dirty(slot);
+        if !std::mem::replace(&mut conn.dirty, true) {
+            self.dirty.push(slot);
+        }
         SendStatus::Queued
     }
 

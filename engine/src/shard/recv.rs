@@ -14,50 +14,75 @@ use crate::ring::{Completion, Ring};
 impl<R: Ring, H: Handler> Shard<R, H> {
     #[inline]
     pub(super) fn on_recv(&mut self, completion: Completion) {
-        let (slot, generation) = (completion.token.slot(), completion.token.generation());
-        match self.local.conns.live_mut(slot, generation) {
-            Some(conn) => {
-                if !completion.more() {
-                    conn.recv_armed = false;
-                    conn.recv_cancelling = false;
-                    self.local.mark_dirty(slot);
-                }
-                match (completion.result, completion.bid()) {
-                    (count @ 1.., Some(bid)) => self.on_bytes(slot, bid, count as usize),
-                    (0, _) => self.on_end_of_stream(slot),
-                    (result, _) => self.on_recv_error(slot, -result),
-                }
+        match (completion.result, completion.bid()) {
+            (count @ 1.., Some(bid)) => {
+                self.on_bytes(completion, bid, count as usize);
+                self.ring.give_back(bid);
             }
-            None => self.local.counters.stale_completions += 1,
-        }
-        if let Some(bid) = completion.bid() {
-            self.ring.give_back(bid);
+            (result, bid) => {
+                self.on_no_bytes(completion, result);
+                bid.into_iter().for_each(|bid| self.ring.give_back(bid));
+            }
         }
     }
 
     #[inline]
-    fn on_bytes(&mut self, slot: u32, bid: u16, count: usize) {
+    fn on_bytes(&mut self, completion: Completion, bid: u16, count: usize) {
         let Self { ring, local, handler, .. } = self;
+        let slot = completion.token.slot();
         local.counters.bytes_in += count as u64;
-        let now = local.now;
-        let conn = &mut local.conns[slot];
-        conn.received_at = now;
+        let Some(conn) = local.conns.live_mut(slot, completion.token.generation()) else {
+            local.counters.stale_completions += 1;
+            return;
+        };
+        conn.received_at = local.now;
         conn.ping_unanswered = false;
+        let is_ready = conn.phase == Phase::Open && conn.takes_messages();
+        if !completion.more() {
+            conn.note_recv_ended();
+            local.mark_dirty(slot);
+        }
         let bytes = ring.buffer(bid, count);
-        match conn.phase {
+        if is_ready {
+            run_messages(local, handler, slot, bytes);
+        } else {
+            self.on_other_bytes(slot, bid, count);
+        }
+    }
+
+    /// Bytes of anything but an open connection that takes messages now.
+    #[cold]
+    fn on_other_bytes(&mut self, slot: u32, bid: u16, count: usize) {
+        let Self { ring, local, handler, .. } = self;
+        let bytes = ring.buffer(bid, count);
+        match local.conns[slot].phase {
             Phase::Open | Phase::Closing => {
-                if conn.congested || conn.paused || conn.input.is_some() {
-                    hold(local, slot, bytes);
-                } else {
-                    run_messages(local, handler, slot, bytes);
-                }
+                hold(local, slot, bytes);
+                run_held(local, handler, slot);
             }
             Phase::Http => {
-                Requests { local, handler, routes: &self.routes, timeouts: self.timeouts, scratch: &mut self.scratch }
-                    .run(slot, bytes)
+                let (routes, timeouts, scratch) = (&*self.routes, self.timeouts, &mut self.scratch);
+                Requests { local, handler, routes, timeouts, scratch }.run(slot, bytes);
             }
             // What comes after the end is thrown away.
             Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
+        }
+    }
+
+    #[cold]
+    fn on_no_bytes(&mut self, completion: Completion, result: i32) {
+        let slot = completion.token.slot();
+        let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) else {
+            self.local.counters.stale_completions += 1;
+            return;
+        };
+        if !completion.more() {
+            conn.note_recv_ended();
+            self.local.mark_dirty(slot);
+        }
+        match result {
+            0.. => self.on_end_of_stream(slot),
+            result => self.on_recv_error(slot, -result),
         }
     }
 
@@ -73,7 +98,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
-    #[cold]
     fn on_recv_error(&mut self, slot: u32, errno: i32) {
         match errno {
             // Rule 6: armed again at the end of the turn, when this turn's buffers are back.
@@ -119,7 +143,7 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
             }
         }
         let conn = &local.conns[slot];
-        if conn.congested || conn.paused || !matches!(conn.phase, Phase::Open | Phase::Closing) {
+        if conn.phase > Phase::Closing || !conn.takes_messages() {
             if used < bytes.len() && conn.phase <= Phase::Closing {
                 hold(local, slot, &bytes[used..]);
             }
@@ -127,14 +151,15 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
         }
     }
     decoder.settle(&mut local.pool);
-    if local.conns[slot].phase <= Phase::Closing {
-        local.conns[slot].decoder = decoder;
+    let conn = &mut local.conns[slot];
+    if conn.phase <= Phase::Closing {
+        conn.decoder = decoder;
     } else {
         decoder.release(&mut local.pool);
     }
 }
 
-#[inline]
+#[inline(always)]
 fn run_event<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, event: Event<'_>) {
     match event {
         Event::Message(message) => {

@@ -52,7 +52,7 @@ impl<D> Local<D> {
         if !conn.takes_in_arena(payload.len()) {
             return self.append_to_queue(slot, header.as_bytes(), payload);
         }
-        conn.segment = self.arena.append_frame(conn.segment, header, payload);
+        self.arena.append_frame(&mut conn.segment, header, payload);
         if !std::mem::replace(&mut conn.dirty, true) {
             self.dirty.push(slot);
         }
@@ -65,7 +65,7 @@ impl<D> Local<D> {
         if !conn.takes_in_arena(bytes.len()) {
             return self.append_to_queue(slot, bytes, &[]);
         }
-        conn.segment = self.arena.append(conn.segment, bytes);
+        self.arena.append(&mut conn.segment, bytes);
         self.mark_dirty(slot);
         SendStatus::Queued
     }
@@ -123,7 +123,7 @@ impl<D> Local<D> {
         self.counters.frames_out += 1;
         let conn = &mut self.conns[slot];
         if conn.takes_in_arena(payload.len()) {
-            conn.segment = self.arena.append_frame(conn.segment, header, payload);
+            self.arena.append_frame(&mut conn.segment, header, payload);
         } else {
             conn.queue.get_or_insert_default().push(header.as_bytes(), payload);
         }

@@ -17,7 +17,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             next += 1;
             let conn = &mut self.local.conns[slot];
             conn.dirty = false;
-            if conn.has_only_a_reply() {
+            if conn.is_ready() && !conn.segment.is_empty() {
                 send_segment(&mut self.ring, &self.local.arena, slot, conn);
             } else {
                 self.flush_any(slot);

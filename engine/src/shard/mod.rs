@@ -160,7 +160,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn run_completions(&mut self) {
         for _ in 0..self.completions_max {
             let Some(completion) = self.ring.next_completion() else { return };
-            self.local.counters.completions += 1;
             self.complete(completion);
         }
     }

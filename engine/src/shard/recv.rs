@@ -8,7 +8,7 @@ use super::http::Requests;
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
-use crate::proto::{Event, Opcode};
+use crate::proto::{Decoder, Event, Message, Opcode};
 use crate::ring::{Completion, Ring};
 
 impl<R: Ring, H: Handler> Shard<R, H> {
@@ -37,29 +37,34 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         };
         conn.received_at = local.now;
         conn.ping_unanswered = false;
-        let is_ready = conn.phase == Phase::Open && conn.takes_messages();
-        if !completion.more() {
-            conn.note_recv_ended();
-            local.mark_dirty(slot);
-        }
-        let bytes = ring.buffer(bid, count);
-        if is_ready {
-            run_messages(local, handler, slot, bytes);
+        if completion.more() && conn.is_ready() && conn.decoder.is_idle() {
+            let bytes = ring.buffer(bid, count);
+            // One small frame in one recv, nothing pending before it: the loop below would do the same, slower.
+            match Decoder::whole_message(&local.rules, bytes) {
+                Some(Ok(message)) => on_message(local, handler, slot, message),
+                Some(Err(error)) => close::fail(local, handler, slot, error),
+                None => run_messages(local, handler, slot, bytes),
+            }
         } else {
-            self.on_other_bytes(slot, bid, count);
+            self.on_other_bytes(completion, bid, count);
         }
     }
 
-    /// Bytes of anything but an open connection that takes messages now.
-    #[cold]
-    fn on_other_bytes(&mut self, slot: u32, bid: u16, count: usize) {
+    /// Bytes of anything but a ready connection between two messages.
+    #[inline(never)]
+    fn on_other_bytes(&mut self, completion: Completion, bid: u16, count: usize) {
         let Self { ring, local, handler, .. } = self;
+        let slot = completion.token.slot();
+        let conn = &mut local.conns[slot];
+        if !completion.more() {
+            conn.note_recv_ended();
+        }
+        let (phase, takes_messages) = (conn.phase, conn.takes_messages());
+        local.mark_dirty(slot);
         let bytes = ring.buffer(bid, count);
-        match local.conns[slot].phase {
-            Phase::Open | Phase::Closing => {
-                hold(local, slot, bytes);
-                run_held(local, handler, slot);
-            }
+        match phase {
+            Phase::Open | Phase::Closing if takes_messages => run_messages(local, handler, slot, bytes),
+            Phase::Open | Phase::Closing => hold(local, slot, bytes),
             Phase::Http => {
                 let (routes, timeouts, scratch) = (&*self.routes, self.timeouts, &mut self.scratch);
                 Requests { local, handler, routes, timeouts, scratch }.run(slot, bytes);
@@ -126,7 +131,6 @@ pub(super) fn run_held<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, 
 }
 
 /// Decodes `bytes` and runs the callbacks, up to the end of the bytes, of the connection, or of its readiness.
-#[inline]
 pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
     let mut decoder = std::mem::take(&mut local.conns[slot].decoder);
     let mut used = 0;
@@ -159,20 +163,21 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
     }
 }
 
-#[inline(always)]
 fn run_event<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, event: Event<'_>) {
     match event {
-        Event::Message(message) => {
-            if local.conns[slot].phase == Phase::Open {
-                local.counters.messages_in += 1;
-                handler.on_message(&mut Conn::new(local, slot), message);
-            }
-        }
+        Event::Message(message) if local.conns[slot].phase == Phase::Open => on_message(local, handler, slot, message),
+        // We sent a close frame, and want no more messages.
+        Event::Message(_) | Event::Pong(_) => {}
         // RFC6455-5.5.2-2: the pong carries the ping's payload.
         Event::Ping(payload) => {
             let _ = local.send(slot, Opcode::Pong, payload);
         }
-        Event::Pong(_) => {}
         Event::Close(frame) => close::on_peer_close(local, handler, slot, frame),
     }
+}
+
+#[inline(always)]
+fn on_message<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, message: Message<'_>) {
+    local.counters.messages_in += 1;
+    handler.on_message(&mut Conn::new(local, slot), message);
 }

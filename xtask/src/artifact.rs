@@ -36,22 +36,28 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Builds a binary as it ships, and returns its path.
 pub(crate) fn release(package: &str, binary: &str) -> Result<PathBuf> {
-    built(package, binary, "release")
+    built(package, "--bin", binary, "release")
 }
 
 /// Builds a binary with its assertions on, and returns its path.
 pub(crate) fn debug(package: &str, binary: &str) -> Result<PathBuf> {
-    built(package, binary, "dev")
+    built(package, "--bin", binary, "dev")
+}
+
+/// Builds an example with its assertions on, and returns its path.
+pub(crate) fn debug_example(package: &str, example: &str) -> Result<PathBuf> {
+    built(package, "--example", example, "dev")
 }
 
 /// Cargo is asked once for each.
-fn built(package: &str, binary: &str, profile: &str) -> Result<PathBuf> {
+fn built(package: &str, kind: &str, name: &str, profile: &str) -> Result<PathBuf> {
     static BUILT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let folder = if profile == "dev" { "debug" } else { profile };
-    let path = target().join(folder).join(binary);
+    let inner = if kind == "--example" { "examples" } else { "" };
+    let path = target().join(folder).join(inner).join(name);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     if !built.contains(&path) {
-        let build = ["build", "--quiet", "--profile", profile, "--package", package, "--bin", binary];
+        let build = ["build", "--quiet", "--profile", profile, "--package", package, kind, name];
         child::run(&mut cargo(&build), BUILD_MAX)?;
         ensure!(path.is_file(), "cargo built no {}", path.display());
         built.insert(path.clone());

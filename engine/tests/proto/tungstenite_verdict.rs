@@ -93,9 +93,9 @@ fn code_of(error: &Error) -> Option<u16> {
 /// Whether we refuse what tungstenite takes, or name another of several faults.
 fn is_stricter(outcome: &Outcome, theirs: &Verdict) -> bool {
     match outcome.error {
-        Some(
-            ProtocolError::NonMinimalLength | ProtocolError::LengthOverflow | ProtocolError::OversizedControl(_),
-        ) => true,
+        Some(ProtocolError::NonMinimalLength | ProtocolError::LengthOverflow | ProtocolError::OversizedControl(_)) => {
+            true
+        }
         Some(ProtocolError::InvalidCloseCode(_)) => theirs.close_code == Some(1007),
         Some(error) => error.close_code() == CloseCode::PROTOCOL_ERROR && theirs.close_code == Some(1009),
         None => false,

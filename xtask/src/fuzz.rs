@@ -45,10 +45,12 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     let targets = chosen(&all(&folder)?, &options.targets)?;
     let build = artifact::target().join("fuzz");
     // From its own folder: cargo reads the configuration of where it runs.
-    let mut command = artifact::cargo(&["build", "--release", "--quiet"]);
+    let mut command = artifact::cargo(&["build", "--release", "--quiet", "--locked"]);
     command.current_dir(&folder).env("CARGO_TARGET_DIR", &build);
     install::compiler()?;
     child::run(&mut command, BUILD_MAX).context("building the fuzz targets")?;
+    // The configuration there names this machine as an explicit target, which gets a folder of its own.
+    let build = build.join(artifact::host()?).join("release");
     let failed = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -100,7 +102,7 @@ fn run(folder: &Path, build: &Path, target: &str, options: &Options) -> Result<S
     std::fs::create_dir_all(&artifacts)?;
     let log = build.join(format!("{target}.log"));
     let output = std::fs::File::create(&log)?;
-    let mut command = Command::new(build.join("release").join(target));
+    let mut command = Command::new(build.join(target));
     command.arg(&corpus).arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.arg(format!("-max_total_time={}", options.seconds)).arg(format!("-rss_limit_mb={}", options.memory_max));
     command.args(["-timeout=20", "-print_final_stats=1", "-verbosity=1"]);

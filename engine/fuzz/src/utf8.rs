@@ -14,10 +14,10 @@ pub fn check(data: &[u8]) {
     let expected = std::str::from_utf8(text).ok();
 
     assert_eq!(utf8::validate_str(text).ok(), expected);
-    assert_eq!(utf8::unmask_str(&mut masked.clone(), key).ok().map(|text| &*text), expected);
+    assert_eq!(utf8::unmask_str(&mut masked.clone(), key).ok(), expected);
     for level in Level::available() {
         assert_eq!(level.validate_str(text).ok(), expected, "{level:?}");
-        assert_eq!(level.unmask_str(&mut masked.clone(), key).ok().map(|text| &*text), expected, "{level:?}");
+        assert_eq!(level.unmask_str(&mut masked.clone(), key).ok(), expected, "{level:?}");
         chunks(level, text, &masked, key, usize::from(size) + 1);
     }
 }

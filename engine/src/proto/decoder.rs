@@ -1,8 +1,8 @@
 //! Bytes to messages, incrementally.
 //!
 //! A data frame that lies whole in the input is unmasked where it is and lent: nothing is copied and nothing is
-//! remembered. What spans inputs (a header, a control payload, a fragmented message) lives in a [`Partial`] that the
-//! decoder borrows from the shard's [`Pool`] and gives back, so that an idle connection holds one null pointer.
+//! remembered. What spans inputs (a header, a control payload, a fragmented message) lives in state that the decoder
+//! borrows from the shard's [`Pool`] and gives back, so that an idle connection holds one null pointer.
 //!
 //! What to answer, and when to close, is the connection's business.
 
@@ -217,6 +217,7 @@ impl Decoder {
         }
     }
 
+    // RFC6455-7.1.7-1
     #[cold]
     fn fail(&mut self, pool: &mut Pool, error: ProtocolError) -> ProtocolError {
         self.end(pool);
@@ -290,7 +291,7 @@ fn is_single(header: &Header) -> bool {
     header.fin && header.opcode != Opcode::Continuation
 }
 
-/// The event of a frame that lies whole in the input, unmasked there.
+/// The event of a frame that lies whole in the input, unmasked there (RFC6455-5.3-1).
 #[inline]
 fn lend<'a>(header: &Header, payload: &'a mut [u8]) -> Result<Event<'a>, ProtocolError> {
     match header.mask {
@@ -314,6 +315,7 @@ fn event(opcode: Opcode, payload: &[u8]) -> Result<Event<'_>, ProtocolError> {
         }
         Opcode::Binary | Opcode::Continuation => Event::Message(Message::Binary(payload)),
         Opcode::Close => Event::Close(CloseFrame::parse(payload)?),
+        // RFC6455-5.5.2-1
         Opcode::Ping => Event::Ping(payload),
         Opcode::Pong => Event::Pong(payload),
     })

@@ -9,6 +9,7 @@ use crate::support::{decode, decode_chunks, frame, rules};
 const ROLES: [Role; 2] = [Role::Server, Role::Client];
 const LIMIT: usize = 2000;
 
+/// RFC6455-5.3-1
 #[test]
 fn random_streams_in_random_chunks() {
     for seed in 0..4000 {

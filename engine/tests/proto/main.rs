@@ -7,6 +7,7 @@ mod chunks;
 mod differential;
 mod fragments;
 mod lengths;
+mod requirements;
 mod streams;
 mod support;
 mod tungstenite_verdict;

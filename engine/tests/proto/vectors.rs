@@ -11,7 +11,7 @@ fn events(role: Role, bytes: &[u8]) -> Vec<Owned> {
     outcome.events
 }
 
-/// RFC6455-5.7-1
+/// A single-frame text message, unmasked and masked.
 #[test]
 fn single_frame_text() {
     let hello = [Owned::Text("Hello".to_owned())];
@@ -19,13 +19,13 @@ fn single_frame_text() {
     assert_eq!(events(Role::Server, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), hello);
 }
 
-/// RFC6455-5.7-2
+/// A fragmented unmasked text message.
 #[test]
 fn fragmented_text() {
     assert_eq!(events(Role::Client, b"\x01\x03Hel\x80\x02lo"), [Owned::Text("Hello".to_owned())]);
 }
 
-/// RFC6455-5.7-3
+/// A ping and its pong (RFC6455-5.5.2-1).
 #[test]
 fn ping_and_its_pong() {
     assert_eq!(events(Role::Client, b"\x89\x05Hello"), [Owned::Ping(b"Hello".to_vec())]);
@@ -33,7 +33,6 @@ fn ping_and_its_pong() {
     assert_eq!(events(Role::Server, pong), [Owned::Pong(b"Hello".to_vec())]);
 }
 
-/// RFC6455-5.7-4
 #[test]
 fn binary_of_256_bytes_and_of_64_kib() {
     for (header, len) in [(&b"\x82\x7e\x01\x00"[..], 256), (b"\x82\x7f\0\0\0\0\0\x01\0\0", 65536)] {
@@ -42,7 +41,6 @@ fn binary_of_256_bytes_and_of_64_kib() {
     }
 }
 
-/// RFC6455-5.7-1, RFC6455-5.7-4
 #[test]
 fn the_same_headers_are_written() {
     assert_eq!(*EncodedHeader::server(Opcode::Text, 5), *b"\x81\x05");

@@ -22,7 +22,8 @@ pub(super) struct Partial {
     message: Option<Opcode>,
     /// The open message's payload so far, or the one that was delivered last.
     assembled: Vec<u8>,
-    /// How far the open text message is valid.
+    /// How far the open text message is valid; between characters when none is open. It outlives frames, because a
+    /// fragment may end inside a character (RFC6455-8.1-2).
     utf8: Utf8Stream,
     /// A control payload; in use: `control_bytes`.
     control: [u8; CONTROL_BYTES_MAX],
@@ -75,7 +76,6 @@ impl Partial {
         self.frame = Some(Frame { opcode, fin, mask, received_bytes: 0, payload_bytes });
         if matches!(opcode, Opcode::Text | Opcode::Binary) {
             self.message = Some(opcode);
-            self.utf8 = Utf8Stream::default();
         }
     }
 
@@ -164,7 +164,8 @@ impl Partial {
         self.control_bytes += payload.len() as u8;
     }
 
-    // RFC6455-8.1-1: text is refused at its first bad byte, also when its frame is not whole yet.
+    /// Appends data. The key goes on where the last piece of the frame ended (RFC6455-5.3-1); text is refused at its
+    /// first bad byte, also when its frame is not whole yet (RFC6455-8.1-1).
     fn push_data(&mut self, frame: Frame, payload: &mut [u8]) -> Result<(), ProtocolError> {
         let offset = frame.received_bytes as usize;
         match (self.message, frame.mask) {
@@ -197,6 +198,7 @@ impl Partial {
         if frame.opcode.is_control() {
             return Ok(Progress::Whole(frame.opcode));
         }
+        // RFC6455-5.4-4
         if !frame.fin {
             return Ok(Progress::Fragment);
         }

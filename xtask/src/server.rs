@@ -55,8 +55,8 @@ impl ServerCommand {
     }
 
     /// The same command run by another program, for example valgrind.
-    pub(crate) fn under(&self, wrapper: &[&str]) -> Self {
-        Self { words: wrapper.iter().map(|&word| word.to_owned()).chain(self.words.iter().cloned()).collect() }
+    pub(crate) fn under(&self, wrapper: &[String]) -> Self {
+        Self { words: [wrapper, &self.words].concat() }
     }
 
     /// The command as a person would type it.

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::drive::{Generator, Window};
 use super::pairs::Workload;
+use super::profile::Profile;
 use super::subject::Subject;
 use super::{InstructionOptions, report};
 use crate::generator::{Opcode, Pattern};
@@ -28,8 +29,8 @@ struct Count {
     messages: u64,
     instructions: u64,
     per_message: f64,
-    /// Where the instructions went, for `callgrind_annotate`.
-    profile: PathBuf,
+    /// Instructions per message of the functions that have most, without what these call.
+    functions: Vec<(String, f64)>,
 }
 
 pub(super) fn main(options: &InstructionOptions) -> Result<()> {
@@ -53,14 +54,18 @@ pub(super) fn main(options: &InstructionOptions) -> Result<()> {
     for (number, subject) in [Some(server), against].into_iter().flatten().enumerate() {
         counts.push(count(&workload, &subject, number, options)?);
     }
-    let table = format!("{}\n{}", workload.name(), counts.iter().map(line).collect::<String>());
+    let table = format!("{}\n{}", workload.name(), counts.iter().map(lines).collect::<String>());
     print!("{table}");
     report::keep(options.common.out.as_deref(), "instructions", "valgrind --tool=callgrind", &table, &counts)
 }
 
-fn line(count: &Count) -> String {
-    let Count { server, per_message, profile, .. } = count;
-    format!("{server}: {per_message:.1} user instructions per message (callgrind_annotate {})\n", profile.display())
+/// The figure, and where it comes from.
+fn lines(count: &Count) -> String {
+    let mut text = format!("{}: {:.1} user instructions per message\n", count.server, count.per_message);
+    for (function, per_message) in &count.functions {
+        text += &format!("  {per_message:>8.1}  {function}\n");
+    }
+    text
 }
 
 fn count(workload: &Workload, subject: &Subject, number: usize, options: &InstructionOptions) -> Result<Count> {
@@ -73,9 +78,16 @@ fn count(workload: &Workload, subject: &Subject, number: usize, options: &Instru
     valgrind.say(server.pid(), "dump")?;
     generator.finish()?;
     drop(server);
-    let (instructions, profile) = valgrind.dumped()?;
-    let per_message = instructions as f64 / report.messages as f64;
-    Ok(Count { server: subject.name.clone(), messages: report.messages, instructions, per_message, profile })
+    let profile = valgrind.dumped()?;
+    let each = |cost: u64| cost as f64 / report.messages as f64;
+    let first = profile.functions.iter().take(options.functions);
+    Ok(Count {
+        server: subject.name.clone(),
+        messages: report.messages,
+        instructions: profile.total(),
+        per_message: each(profile.total()),
+        functions: first.map(|(name, cost)| (name.clone(), each(*cost))).collect(),
+    })
 }
 
 /// One valgrind's folder, for its profile and for the pipes by which it is spoken to.
@@ -112,27 +124,11 @@ impl Valgrind {
         child::run(&mut command, WORD_MAX).with_context(|| format!("telling valgrind to {word}"))
     }
 
-    fn dumped(&self) -> Result<(u64, PathBuf)> {
-        let profile = self.folder.join("profile.1");
-        let text = std::fs::read_to_string(&profile).with_context(|| format!("no {}", profile.display()))?;
-        let count = parse(&text).with_context(|| format!("no totals in {}", profile.display()))?;
-        ensure!(count > 0, "valgrind counted nothing");
-        Ok((count, profile))
-    }
-}
-
-/// `totals: 1234567`, the sum over all functions.
-fn parse(text: &str) -> Option<u64> {
-    text.lines().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_total_is_read_from_a_profile() {
-        assert_eq!(parse("events: Ir\nfn=(1) main\n1 20\n\ntotals: 1234567\n"), Some(1_234_567));
-        assert_eq!(parse("events: Ir\n"), None);
+    fn dumped(&self) -> Result<Profile> {
+        let path = self.folder.join("profile.1");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
+        let profile = Profile::parse(&text);
+        ensure!(profile.total() > 0, "valgrind counted nothing in {}", path.display());
+        Ok(profile)
     }
 }

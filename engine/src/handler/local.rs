@@ -6,7 +6,7 @@ use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
 use crate::conn::ConnId;
-use crate::conn::arena::{Arena, CHUNK_BYTES, Segment};
+use crate::conn::arena::{Arena, Segment};
 use crate::conn::slot::{Phase, Sending, Slot, Subscription};
 use crate::conn::table::Table;
 use crate::metrics::Counters;
@@ -14,9 +14,6 @@ use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::outbox::Outbox;
 use crate::topic::{TopicId, Topics};
-
-/// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
-const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
 
 /// A shard without its ring and its handler.
 pub(crate) struct Local<D> {
@@ -46,27 +43,28 @@ impl<D> Local<D> {
     /// Queues one frame.
     #[inline]
     pub(crate) fn send(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> SendStatus {
-        if self.conns[slot].phase != Phase::Open {
+        let conn = &mut self.conns[slot];
+        if conn.phase != Phase::Open {
             return SendStatus::Dropped;
         }
         let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.frames_out += 1;
-        self.append(slot, header.as_bytes(), payload)
+        if !conn.takes_in_arena(payload.len()) {
+            return self.append_to_queue(slot, header.as_bytes(), payload);
+        }
+        conn.segment = self.arena.append_frame(conn.segment, header, payload);
+        self.mark_dirty(slot);
+        SendStatus::Queued
     }
 
     /// Queues bytes as they are.
-    #[inline]
-    pub(crate) fn append(&mut self, slot: u32, head: &[u8], body: &[u8]) -> SendStatus {
+    pub(crate) fn append(&mut self, slot: u32, bytes: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
-        let together = conn.segment.len() + head.len() + body.len();
-        if conn.sending != Sending::Nothing || conn.queue.is_some() || together > ARENA_SHARE_MAX {
-            return self.append_to_queue(slot, head, body);
+        if !conn.takes_in_arena(bytes.len()) {
+            return self.append_to_queue(slot, bytes, &[]);
         }
-        conn.segment = self.arena.append(conn.segment, head, body);
-        if !conn.dirty {
-            conn.dirty = true;
-            self.dirty.push(slot);
-        }
+        conn.segment = self.arena.append(conn.segment, bytes);
+        self.mark_dirty(slot);
         SendStatus::Queued
     }
 
@@ -122,11 +120,10 @@ impl<D> Local<D> {
         let header = EncodedHeader::server(Opcode::Close, payload.len() as u64);
         self.counters.frames_out += 1;
         let conn = &mut self.conns[slot];
-        match &mut conn.queue {
-            Some(queue) => queue.push(header.as_bytes(), payload),
-            None => {
-                let _ = self.append(slot, header.as_bytes(), payload);
-            }
+        if conn.takes_in_arena(payload.len()) {
+            conn.segment = self.arena.append_frame(conn.segment, header, payload);
+        } else {
+            conn.queue.get_or_insert_default().push(header.as_bytes(), payload);
         }
         self.mark_dirty(slot);
     }
@@ -227,11 +224,11 @@ impl<D> Local<D> {
         if self.conns[slot].excluded {
             let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
             for part in crate::topic::parts(&batch, &exclusions, slot) {
-                let _ = self.append(slot, &[], part);
+                let _ = self.append(slot, part);
             }
             self.topics.topic_mut(topic).exclusions = exclusions;
         } else {
-            let _ = self.append(slot, &[], &batch);
+            let _ = self.append(slot, &batch);
         }
         self.topics.topic_mut(topic).batch = batch;
     }

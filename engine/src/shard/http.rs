@@ -71,7 +71,7 @@ impl<H: Handler> Requests<'_, H> {
             Routed::Page(page) => {
                 self.scratch.clear();
                 write_page(page, &request, self.scratch, &date());
-                let _ = self.local.append(slot, &[], self.scratch);
+                let _ = self.local.append(slot, self.scratch);
                 Ok(if request.is_keep_alive() { Next::Request } else { Next::Nothing })
             }
             Routed::WebSocket { route, upgrade } => self.open(slot, &request, route, &upgrade).map(|()| Next::Messages),
@@ -107,7 +107,7 @@ impl<H: Handler> Requests<'_, H> {
             tracing::error!(%error, "on_connect asked for a response that cannot be sent");
             Refusal::internal_error()
         })?;
-        let _ = self.local.append(slot, &[], self.scratch);
+        let _ = self.local.append(slot, self.scratch);
         let protocol = self.local.protocols.number(protocol);
         let conn = &mut self.local.conns[slot];
         conn.phase = Phase::Open;
@@ -128,7 +128,7 @@ pub(super) fn refuse<D>(local: &mut Local<D>, scratch: &mut Vec<u8>, slot: u32, 
     local.counters.refused += 1;
     scratch.clear();
     refusal.write_to(scratch, &date());
-    let _ = local.append(slot, &[], scratch);
+    let _ = local.append(slot, scratch);
     close::end_lingering(local, slot);
 }
 

@@ -18,6 +18,9 @@ const SCRIPT_MAX: Duration = Duration::from_secs(300);
 const CLIENTS: &str = "engine/tests/clients";
 const BROWSER: &str = "engine/tests/browser";
 
+/// The pages are made to send 4 MiB, more than a node takes unless it is told to.
+const BROWSER_MESSAGE_BYTES_MAX: &str = "--message-bytes-max=8388608";
+
 /// What a script prints when it expects the node to go.
 const WAITING: &str = "waiting";
 
@@ -44,7 +47,7 @@ pub(crate) fn main() -> Result<()> {
 /// Chromium through playwright-core, on the node's own pages.
 pub(crate) fn browser() -> Result<()> {
     let folder = install::node_packages(BROWSER)?;
-    let mut server = serve()?;
+    let mut server = serve(&[BROWSER_MESSAGE_BYTES_MAX])?;
     let mut script = Command::new("node");
     script.arg(folder.join("run.mjs")).env("RINGWIRE_URL", format!("http://{}", server.address));
     let status = Guard::spawn(script.stdin(Stdio::null()), None)?.wait(SCRIPT_MAX)?;
@@ -55,7 +58,7 @@ pub(crate) fn browser() -> Result<()> {
 
 /// Runs one script beside a node and the example with routes of its own.
 fn drive(mut script: Command) -> Result<()> {
-    let node = serve()?;
+    let node = serve(&[])?;
     let example = artifact::debug_example("ringwire", "routes")?;
     let routes = ServerCommand::with_address(&example, &[], "{listen}").start(None)?;
     script.env("RINGWIRE_URL", format!("ws://{}", node.address));
@@ -83,7 +86,7 @@ fn forward(output: impl BufRead, node: Server) -> Result<()> {
     node.map(Server::stop).transpose().map(drop)
 }
 
-fn serve() -> Result<Server> {
+fn serve(options: &[&str]) -> Result<Server> {
     let program = artifact::debug("ringwire", "ringwire")?;
-    ServerCommand::listening(&program, &["serve"]).start(None)
+    ServerCommand::listening(&program, &[&["serve"][..], options].concat()).start(None)
 }

@@ -50,7 +50,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Conformance(options) => conformance::main(&options),
-        Command::Ci(options) => ci::main(&options),
+        Command::Ci(options) => return ci::main(&options),
         Command::Clients => clients::main(),
         Command::Browser => clients::browser(),
         Command::Fuzz(options) => fuzz::main(&options),

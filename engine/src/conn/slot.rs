@@ -77,6 +77,7 @@ pub(crate) struct Slot<D> {
     /// What did not fit into the socket; comes after `segment`.
     pub(crate) queue: Option<Box<SendQueue>>,
     /// An incomplete request head, or input that waits for a congested or paused connection.
+    #[expect(clippy::box_collection, reason = "a third of a Vec's size in every idle slot")]
     pub(crate) input: Option<Box<Vec<u8>>>,
     pub(crate) decoder: Decoder,
     /// The application's own.

@@ -13,7 +13,7 @@ use crate::handler::Conn;
 use crate::proto::Message;
 
 const TOPIC: &str = "chat";
-const NAME_CHARS_MAX: usize = 24;
+const NAME_CHARS_MAX: usize = 32;
 const TEXT_CHARS_MAX: usize = 500;
 
 /// A shard's part of the chat. The members' number is the one thing that all shards share.

@@ -1,7 +1,7 @@
-//! The io_uring boundary: what a shard asks of the kernel ([`Op`]) and what it hears back ([`Completion`]).
+//! The io_uring boundary: what a shard asks of the kernel (`Op`) and what it hears back (`Completion`).
 //!
-//! [`UringRing`] is the kernel's ring; [`SimRing`] is a scripted one with seeded faults, for tests. The shard is generic over
-//! [`Ring`], so the code under test is the code that serves.
+//! `UringRing` is the kernel's ring; `SimRing` is a scripted one with seeded faults, for tests. The shard is generic over
+//! `Ring`, so the code under test is the code that serves.
 //!
 //! # The rules
 //!

@@ -168,7 +168,7 @@ fn run_event<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32,
         Event::Message(message) if local.conns[slot].phase == Phase::Open => on_message(local, handler, slot, message),
         // We sent a close frame, and want no more messages.
         Event::Message(_) | Event::Pong(_) => {}
-        // RFC6455-5.5.2-2: the pong carries the ping's payload.
+        // §5.5.2: the pong carries the ping's payload.
         Event::Ping(payload) => {
             let _ = local.send(slot, Opcode::Pong, payload);
         }

@@ -64,7 +64,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn run_timers(&mut self) {
         let mut due = std::mem::take(&mut self.due);
         for slot in due.drain(..) {
-            self.on_timer(slot);
+            // This turn's completions may have set it again, for another purpose.
+            if !self.local.wheel.is_set(slot) {
+                self.on_timer(slot);
+            }
         }
         self.due = due;
         self.check_stop();

@@ -5,7 +5,10 @@
 pub mod close_payload;
 pub mod corpus;
 pub mod decoder;
+pub mod handshake;
 pub mod mask;
+#[path = "../../tests/handshake/oracle.rs"]
+mod oracle;
 #[path = "../../tests/proto/streams.rs"]
 mod streams;
 #[path = "../../tests/proto/support.rs"]
@@ -13,6 +16,8 @@ mod support;
 #[path = "../../tests/proto/tungstenite_verdict.rs"]
 mod tungstenite_verdict;
 pub mod utf8;
+#[path = "../../tests/handshake/verdict.rs"]
+mod verdict;
 
 #[doc(hidden)]
 pub use libfuzzer_sys;

@@ -4,6 +4,8 @@
 //! the last lets go, the chunk is empty again. Sends from here take what the socket accepts at once, so a segment lives for
 //! one submit: what a slow peer leaves is copied to its own queue, and never pins a chunk.
 
+use crate::proto::frame::EncodedHeader;
+
 /// Bytes of a chunk. Larger segments get a chunk of their own, dropped after use.
 pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -49,25 +51,41 @@ impl Arena {
         Self { chunks: vec![Chunk::new(CHUNK_BYTES)], current: 0 }
     }
 
-    /// Writes `head` and `body` behind `segment` when that is where the chunk ends, else somewhere new together with what the
-    /// segment held. Returns the segment, held once as before; an empty one becomes held.
+    /// Writes a frame behind `segment` when that is where the chunk ends, else somewhere new together with what the segment
+    /// held. Returns the segment, held once as before; an empty one becomes held.
     #[inline]
-    pub(crate) fn append(&mut self, segment: Segment, head: &[u8], body: &[u8]) -> Segment {
-        let more = head.len() + body.len();
+    pub(crate) fn append_frame(&mut self, segment: Segment, header: EncodedHeader, payload: &[u8]) -> Segment {
+        let head_bytes = header.as_bytes().len();
+        let Some((chunk, current)) = self.continues(segment) else {
+            return self.relocate(segment, header.as_bytes(), payload);
+        };
+        let start = chunk.used as usize;
+        // The padding must fit too; the payload overwrites it.
+        let Some(room) = chunk.bytes.get_mut(start..start + EncodedHeader::PADDED_BYTES + payload.len()) else {
+            return self.relocate(segment, header.as_bytes(), payload);
+        };
+        room[..EncodedHeader::PADDED_BYTES].copy_from_slice(header.padded());
+        copy(payload, &mut room[head_bytes..head_bytes + payload.len()]);
+        chunk.extend(segment, current, head_bytes + payload.len())
+    }
+
+    /// As [`Arena::append_frame`], for bytes of any kind.
+    pub(crate) fn append(&mut self, segment: Segment, bytes: &[u8]) -> Segment {
+        let Some((chunk, current)) = self.continues(segment) else { return self.relocate(segment, bytes, &[]) };
+        let start = chunk.used as usize;
+        let Some(room) = chunk.bytes.get_mut(start..start + bytes.len()) else {
+            return self.relocate(segment, bytes, &[]);
+        };
+        room.copy_from_slice(bytes);
+        chunk.extend(segment, current, bytes.len())
+    }
+
+    /// The current chunk, if `segment` ends where it does or is yet to begin.
+    #[inline]
+    fn continues(&mut self, segment: Segment) -> Option<(&mut Chunk, u32)> {
         let chunk = &mut self.chunks[self.current as usize];
-        let fits = chunk.bytes.len() - chunk.used as usize >= more;
-        if segment.is_empty() && fits {
-            let start = chunk.used;
-            chunk.write(head, body);
-            chunk.holders += 1;
-            return Segment { chunk: self.current, start, len: more as u32 };
-        }
-        let at_end = segment.chunk == self.current && segment.start + segment.len == chunk.used && !segment.is_empty();
-        if at_end && fits {
-            chunk.write(head, body);
-            return Segment { len: segment.len + more as u32, ..segment };
-        }
-        self.relocate(segment, head, body)
+        let at_end = segment.chunk == self.current && segment.start + segment.len == chunk.used;
+        (segment.is_empty() || at_end).then_some((chunk, self.current))
     }
 
     #[cold]
@@ -79,7 +97,8 @@ impl Arena {
             self.copy_within(segment, target);
         }
         let chunk = &mut self.chunks[target];
-        chunk.write(head, body);
+        chunk.write(head);
+        chunk.write(body);
         chunk.holders += 1;
         if !segment.is_empty() {
             self.release(segment);
@@ -170,14 +189,34 @@ impl Chunk {
         Self { bytes: vec![0; bytes].into_boxed_slice(), used: 0, holders: 0 }
     }
 
-    #[inline]
-    fn write(&mut self, head: &[u8], body: &[u8]) {
+    fn write(&mut self, bytes: &[u8]) {
         let at = self.used as usize;
-        let room = &mut self.bytes[at..at + head.len() + body.len()];
-        let (for_head, for_body) = room.split_at_mut(head.len());
-        for_head.copy_from_slice(head);
-        for_body.copy_from_slice(body);
-        self.used += (head.len() + body.len()) as u32;
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len() as u32;
+    }
+
+    /// Counts `bytes` that were just written at the end as part of `segment`.
+    #[inline]
+    fn extend(&mut self, segment: Segment, index: u32, bytes: usize) -> Segment {
+        let (start, is_new) = if segment.is_empty() { (self.used, 1) } else { (segment.start, 0) };
+        self.holders += is_new;
+        self.used += bytes as u32;
+        Segment { chunk: index, start, len: segment.len + bytes as u32 }
+    }
+}
+
+/// `copy_from_slice` without its call for the commonest lengths.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    if let (Some(first), Some(last)) = (from.first_chunk::<16>(), from.last_chunk::<16>())
+        && from.len() <= 32
+        && from.len() == to.len()
+    {
+        let at = to.len() - 16;
+        to[..16].copy_from_slice(first);
+        to[at..].copy_from_slice(last);
+    } else {
+        to.copy_from_slice(from);
     }
 }
 
@@ -190,21 +229,21 @@ mod tests {
         let mut arena = Arena::new();
         let mut segment = Segment::default();
         for _ in 0..3 {
-            segment = arena.append(segment, b"h", b"body");
+            segment = arena.append(segment, b"hbody");
         }
         assert_eq!(arena.bytes(segment), b"hbodyhbodyhbody");
         assert_eq!(arena.holders(), 1);
         arena.release(segment);
         assert_eq!(arena.holders(), 0);
-        assert_eq!(arena.append(Segment::default(), b"", b"x").start, 0, "the chunk is reused from its start");
+        assert_eq!(arena.append(Segment::default(), b"x").start, 0, "the chunk is reused from its start");
     }
 
     #[test]
     fn an_interrupted_segment_moves_whole() {
         let mut arena = Arena::new();
-        let first = arena.append(Segment::default(), b"a", b"1");
-        let other = arena.append(Segment::default(), b"b", b"2");
-        let first = arena.append(first, b"a", b"3");
+        let first = arena.append(Segment::default(), b"a1");
+        let other = arena.append(Segment::default(), b"b2");
+        let first = arena.append(first, b"a3");
         assert_eq!(arena.bytes(first), b"a1a3");
         assert_eq!(arena.bytes(other), b"b2");
         assert_eq!(arena.holders(), 2);
@@ -214,10 +253,10 @@ mod tests {
     fn a_full_chunk_gives_way_to_another_and_large_ones_go_again() {
         let mut arena = Arena::new();
         let big = vec![7; CHUNK_BYTES + 1];
-        let small = arena.append(Segment::default(), b"s", b"");
-        let large = arena.append(Segment::default(), b"", &big);
+        let small = arena.append(Segment::default(), b"st");
+        let large = arena.append(Segment::default(), &big);
         assert_eq!(arena.bytes(large), &big[..]);
-        let moved = arena.append(small, b"t", &big);
+        let moved = arena.append(small, &big);
         assert_eq!(&arena.bytes(moved)[..2], b"st");
         arena.release(large);
         arena.release(moved);

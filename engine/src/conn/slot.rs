@@ -1,9 +1,12 @@
 //! What a shard remembers of one connection.
 
-use super::arena::Segment;
+use super::arena::{CHUNK_BYTES, Segment};
 use super::peer::Peer;
 use super::queue::SendQueue;
 use crate::proto::Decoder;
+
+/// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
+const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
 
 /// Where a connection is in its life. The order is the order in which phases follow each other; `Http` may end at `Lingering`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,6 +130,12 @@ impl<D> Slot<D> {
     /// Bytes not yet in the kernel's hands or not yet confirmed.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.segment.len() + self.queue.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    /// Whether `bytes` more may wait in the shared arena: behind others of this turn, and not too many of them.
+    #[inline]
+    pub(crate) fn takes_in_arena(&self, bytes: usize) -> bool {
+        self.sending == Sending::Nothing && self.queue.is_none() && self.segment.len() + bytes <= ARENA_SHARE_MAX
     }
 
     /// Nothing pending, nothing in flight: the next bytes may leave at once.

@@ -6,7 +6,7 @@ use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
 use crate::conn::ConnId;
-use crate::conn::arena::{Arena, CHUNK_BYTES, Segment};
+use crate::conn::arena::{Arena, Segment};
 use crate::conn::slot::{Phase, Sending, Slot, Subscription};
 use crate::conn::table::Table;
 use crate::metrics::Counters;
@@ -14,9 +14,6 @@ use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::outbox::Outbox;
 use crate::topic::{TopicId, Topics};
-
-/// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
-const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
 
 /// A shard without its ring and its handler.
 pub(crate) struct Local<D> {
@@ -46,12 +43,23 @@ impl<D> Local<D> {
     /// Queues one frame.
     #[inline]
     pub(crate) fn send(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> SendStatus {
-        if self.conns[slot].phase != Phase::Open {
+        let conn = &mut self.conns[slot];
+        if conn.phase != Phase::Open {
             return SendStatus::Dropped;
         }
         let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.frames_out += 1;
-        let status = self.append(slot, header.as_bytes(), payload);
+        if !conn.takes_in_arena(payload.len()) {
+            return self.send_to_queue(slot, header, payload);
+        }
+        conn.segment = self.arena.append_frame(conn.segment, header, payload);
+        self.mark_dirty(slot);
+        SendStatus::Queued
+    }
+
+    #[cold]
+    fn send_to_queue(&mut self, slot: u32, header: EncodedHeader, payload: &[u8]) -> SendStatus {
+        let status = self.append_to_queue(slot, header.as_bytes(), payload);
         if status == SendStatus::Dropped {
             self.on_overflow(slot);
         }
@@ -59,18 +67,13 @@ impl<D> Local<D> {
     }
 
     /// Queues bytes as they are. What becomes of a connection that cannot take them is the caller's to say.
-    #[inline]
-    pub(crate) fn append(&mut self, slot: u32, head: &[u8], body: &[u8]) -> SendStatus {
+    pub(crate) fn append(&mut self, slot: u32, bytes: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
-        let together = conn.segment.len() + head.len() + body.len();
-        if conn.sending != Sending::Nothing || conn.queue.is_some() || together > ARENA_SHARE_MAX {
-            return self.append_to_queue(slot, head, body);
+        if !conn.takes_in_arena(bytes.len()) {
+            return self.append_to_queue(slot, bytes, &[]);
         }
-        conn.segment = self.arena.append(conn.segment, head, body);
-        if !conn.dirty {
-            conn.dirty = true;
-            self.dirty.push(slot);
-        }
+        conn.segment = self.arena.append(conn.segment, bytes);
+        self.mark_dirty(slot);
         SendStatus::Queued
     }
 
@@ -127,9 +130,8 @@ impl<D> Local<D> {
         let header = EncodedHeader::server(Opcode::Close, payload.len() as u64);
         self.counters.frames_out += 1;
         let conn = &mut self.conns[slot];
-        let together = conn.segment.len() + header.as_bytes().len() + payload.len();
-        if conn.sending == Sending::Nothing && conn.queue.is_none() && together <= ARENA_SHARE_MAX {
-            let _ = self.append(slot, header.as_bytes(), payload);
+        if conn.takes_in_arena(payload.len()) {
+            conn.segment = self.arena.append_frame(conn.segment, header, payload);
         } else {
             conn.queue.get_or_insert_default().push(header.as_bytes(), payload);
         }
@@ -232,11 +234,11 @@ impl<D> Local<D> {
         let dropped = if self.conns[slot].excluded {
             let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
             let dropped = crate::topic::parts(&batch, &exclusions, slot)
-                .any(|part| self.append(slot, &[], part) == SendStatus::Dropped);
+                .any(|part| self.append(slot, part) == SendStatus::Dropped);
             self.topics.topic_mut(topic).exclusions = exclusions;
             dropped
         } else {
-            self.append(slot, &[], &batch) == SendStatus::Dropped
+            self.append(slot, &batch) == SendStatus::Dropped
         };
         self.topics.topic_mut(topic).batch = batch;
         // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.

@@ -29,6 +29,8 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
+use io_uring::cqueue;
+
 pub(crate) use token::{OpKind, Token};
 pub(crate) use uring::{UringOptions, UringRing};
 
@@ -104,17 +106,28 @@ impl SendBytes {
     }
 }
 
-/// A decoded CQE.
+/// A CQE: sixteen plain bytes, understood when they are looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Completion {
     /// What completed.
     pub(crate) token: Token,
     /// The op's result: not negative, or a negated errno.
     pub(crate) result: i32,
+    pub(crate) flags: u32,
+}
+
+impl Completion {
     /// The recv buffer that was filled.
-    pub(crate) bid: Option<u16>,
+    #[inline]
+    pub(crate) fn bid(self) -> Option<u16> {
+        cqueue::buffer_select(self.flags)
+    }
+
     /// Whether a multishot op goes on.
-    pub(crate) more: bool,
+    #[inline]
+    pub(crate) fn more(self) -> bool {
+        cqueue::more(self.flags)
+    }
 }
 
 /// How long [`Ring::submit`] waits for completions.
@@ -135,6 +148,6 @@ pub(crate) struct RingCounters {
     pub(crate) overflows: u64,
     /// Submissions that had to be tried again (rule 7).
     pub(crate) retries: u64,
-    /// Recv buffers that are lent to the shard now.
+    /// Recv buffers that were lent to the shard and not given back yet.
     pub(crate) buffers_lent: u32,
 }

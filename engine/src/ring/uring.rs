@@ -76,6 +76,7 @@ impl UringRing {
         self.ring.as_raw_fd()
     }
 
+    #[inline(always)]
     fn push_entry(&mut self, entry: &squeue::Entry) {
         loop {
             // SAFETY: the memory that entries refer to outlives their completion (rule 1): recv buffers, accept entries and
@@ -96,10 +97,11 @@ impl UringRing {
             // Nothing but a broken ring ends here: its descriptor is ours and its memory is mapped.
             Err(error) => panic!("io_uring_enter failed on a full submission queue: {error}"),
         }
-        let Self { ring, backlog, buffers, .. } = self;
-        backlog.extend(ring.completion().map(|entry| decode(&entry, buffers)));
+        let lent = &mut self.counters.buffers_lent;
+        self.backlog.extend(self.ring.completion().map(|entry| decode(&entry, lent)));
     }
 
+    #[inline(always)]
     fn entry(&mut self, op: Op) -> squeue::Entry {
         match op {
             Op::Send { slot, generation, bytes, patient } => {
@@ -180,7 +182,8 @@ impl UringRing {
 }
 
 impl Ring for UringRing {
-    #[inline]
+    // The op's kind is known where this is called: inlined, the match below is gone.
+    #[inline(always)]
     fn push(&mut self, op: Op) {
         let entry = self.entry(op);
         self.push_entry(&entry);
@@ -204,10 +207,10 @@ impl Ring for UringRing {
             let count = self.backlog.len().min(max);
             into.extend(self.backlog.drain(..count));
         }
-        let Self { ring, backlog, buffers, .. } = self;
-        if backlog.is_empty() {
+        if self.backlog.is_empty() {
             let room = max - into.len().min(max);
-            into.extend(ring.completion().take(room).map(|entry| decode(&entry, buffers)));
+            let lent = &mut self.counters.buffers_lent;
+            into.extend(self.ring.completion().take(room).map(|entry| decode(&entry, lent)));
         }
     }
 
@@ -218,6 +221,7 @@ impl Ring for UringRing {
 
     #[inline]
     fn give_back(&mut self, bid: u16) {
+        self.counters.buffers_lent -= 1;
         self.buffers.give_back(bid);
     }
 
@@ -230,7 +234,7 @@ impl Ring for UringRing {
     }
 
     fn counters(&self) -> RingCounters {
-        RingCounters { buffers_lent: self.buffers.lent(), ..self.counters }
+        self.counters
     }
 }
 
@@ -243,23 +247,15 @@ fn build(entries: u32) -> io::Result<IoUring> {
     builder.setup_no_sqarray().build(entries).or_else(|_| plain.build(entries))
 }
 
-#[inline]
+#[inline(always)]
 fn tagged(entry: squeue::Entry, kind: OpKind, slot: u32, generation: u32) -> squeue::Entry {
     entry.user_data(Token::new(kind, slot, generation).bits())
 }
 
 #[inline]
-fn decode(entry: &cqueue::Entry, buffers: &mut Buffers) -> Completion {
-    let bid = cqueue::buffer_select(entry.flags());
-    if bid.is_some() {
-        buffers.note_lent();
-    }
-    Completion {
-        token: Token::from_bits(entry.user_data()),
-        result: entry.result(),
-        bid,
-        more: cqueue::more(entry.flags()),
-    }
+fn decode(entry: &cqueue::Entry, lent: &mut u32) -> Completion {
+    *lent += u32::from(cqueue::buffer_select(entry.flags()).is_some());
+    Completion { token: Token::from_bits(entry.user_data()), result: entry.result(), flags: entry.flags() }
 }
 
 /// Rule 7: reap, then try again.

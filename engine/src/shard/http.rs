@@ -73,7 +73,7 @@ impl<H: Handler> Requests<'_, H> {
                 write_page(page, &request, self.scratch, &date());
                 // One who asks without reading has the connection closed behind the last response that fitted; a response
                 // that was left out would make the next one answer the wrong request.
-                let fitted = self.local.append(slot, &[], self.scratch) != SendStatus::Dropped;
+                let fitted = self.local.append(slot, self.scratch) != SendStatus::Dropped;
                 Ok(if fitted && request.is_keep_alive() { Next::Request } else { Next::Nothing })
             }
             Routed::WebSocket { route, upgrade } => self.open(slot, &request, route, &upgrade).map(|()| Next::Messages),
@@ -109,7 +109,7 @@ impl<H: Handler> Requests<'_, H> {
             tracing::error!(%error, "on_connect asked for a response that cannot be sent");
             Refusal::internal_error()
         })?;
-        let _ = self.local.append(slot, &[], self.scratch);
+        let _ = self.local.append(slot, self.scratch);
         let protocol = self.local.protocols.number(protocol);
         let conn = &mut self.local.conns[slot];
         conn.phase = Phase::Open;
@@ -130,7 +130,7 @@ pub(super) fn refuse<D>(local: &mut Local<D>, scratch: &mut Vec<u8>, slot: u32, 
     local.counters.refused += 1;
     scratch.clear();
     refusal.write_to(scratch, &date());
-    let _ = local.append(slot, &[], scratch);
+    let _ = local.append(slot, scratch);
     close::end_lingering(local, slot);
 }
 

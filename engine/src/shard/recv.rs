@@ -17,12 +17,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let (slot, generation) = (completion.token.slot(), completion.token.generation());
         match self.local.conns.live_mut(slot, generation) {
             Some(conn) => {
-                if !completion.more {
+                if !completion.more() {
                     conn.recv_armed = false;
                     conn.recv_cancelling = false;
                     self.local.mark_dirty(slot);
                 }
-                match (completion.result, completion.bid) {
+                match (completion.result, completion.bid()) {
                     (count @ 1.., Some(bid)) => self.on_bytes(slot, bid, count as usize),
                     (0, _) => self.on_end_of_stream(slot),
                     (result, _) => self.on_recv_error(slot, -result),
@@ -30,7 +30,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             None => self.local.counters.stale_completions += 1,
         }
-        if let Some(bid) = completion.bid {
+        if let Some(bid) = completion.bid() {
             self.ring.give_back(bid);
         }
     }

@@ -38,11 +38,13 @@ impl Pages {
     }
 
     /// The first byte.
+    #[inline]
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }
 
     /// The range `at..at + len` as a slice.
+    #[inline]
     pub(crate) fn slice_mut(&mut self, at: usize, len: usize) -> &mut [u8] {
         assert!(at <= self.bytes && len <= self.bytes - at, "range outside of the mapping");
         // SAFETY: the range lies inside the mapping (asserted above), which is zeroed, lives as long as `self`, and is

@@ -104,7 +104,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             completions: Vec::new(),
             completions_max: config.turn_completions_max as usize,
             due: Vec::new(),
-            accepts: accept::Accepts::new(config.accepts_in_flight),
+            accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
             stop: shutdown::Stop::Not,
             scratch: Vec::new(),

@@ -73,7 +73,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.check_stop();
         if self.accepts.is_parked() && self.local.now.wrapping_sub(self.accept_tried_at) >= ticks(ACCEPT_RETRY) {
             self.accept_tried_at = self.local.now;
-            self.accepts.unpark(&mut self.ring);
+            self.accepts.unpark(&mut self.ring, self.local.conns.occupied());
         }
     }
 

@@ -99,7 +99,8 @@ impl<H: Handler> Requests<'_, H> {
         route: &WebSocketRoute,
         upgrade: &Upgrade<'_>,
     ) -> Result<(), Refusal> {
-        if self.local.conns.occupied() > self.local.limits.connections_max {
+        // Not descriptors: those who were refused and linger take nobody's place.
+        if self.local.open_count >= self.local.limits.connections_max {
             return Err(Refusal::service_unavailable("this server has as many connections as it may: try again later"));
         }
         let Accept { data, protocol } = self.handler.on_connect(request)?;

@@ -135,12 +135,7 @@ fn unsubscribing_counts_at_once() {
 
 #[test]
 fn limits_have_errors_of_their_own() {
-    let limits = Config {
-        topics_max: 3,
-        subscriptions_per_connection_max: 2,
-        topic_name_bytes_max: 8,
-        ..config(1)
-    };
+    let limits = Config { topics_max: 3, subscriptions_per_connection_max: 2, topic_name_bytes_max: 8, ..config(1) };
     let server = TestServer::start(limits, || Topics);
     let mut client = Raw::open(server.addr());
     for (word, outcome) in [

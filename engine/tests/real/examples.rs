@@ -14,7 +14,13 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().expect("this test has a path");
     let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--examples", "--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--examples",
+        "--manifest-path",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    ]);
     cargo.arg("--target-dir").arg(profile.parent().expect("target"));
     if profile.ends_with("release") {
         cargo.arg("--release");

@@ -33,7 +33,15 @@ fn refused() -> Vec<(&'static str, String, u16, &'static str)> {
     vec![
         ("no HTTP", "hello\r\n\r\n".into(), 400, ""),
         ("no Host", "GET / HTTP/1.1\r\n\r\n".into(), 400, "Host"),
-        ("no key", get("/ws").replace("\r\n\r\n", "\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n"), 400, "Key"),
+        (
+            "no key",
+            get("/ws").replace(
+                "\r\n\r\n",
+                "\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            ),
+            400,
+            "Key",
+        ),
         ("a WebSocket where a page is", upgrade("/", ""), 400, "/ws"),
         ("another origin", upgrade("/ours", "Origin: https://evil.test\r\n"), 403, "origin"),
         ("an unknown path", get("/nothing"), 404, ""),
@@ -62,7 +70,11 @@ fn refusals_arrive_whole_although_the_client_keeps_sending() {
         let text = response.text();
         assert_eq!(response.status, status, "{name}: {} {text}", response.head);
         assert!(text.contains(word) && text.len() > 5, "{name}: {text:?}");
-        assert!(response.header("Connection").is_some_and(|value| value.ends_with("close")), "{name}: {}", response.head);
+        assert!(
+            response.header("Connection").is_some_and(|value| value.ends_with("close")),
+            "{name}: {}",
+            response.head
+        );
         assert_eq!(response.header("Sec-WebSocket-Version"), (status == 426).then_some("13"), "{name}");
         client.expect_end();
     }
@@ -126,7 +138,8 @@ fn pages_keep_alive_and_pipelined() {
 fn a_page_and_then_a_websocket_on_the_same_connection() {
     let server = site(config(1));
     let mut client = Raw::connect(server.addr());
-    let bytes = [get("/").into_bytes(), upgrade_head("/ws", "").into_bytes(), crate::common::raw::text("hello")].concat();
+    let bytes =
+        [get("/").into_bytes(), upgrade_head("/ws", "").into_bytes(), crate::common::raw::text("hello")].concat();
     client.write(&bytes);
     assert_eq!(client.response().text(), BODY);
     assert_eq!(client.response().status, 101);

@@ -21,7 +21,8 @@ impl Handler for Door {
         self.0.push(format!("{} {:?} {}", request.host(), request.origin(), request.remote_addr()));
         match request.path() {
             "/no" => {
-                let refusal = Refusal::new(401, "say who you are").and_then(|no| no.with_header("WWW-Authenticate", "Basic"));
+                let refusal =
+                    Refusal::new(401, "say who you are").and_then(|no| no.with_header("WWW-Authenticate", "Basic"));
                 Err(refusal.expect("both may be sent"))
             }
             "/choose" => Ok(Accept { data: "chosen".into(), protocol: Some("v3".into()) }),

@@ -7,10 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -47,15 +44,19 @@ impl ServerCommand {
 
     /// A program that takes `--listen=ADDR`.
     pub(crate) fn listening(program: &Path, arguments: &[&str]) -> Self {
-        let mut words = vec![program.to_string_lossy().into_owned()];
-        words.extend(arguments.iter().map(|&word| word.to_owned()));
-        words.push("--listen={listen}".to_owned());
-        Self { words }
+        Self::with_address(program, arguments, "--listen={listen}")
+    }
+
+    /// A program that takes its address in a last argument of this form.
+    pub(crate) fn with_address(program: &Path, arguments: &[&str], address: &str) -> Self {
+        let program = program.to_string_lossy().into_owned();
+        let arguments = arguments.iter().copied().chain([address]).map(str::to_owned);
+        Self { words: std::iter::once(program).chain(arguments).collect() }
     }
 
     /// The same command run by another program, for example valgrind.
-    pub(crate) fn under(&self, wrapper: &[&str]) -> Self {
-        Self { words: wrapper.iter().map(|&word| word.to_owned()).chain(self.words.iter().cloned()).collect() }
+    pub(crate) fn under(&self, wrapper: &[String]) -> Self {
+        Self { words: [wrapper, &self.words].concat() }
     }
 
     /// The command as a person would type it.
@@ -95,9 +96,7 @@ impl Server {
 
     /// Asks it to stop with SIGTERM and waits; what it printed last is returned.
     pub(crate) fn stop(mut self) -> Result<String> {
-        let nudge = Nudge::start(self.address);
         let status = self.guard.terminate(STOP_MAX);
-        drop(nudge);
         self.drain();
         let said = self.said();
         let status = status.with_context(|| said.clone())?;
@@ -176,33 +175,6 @@ fn forward(output: impl Read + Send + 'static, sender: Sender<String>) {
             let _ = sender.send(line);
         }
     });
-}
-
-/// Connects now and then to a server that is asked to stop: valgrind holds its lock while the program waits in its ring, and
-/// looks for signals only once in many thousand instructions.
-struct Nudge {
-    done: Arc<AtomicBool>,
-}
-
-impl Nudge {
-    fn start(address: SocketAddr) -> Self {
-        let done = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&done);
-        thread::spawn(move || {
-            while !seen.load(Ordering::Relaxed) {
-                thread::sleep(Duration::from_millis(2));
-                // Refused once the server has gone, which is what is waited for.
-                let _ = TcpStream::connect_timeout(&address, Duration::from_millis(200));
-            }
-        });
-        Self { done }
-    }
-}
-
-impl Drop for Nudge {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::Relaxed);
-    }
 }
 
 /// A loopback port that was free a moment ago.

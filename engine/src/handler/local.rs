@@ -41,7 +41,7 @@ pub(crate) struct Local<D> {
 
 impl<D> Local<D> {
     /// Queues one frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
         if conn.phase != Phase::Open {
@@ -52,8 +52,10 @@ impl<D> Local<D> {
         if !conn.takes_in_arena(payload.len()) {
             return self.send_to_queue(slot, header, payload);
         }
-        conn.segment = self.arena.append_frame(conn.segment, header, payload);
-        self.mark_dirty(slot);
+        self.arena.append_frame(&mut conn.segment, header, payload);
+        if !std::mem::replace(&mut conn.dirty, true) {
+            self.dirty.push(slot);
+        }
         SendStatus::Queued
     }
 
@@ -72,7 +74,7 @@ impl<D> Local<D> {
         if !conn.takes_in_arena(bytes.len()) {
             return self.append_to_queue(slot, bytes, &[]);
         }
-        conn.segment = self.arena.append(conn.segment, bytes);
+        self.arena.append(&mut conn.segment, bytes);
         self.mark_dirty(slot);
         SendStatus::Queued
     }
@@ -131,7 +133,7 @@ impl<D> Local<D> {
         self.counters.frames_out += 1;
         let conn = &mut self.conns[slot];
         if conn.takes_in_arena(payload.len()) {
-            conn.segment = self.arena.append_frame(conn.segment, header, payload);
+            self.arena.append_frame(&mut conn.segment, header, payload);
         } else {
             conn.queue.get_or_insert_default().push(header.as_bytes(), payload);
         }

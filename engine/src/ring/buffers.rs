@@ -18,6 +18,8 @@ pub(crate) struct Buffers {
     entries: Pages,
     memory: Pages,
     count: u16,
+    /// `count - 1`.
+    mask: u16,
     buffer_bytes: u32,
     tail: u16,
 }
@@ -36,7 +38,7 @@ impl Buffers {
         unsafe {
             ring.submitter().register_buf_ring_with_flags(entries.start().as_ptr() as u64, count, GROUP, 0)?;
         }
-        let mut buffers = Self { entries, memory, count, buffer_bytes, tail: 0 };
+        let mut buffers = Self { entries, memory, count, mask: count - 1, buffer_bytes, tail: 0 };
         for bid in 0..count {
             buffers.give_back(bid);
         }
@@ -47,14 +49,19 @@ impl Buffers {
     #[inline]
     pub(crate) fn slice(&mut self, bid: u16, len: usize) -> &mut [u8] {
         assert!(bid < self.count && len <= self.buffer_bytes as usize, "the kernel lent a buffer that we never had");
-        self.memory.slice_mut(usize::from(bid) * self.stride(), len)
+        // SAFETY: by the assertion, the range lies in the mapping of `count` strides; it is zeroed memory at first, and
+        // since the kernel lent it, nobody else writes to it until `give_back`.
+        unsafe {
+            let start = self.memory.start().as_ptr().add(usize::from(bid) * self.stride());
+            std::slice::from_raw_parts_mut(start, len)
+        }
     }
 
     /// Gives buffer `bid` back to the kernel.
     #[inline]
     pub(crate) fn give_back(&mut self, bid: u16) {
         let address = self.memory.start().as_ptr() as u64 + (usize::from(bid) * self.stride()) as u64;
-        let index = usize::from(self.tail & (self.count - 1));
+        let index = usize::from(self.tail & self.mask);
         let base = self.entries.start().as_ptr().cast::<BufRingEntry>();
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: `index < count`, so the entry lies in the mapping; the kernel reads entries only up to the tail that is

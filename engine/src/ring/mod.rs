@@ -45,8 +45,8 @@ pub(crate) trait Ring {
     /// Only what cannot be mended by reaping; rule 7 is handled inside.
     fn submit(&mut self, wait: Wait) -> io::Result<()>;
 
-    /// Appends up to `max` completions to `into`, oldest first.
-    fn reap(&mut self, into: &mut Vec<Completion>, max: usize);
+    /// The oldest completion that was not taken yet.
+    fn next_completion(&mut self) -> Option<Completion>;
 
     /// The first `len` bytes of the recv buffer `bid`, which a completion lent us.
     fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8];

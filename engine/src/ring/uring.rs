@@ -1,5 +1,6 @@
 //! The kernel's ring.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -38,7 +39,7 @@ pub(crate) struct UringRing {
     waker: Arc<Waker>,
     wake_count: Box<u64>,
     /// Completions taken off the queue while submitting, oldest first.
-    backlog: Vec<Completion>,
+    backlog: VecDeque<Completion>,
     counters: RingCounters,
 }
 
@@ -66,7 +67,7 @@ impl UringRing {
             listener: Some(listener),
             waker,
             wake_count: Box::new(0),
-            backlog: Vec::new(),
+            backlog: VecDeque::new(),
             counters: RingCounters::default(),
         })
     }
@@ -97,8 +98,11 @@ impl UringRing {
             // Nothing but a broken ring ends here: its descriptor is ours and its memory is mapped.
             Err(error) => panic!("io_uring_enter failed on a full submission queue: {error}"),
         }
-        let lent = &mut self.counters.buffers_lent;
-        self.backlog.extend(self.ring.completion().map(|entry| decode(&entry, lent)));
+        for entry in self.ring.completion() {
+            let completion = decode(&entry);
+            self.counters.buffers_lent += u32::from(completion.bid().is_some());
+            self.backlog.push_back(completion);
+        }
     }
 
     #[inline(always)]
@@ -202,16 +206,14 @@ impl Ring for UringRing {
         self.enter(wait)
     }
 
-    fn reap(&mut self, into: &mut Vec<Completion>, max: usize) {
+    #[inline]
+    fn next_completion(&mut self) -> Option<Completion> {
         if !self.backlog.is_empty() {
-            let count = self.backlog.len().min(max);
-            into.extend(self.backlog.drain(..count));
+            return self.backlog.pop_front();
         }
-        if self.backlog.is_empty() {
-            let room = max - into.len().min(max);
-            let lent = &mut self.counters.buffers_lent;
-            into.extend(self.ring.completion().take(room).map(|entry| decode(&entry, lent)));
-        }
+        let completion = decode(&self.ring.completion().next()?);
+        self.counters.buffers_lent += u32::from(completion.bid().is_some());
+        Some(completion)
     }
 
     #[inline]
@@ -253,8 +255,7 @@ fn tagged(entry: squeue::Entry, kind: OpKind, slot: u32, generation: u32) -> squ
 }
 
 #[inline]
-fn decode(entry: &cqueue::Entry, lent: &mut u32) -> Completion {
-    *lent += u32::from(cqueue::buffer_select(entry.flags()).is_some());
+fn decode(entry: &cqueue::Entry) -> Completion {
     Completion { token: Token::from_bits(entry.user_data()), result: entry.result(), flags: entry.flags() }
 }
 

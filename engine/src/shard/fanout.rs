@@ -29,7 +29,8 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId) {
     }
     mark_excluded(local, id, true);
     let topic = local.topics.topic(id);
-    let segment = local.arena.append(Segment::default(), &topic.batch);
+    let mut segment = Segment::default();
+    local.arena.append(&mut segment, &topic.batch);
     let bytes = SendBytes::new(local.arena.bytes(segment));
     // From the end: a subscriber that is too slow leaves in the middle of this, and the last one takes its place.
     for index in (0..topic.subscribers.len()).rev() {

@@ -46,7 +46,7 @@ impl Seen {
 }
 
 /// XORs at most [`SMALL_MAX`] bytes in place and tells what came out.
-#[inline]
+#[inline(always)]
 pub(in crate::proto) fn unmask(bytes: &mut [u8], word: MaskWord) -> Seen {
     debug_assert!(bytes.len() <= SMALL_MAX);
     match bytes.len() {

@@ -50,7 +50,7 @@ impl<D> Local<D> {
         let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.frames_out += 1;
         if !conn.takes_in_arena(payload.len()) {
-            return self.append_to_queue(slot, header.as_bytes(), payload);
+            return self.send_to_queue(slot, header, payload);
         }
         self.arena.append_frame(&mut conn.segment, header, payload);
         if !std::mem::replace(&mut conn.dirty, true) {
@@ -59,7 +59,16 @@ impl<D> Local<D> {
         SendStatus::Queued
     }
 
-    /// Queues bytes as they are.
+    #[cold]
+    fn send_to_queue(&mut self, slot: u32, header: EncodedHeader, payload: &[u8]) -> SendStatus {
+        let status = self.append_to_queue(slot, header.as_bytes(), payload);
+        if status == SendStatus::Dropped {
+            self.on_overflow(slot);
+        }
+        status
+    }
+
+    /// Queues bytes as they are. What becomes of a connection that cannot take them is the caller's to say.
     pub(crate) fn append(&mut self, slot: u32, bytes: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
         if !conn.takes_in_arena(bytes.len()) {
@@ -76,7 +85,8 @@ impl<D> Local<D> {
         let queued = conn.queued_bytes();
         // A single message is taken whatever its size: `message_bytes_max` bounds what peers can cause.
         if queued > 0 && queued + head.len() + body.len() > self.limits.send_queue_bytes_max {
-            return self.overflow(slot);
+            self.counters.messages_dropped += 1;
+            return SendStatus::Dropped;
         }
         conn.queue.get_or_insert_default().push(head, body);
         self.mark_dirty(slot);
@@ -84,13 +94,13 @@ impl<D> Local<D> {
         if self.conns[slot].congested { SendStatus::Backpressure } else { SendStatus::Queued }
     }
 
-    fn overflow(&mut self, slot: u32) -> SendStatus {
-        self.counters.messages_dropped += 1;
+    /// Does what is configured for a connection whose send queue is full.
+    #[cold]
+    fn on_overflow(&mut self, slot: u32) {
         if self.limits.overflow == Overflow::Disconnect && self.conns[slot].phase == Phase::Open {
             self.counters.slow_consumers += 1;
             self.begin_close(slot, CloseCode::TRY_AGAIN_LATER, "you read too slowly: reconnect and resume");
         }
-        SendStatus::Dropped
     }
 
     /// Follows the send queue over its high mark; the way down is the shard's, because `on_drain` is due there.
@@ -223,16 +233,20 @@ impl<D> Local<D> {
             return;
         }
         let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
-        if self.conns[slot].excluded {
+        let dropped = if self.conns[slot].excluded {
             let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
-            for part in crate::topic::parts(&batch, &exclusions, slot) {
-                let _ = self.append(slot, part);
-            }
+            let dropped = crate::topic::parts(&batch, &exclusions, slot)
+                .any(|part| self.append(slot, part) == SendStatus::Dropped);
             self.topics.topic_mut(topic).exclusions = exclusions;
+            dropped
         } else {
-            let _ = self.append(slot, &batch);
-        }
+            self.append(slot, &batch) == SendStatus::Dropped
+        };
         self.topics.topic_mut(topic).batch = batch;
+        // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.
+        if dropped {
+            self.on_overflow(slot);
+        }
     }
 
     /// The id of the connection in `slot`.

@@ -6,7 +6,7 @@ use super::timers::Timeouts;
 use super::{close, recv};
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
-use crate::handler::{Accept, Conn, Handler};
+use crate::handler::{Accept, Conn, Handler, SendStatus};
 use crate::http::{Date, Head, Refusal, Request, Routed, Routes, WebSocketRoute, read_head, write_page};
 use crate::proto::handshake::Upgrade;
 
@@ -71,8 +71,10 @@ impl<H: Handler> Requests<'_, H> {
             Routed::Page(page) => {
                 self.scratch.clear();
                 write_page(page, &request, self.scratch, &date());
-                let _ = self.local.append(slot, self.scratch);
-                Ok(if request.is_keep_alive() { Next::Request } else { Next::Nothing })
+                // One who asks without reading has the connection closed behind the last response that fitted; a response
+                // that was left out would make the next one answer the wrong request.
+                let fitted = self.local.append(slot, self.scratch) != SendStatus::Dropped;
+                Ok(if fitted && request.is_keep_alive() { Next::Request } else { Next::Nothing })
             }
             Routed::WebSocket { route, upgrade } => self.open(slot, &request, route, &upgrade).map(|()| Next::Messages),
         });
@@ -97,7 +99,8 @@ impl<H: Handler> Requests<'_, H> {
         route: &WebSocketRoute,
         upgrade: &Upgrade<'_>,
     ) -> Result<(), Refusal> {
-        if self.local.conns.occupied() > self.local.limits.connections_max {
+        // Not descriptors: those who were refused and linger take nobody's place.
+        if self.local.open_count >= self.local.limits.connections_max {
             return Err(Refusal::service_unavailable("this server has as many connections as it may: try again later"));
         }
         let Accept { data, protocol } = self.handler.on_connect(request)?;

@@ -102,7 +102,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
             due: Vec::new(),
-            accepts: accept::Accepts::new(config.accepts_in_flight),
+            accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
             stop: shutdown::Stop::Not,
             scratch: Vec::new(),

@@ -95,6 +95,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let conn = &mut self.local.conns[slot];
         conn.peer_finished = true;
         match conn.phase {
+            // What came before the end is run first, when the connection may have it.
+            Phase::Open | Phase::Closing if conn.input.is_some() => {}
             Phase::Open | Phase::Closing => self.lose(slot, &ConnError::Truncated),
             // A client that shut down its half may still read the response.
             Phase::Http if !conn.is_clear() => conn.phase = Phase::Flushing,
@@ -127,6 +129,10 @@ pub(super) fn run_held<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, 
     let may = matches!(conn.phase, Phase::Open | Phase::Closing) && !conn.congested && !conn.paused;
     if may && let Some(mut bytes) = conn.input.take() {
         run_messages(local, handler, slot, &mut bytes);
+        let conn = &local.conns[slot];
+        if conn.peer_finished && conn.input.is_none() && conn.phase <= Phase::Closing {
+            close::lose(local, handler, slot, &ConnError::Truncated);
+        }
     }
 }
 

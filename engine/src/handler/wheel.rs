@@ -70,6 +70,11 @@ impl Wheel {
         self.nodes[slot as usize] = Node::UNSET;
     }
 
+    /// Whether the timer of `slot` will go off.
+    pub(crate) fn is_set(&self, slot: u32) -> bool {
+        self.nodes.get(slot as usize).is_some_and(|node| node.bucket != NONE)
+    }
+
     fn insert(&mut self, slot: u32, due: u32) {
         let ahead = due.wrapping_sub(self.now).clamp(1, BUCKETS - 1);
         let bucket = self.now.wrapping_add(ahead) % BUCKETS;

@@ -1,6 +1,6 @@
 //! The io_uring boundary: what a shard asks of the kernel ([`Op`]) and what it hears back ([`Completion`]).
 //!
-//! [`UringRing`] is the kernel's ring; [`SimRing`] is a scripted one with seeded faults, for tests. The shard is generic over
+//! [`UringRing`] is the kernel's ring; `SimRing` is a simulated one with seeded faults, for tests. The shard is generic over
 //! [`Ring`], so the code under test is the code that serves.
 //!
 //! # The rules
@@ -21,6 +21,8 @@
 
 mod buffers;
 pub mod probe;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod sim;
 mod token;
 mod uring;
 

@@ -14,7 +14,11 @@ pub(crate) mod mailbox;
 mod recv;
 mod send;
 mod shutdown;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod sim;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod window;
 
@@ -116,13 +120,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// # Errors
     /// When the ring itself fails.
     pub(crate) fn run(&mut self) -> io::Result<()> {
-        self.ring.push(Op::ListenForWake);
-        self.accepts.arm(&mut self.ring);
+        self.begin();
         while !self.is_finished() {
             self.turn()?;
         }
         self.handler.on_terminate();
         Ok(())
+    }
+
+    /// Asks for the first completions: wakes and connections.
+    fn begin(&mut self) {
+        self.ring.push(Op::ListenForWake);
+        self.accepts.arm(&mut self.ring);
     }
 
     /// One pass: wait, run completions, then everything that they and time have caused.

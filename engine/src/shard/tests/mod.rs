@@ -1,0 +1,3 @@
+//! The shard on a simulated ring: seeded runs, the rules one by one, timers, and bugs that were found.
+
+mod runs;

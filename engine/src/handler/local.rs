@@ -122,11 +122,10 @@ impl<D> Local<D> {
         let header = EncodedHeader::server(Opcode::Close, payload.len() as u64);
         self.counters.frames_out += 1;
         let conn = &mut self.conns[slot];
-        match &mut conn.queue {
-            Some(queue) => queue.push(header.as_bytes(), payload),
-            None => {
-                let _ = self.append(slot, header.as_bytes(), payload);
-            }
+        if conn.sending != Sending::Nothing || conn.queue.is_some() {
+            conn.queue.get_or_insert_default().push(header.as_bytes(), payload);
+        } else {
+            conn.segment = self.arena.append(conn.segment, header.as_bytes(), payload);
         }
         self.mark_dirty(slot);
     }

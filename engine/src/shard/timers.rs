@@ -64,7 +64,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn run_timers(&mut self) {
         let mut due = std::mem::take(&mut self.due);
         for slot in due.drain(..) {
-            self.on_timer(slot);
+            // What completed since then may have set the timer again, for something else.
+            if !self.local.wheel.is_set(slot) {
+                self.on_timer(slot);
+            }
         }
         self.due = due;
         self.check_stop();

@@ -1,6 +1,6 @@
 //! Accepting: a fixed number of accepts in flight, each with an address buffer of its own.
 
-use super::Shard;
+use super::{Shard, close};
 use crate::conn::peer::Peer;
 use crate::handler::Handler;
 use crate::ring::{Completion, Op, Ring};
@@ -75,6 +75,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.local.counters.accepted += 1;
         self.local.wheel.set(slot, self.timeouts.handshake);
         self.local.mark_dirty(slot);
+        // Accepted before accepting stopped, and heard of after.
+        if self.accepts.stopped {
+            close::kill(&mut self.local, slot);
+        }
     }
 
     /// A full file table or want of memory parks the accept; anything else concerns a connection that is gone already.

@@ -6,7 +6,7 @@ use super::timers::Timeouts;
 use super::{close, recv};
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
-use crate::handler::{Accept, Conn, Handler};
+use crate::handler::{Accept, Conn, Handler, SendStatus};
 use crate::http::{Date, Head, Refusal, Request, Routed, Routes, WebSocketRoute, read_head, write_page};
 use crate::proto::handshake::Upgrade;
 
@@ -71,8 +71,10 @@ impl<H: Handler> Requests<'_, H> {
             Routed::Page(page) => {
                 self.scratch.clear();
                 write_page(page, &request, self.scratch, &date());
-                let _ = self.local.append(slot, &[], self.scratch);
-                Ok(if request.is_keep_alive() { Next::Request } else { Next::Nothing })
+                // Pages asked for faster than they are read end at the first that has no room: what follows would be taken
+                // for it.
+                let dropped = self.local.append(slot, &[], self.scratch) == SendStatus::Dropped;
+                Ok(if request.is_keep_alive() && !dropped { Next::Request } else { Next::Nothing })
             }
             Routed::WebSocket { route, upgrade } => self.open(slot, &request, route, &upgrade).map(|()| Next::Messages),
         });

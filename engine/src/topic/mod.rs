@@ -30,7 +30,8 @@ pub(crate) struct Topic {
     pub(crate) subscribers: Vec<u32>,
     /// Frames published this turn, in order.
     pub(crate) batch: Vec<u8>,
-    /// Parts of the batch that a subscriber must not get, because it published them "not to myself"; in batch order.
+    /// Parts of the batch that a subscriber must not get, because it published them "not to myself" or was not yet one; in
+    /// batch order for each.
     pub(crate) exclusions: Vec<Exclusion>,
     /// Its fan-out is under way: it is not freed now, though all its subscribers may leave.
     under_way: bool,
@@ -98,6 +99,15 @@ impl Topics {
         topic.batch.extend_from_slice(body);
         if let Some(slot) = exclude {
             topic.exclusions.push(Exclusion { slot, range: start..topic.batch.len() });
+        }
+    }
+
+    /// Keeps what this turn published so far from a new subscriber.
+    pub(crate) fn exclude_past(&mut self, id: TopicId, slot: u32) {
+        let topic = &mut self.topics[id as usize];
+        if !topic.batch.is_empty() {
+            topic.exclusions.retain(|exclusion| exclusion.slot != slot);
+            topic.exclusions.push(Exclusion { slot, range: 0..topic.batch.len() });
         }
     }
 

@@ -79,6 +79,8 @@ impl SimRing {
     fn wait(&mut self, count: usize, deadline: Option<Duration>) {
         let Self { world, pool, outside, .. } = self;
         let (world, outside) = (&mut *world.borrow_mut(), &mut *outside.borrow_mut());
+        let interrupted = world.wait_max.map(|longest| world.now + longest);
+        let deadline = [deadline, interrupted].into_iter().flatten().min();
         while world.completions.len() < count && world.overflown.is_empty() {
             if world.dice.chance(world.faults.submit) {
                 world.counters.retries += 1;

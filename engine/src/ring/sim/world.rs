@@ -59,7 +59,7 @@ pub(crate) struct World {
     pub(super) sizes: Sizes,
     pub(super) dice: Dice,
     pub(super) faults: Faults,
-    pub(super) now: Duration,
+    pub(crate) now: Duration,
     pub(super) sockets: Vec<Socket>,
     pub(super) listening: bool,
     pub(super) backlog: VecDeque<SocketId>,
@@ -77,6 +77,8 @@ pub(crate) struct World {
     pub(super) overflown: VecDeque<Completion>,
     /// Slots and generations whose close was reaped.
     pub(super) gone: Vec<(u32, u32)>,
+    /// The longest that a wait takes; it is interrupted then.
+    pub(crate) wait_max: Option<Duration>,
     /// The shard waited without end, and nothing would ever have woken it.
     pub(crate) asleep: bool,
     /// Buffers that completions name and that did not come back.
@@ -105,10 +107,16 @@ impl World {
             completions: VecDeque::new(),
             overflown: VecDeque::new(),
             gone: Vec::new(),
+            wait_max: None,
             asleep: false,
             buffers_out: 0,
             counters: RingCounters::default(),
         }
+    }
+
+    /// Connections that were ever made.
+    pub(crate) fn socket_count(&self) -> usize {
+        self.sockets.len()
     }
 
     /// Time since the simulation began.

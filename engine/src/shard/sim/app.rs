@@ -135,10 +135,17 @@ impl Handler for App {
     fn on_open(&mut self, conn: &mut Conn<'_, Seat>) {
         let peer = conn.data().peer;
         self.record(peer).opened += 1;
-        if let Conduct::Broadcast { .. } = self.conduct(peer) {
-            conn.subscribe(TOPIC).expect("one subscription is allowed");
-            let mut journal = self.journal.borrow_mut();
-            journal.records[peer].subscribed_at = journal.log.len();
+        match self.conduct(peer) {
+            Conduct::Broadcast { .. } => {
+                conn.subscribe(TOPIC).expect("one subscription is allowed");
+                let mut journal = self.journal.borrow_mut();
+                journal.records[peer].subscribed_at = journal.log.len();
+            }
+            Conduct::Hold => {
+                conn.pause();
+                self.record(peer).paused = true;
+            }
+            _ => {}
         }
     }
 
@@ -152,7 +159,7 @@ impl Handler for App {
             record.received.len()
         };
         match self.conduct(peer) {
-            Conduct::Echo => drop(self.send(conn, message)),
+            Conduct::Echo | Conduct::Hold => drop(self.send(conn, message)),
             Conduct::Broadcast { to_self } => self.publish(conn, message, to_self),
             Conduct::Flood { count, bytes } => {
                 conn.data().owed += count;

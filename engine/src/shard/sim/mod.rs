@@ -33,6 +33,8 @@ use crate::sys::waker::Waker;
 
 pub(crate) use app::{App, Journal, Record};
 pub(crate) use peer::Peer;
+#[cfg(test)]
+pub(crate) use plan::{Conduct, close_frame, frame};
 pub(crate) use scenario::Scenario;
 use town::Town;
 
@@ -40,7 +42,7 @@ use town::Town;
 const TURNS_MAX: u64 = 200_000;
 
 /// Virtual time after which all peers are sent away.
-const SPAN: Duration = Duration::from_secs(40);
+const SPAN: Duration = Duration::from_secs(90);
 
 /// A shard and its world.
 pub(crate) struct Simulation<R: Ring> {

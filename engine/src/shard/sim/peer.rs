@@ -83,11 +83,6 @@ impl Peer {
         self.next
     }
 
-    /// Whether all that it had to say is written.
-    pub(crate) fn has_written_all(&self) -> bool {
-        self.units.is_empty()
-    }
-
     /// Breaks off whatever it does.
     pub(crate) fn leave(&mut self, world: &mut World) {
         if self.end.is_none() {
@@ -161,7 +156,10 @@ impl Peer {
     fn read(&mut self, world: &mut World, socket: SocketId) {
         let max = self.dice.between(1, self.plan.read_max);
         match world.read(socket, max) {
-            Read::Bytes(bytes) => self.take(bytes),
+            Read::Bytes(bytes) => {
+                self.said_all = None;
+                self.take(bytes);
+            }
             Read::Nothing => {}
             Read::End => {
                 if !self.half_closed && !world.is_broken(socket) {

@@ -17,6 +17,8 @@ pub(crate) enum Conduct {
     Flood { count: usize, bytes: usize },
     /// As an echo, but the connection is paused while it is behind, and for a moment at times.
     Pause,
+    /// Paused in `on_open`, and never resumed.
+    Hold,
     /// As an echo, and closed with the code after so many messages.
     Close { after: usize, code: CloseCode },
 }

@@ -54,7 +54,7 @@ fn roll_config(dice: &mut Dice) -> ValidConfig {
         idle_timeout: if hasty { Some(ping + millis(dice, 1, 60)) } else { defaults.idle_timeout },
         ping_interval: if hasty { Some(ping) } else { defaults.ping_interval },
         pong_timeout: if hasty { millis(dice, 10, 40) } else { defaults.pong_timeout },
-        close_timeout: if hasty { millis(dice, 10, 60) } else { defaults.close_timeout },
+        close_timeout: if hasty { millis(dice, 10, 60) } else { Duration::from_secs(30) },
         ..defaults
     }
     .validated()

@@ -38,6 +38,13 @@ mod shard;
 mod sys;
 mod topic;
 
+/// The door of the fuzz target that plays simulated runs; no part of the interface.
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod sim {
+    pub use crate::shard::sim::run_bytes;
+}
+
 pub use config::Config;
 pub use conn::ConnId;
 pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, SubscribeError};

@@ -171,6 +171,7 @@ impl<D> Local<D> {
         }
         let id = self.topics.find_or_create(name, self.limits.topics_max);
         let id = id.ok_or(SubscribeError::TooManyTopics { count_max: self.limits.topics_max })?;
+        self.topics.exclude_past(id, slot);
         let subscribers = &mut self.topics.topic_mut(id).subscribers;
         let position = subscribers.len() as u32;
         subscribers.push(slot);

@@ -14,7 +14,11 @@ pub(crate) mod mailbox;
 mod recv;
 mod send;
 mod shutdown;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod sim;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod window;
 
@@ -114,13 +118,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// # Errors
     /// When the ring itself fails.
     pub(crate) fn run(&mut self) -> io::Result<()> {
-        self.ring.push(Op::ListenForWake);
-        self.accepts.arm(&mut self.ring);
+        self.begin();
         while !self.is_finished() {
             self.turn()?;
         }
         self.handler.on_terminate();
         Ok(())
+    }
+
+    /// Asks for the first completions: wakes and connections.
+    fn begin(&mut self) {
+        self.ring.push(Op::ListenForWake);
+        self.accepts.arm(&mut self.ring);
     }
 
     /// One pass: wait, run completions, then everything that they and time have caused.
@@ -154,7 +163,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Whether something waits that no completion will announce.
     fn has_work(&self) -> bool {
-        self.local.topics.is_dirty() || !self.local.dirty.is_empty() || self.is_finished()
+        self.local.topics.is_dirty()
+            || !self.local.outbox.is_empty()
+            || !self.local.dirty.is_empty()
+            || self.is_finished()
     }
 
     fn run_completions(&mut self) {

@@ -141,6 +141,13 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
     let mut decoder = std::mem::take(&mut local.conns[slot].decoder);
     let mut used = 0;
     while used < bytes.len() {
+        let conn = &local.conns[slot];
+        if conn.phase > Phase::Closing || !conn.takes_messages() {
+            if conn.phase <= Phase::Closing {
+                hold(local, slot, &bytes[used..]);
+            }
+            break;
+        }
         match decoder.decode(&local.rules, &mut local.pool, &mut bytes[used..]) {
             Ok(decoded) => {
                 used += decoded.consumed;
@@ -151,13 +158,6 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
                 close::fail(local, handler, slot, error);
                 break;
             }
-        }
-        let conn = &local.conns[slot];
-        if conn.phase > Phase::Closing || !conn.takes_messages() {
-            if used < bytes.len() && conn.phase <= Phase::Closing {
-                hold(local, slot, &bytes[used..]);
-            }
-            break;
         }
     }
     decoder.settle(&mut local.pool);

@@ -30,8 +30,11 @@ pub(crate) struct Topic {
     pub(crate) subscribers: Vec<u32>,
     /// Frames published this turn, in order.
     pub(crate) batch: Vec<u8>,
-    /// Parts of the batch that a subscriber must not get, because it published them "not to myself"; in batch order.
+    /// Parts of the batch that a subscriber must not get, because it published them "not to myself" or was not yet one; in
+    /// batch order for each.
     pub(crate) exclusions: Vec<Exclusion>,
+    /// Its fan-out is under way: it is not freed now, though all its subscribers may leave.
+    under_way: bool,
 }
 
 /// A part of a batch that `slot` does not get.
@@ -99,6 +102,15 @@ impl Topics {
         }
     }
 
+    /// Keeps what this turn published so far from a new subscriber.
+    pub(crate) fn exclude_past(&mut self, id: TopicId, slot: u32) {
+        let topic = &mut self.topics[id as usize];
+        if !topic.batch.is_empty() {
+            topic.exclusions.retain(|exclusion| exclusion.slot != slot);
+            topic.exclusions.push(Exclusion { slot, range: 0..topic.batch.len() });
+        }
+    }
+
     /// Whether anything waits for a fan-out.
     #[inline]
     pub(crate) fn is_dirty(&self) -> bool {
@@ -115,7 +127,9 @@ impl Topics {
 
     /// A topic with a batch, oldest last.
     pub(crate) fn pop_dirty(&mut self) -> Option<TopicId> {
-        self.dirty.pop()
+        let id = self.dirty.pop()?;
+        self.topics[id as usize].under_way = true;
+        Some(id)
     }
 
     /// Empties the batch after its fan-out, and frees the topic if nobody subscribes any more.
@@ -124,13 +138,14 @@ impl Topics {
         topic.batch.clear();
         topic.batch.shrink_to(BATCH_SPARE_BYTES);
         topic.exclusions.clear();
+        topic.under_way = false;
         self.free_if_unused(id);
     }
 
     /// Frees a topic that has neither subscribers nor a batch.
     pub(crate) fn free_if_unused(&mut self, id: TopicId) {
         let topic = &mut self.topics[id as usize];
-        if topic.subscribers.is_empty() && topic.batch.is_empty() {
+        if topic.subscribers.is_empty() && topic.batch.is_empty() && !topic.under_way {
             let topic = std::mem::take(topic);
             self.by_name.remove(&topic.name);
             self.free.push(id);

@@ -1,0 +1,69 @@
+//! What a run is like: its configuration, its faults, its peers.
+
+use std::time::Duration;
+
+use super::plan::Plan;
+use crate::config::{Config, Overflow, ValidConfig};
+use crate::ring::sim::dice::Dice;
+use crate::ring::sim::faults::Faults;
+use crate::ring::sim::world::Sizes;
+
+/// A run before it begins.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) config: ValidConfig,
+    pub(crate) sizes: Sizes,
+    pub(crate) faults: Faults,
+    pub(crate) plans: Vec<Plan>,
+    /// When a shutdown is asked for, and with which grace.
+    pub(crate) shutdown: Option<(Duration, Duration)>,
+}
+
+impl Scenario {
+    pub(crate) fn roll(dice: &mut Dice) -> Self {
+        let config = roll_config(dice);
+        let sizes = super::sizes(dice, &config);
+        let faults = if dice.chance(200) { Faults::NONE } else { Faults::roll(dice) };
+        let count = dice.between(1, 6);
+        let plans = (0..count).map(|index| Plan::roll(dice, index)).collect();
+        let shutdown = dice.chance(250).then(|| {
+            let at = Duration::from_micros(dice.between(0, 20_000) as u64);
+            (at, Duration::from_millis(dice.pick(&[0, 1, 30, 2000])))
+        });
+        Self { config, sizes, faults, plans, shutdown }
+    }
+}
+
+fn roll_config(dice: &mut Dice) -> ValidConfig {
+    let defaults = Config::default();
+    let queue = dice.pick(&[1024, 4096, 100_000]);
+    let high = dice.between(queue / 8, queue);
+    let hasty = dice.chance(250);
+    let millis = |dice: &mut Dice, low, high| Duration::from_millis(dice.between(low, high) as u64);
+    let ping = millis(dice, 10, 40);
+    Config {
+        connections_max: dice.pick(&[2, 8, 8]),
+        send_queue_bytes_max: queue,
+        send_queue_bytes_high: high,
+        send_queue_bytes_low: dice.below(high),
+        overflow: dice.pick(&[Overflow::Disconnect, Overflow::DropNewest]),
+        turn_completions_max: dice.pick(&[1, 3, 512]) as u32,
+        accepts_in_flight: dice.pick(&[1, 2, 8]),
+        publish_window_max: dice.pick(&[Duration::ZERO, defaults.publish_window_max]),
+        handshake_timeout: if hasty { millis(dice, 10, 50) } else { defaults.handshake_timeout },
+        idle_timeout: if hasty { Some(ping + millis(dice, 1, 60)) } else { defaults.idle_timeout },
+        ping_interval: if hasty { Some(ping) } else { defaults.ping_interval },
+        pong_timeout: if hasty { millis(dice, 10, 40) } else { defaults.pong_timeout },
+        close_timeout: if hasty { millis(dice, 10, 60) } else { Duration::from_secs(30) },
+        ..defaults
+    }
+    .validated()
+    .expect("all values are allowed")
+}
+
+impl Scenario {
+    /// Whether time-outs are so short that they end connections of peers who mean well.
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.config.handshake_timeout < Duration::from_secs(1)
+    }
+}

@@ -1,0 +1,163 @@
+//! What went wrong once: a scene for each.
+
+use std::time::Duration;
+
+use super::stage::{Frame, SIZES, Stage, config, head};
+use crate::config::{Config, Overflow};
+use crate::proto::CloseCode;
+use crate::ring::sim::world::Sizes;
+use crate::shard::command::Command;
+use crate::shard::sim::Conduct;
+
+/// A subscriber whose queue overflows leaves the topic in the middle of its fan-out.
+#[test]
+fn a_slow_consumer_leaves_during_the_fan_out() {
+    let config =
+        Config { send_queue_bytes_max: 1024, send_queue_bytes_high: 1024, send_queue_bytes_low: 10, ..config() };
+    let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 20, 300), ..SIZES });
+    let all = Conduct::Broadcast { to_self: true };
+    let (slow, first, last) = (stage.open(all), stage.open(all), stage.open(all));
+    let mut got = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        stage.send(&first, format!("{number:0100}").as_bytes());
+        stage.turns(3);
+        got.0.extend(stage.frames(&first));
+        got.1.extend(stage.frames(&last));
+    }
+    let expected: Vec<_> = (0..20).map(|number| Frame::Message(format!("{number:0100}").into_bytes())).collect();
+    assert_eq!(got.0, expected);
+    assert_eq!(got.1, expected);
+    let told = stage.frames_to_the_end(&slow);
+    assert_eq!(told.last(), Some(&Frame::Close(Some(CloseCode::TRY_AGAIN_LATER))));
+    stage.end();
+}
+
+/// The same when it was the only one: its topic must not be freed twice.
+#[test]
+fn the_only_consumer_leaves_during_the_fan_out() {
+    let config =
+        Config { send_queue_bytes_max: 1024, send_queue_bytes_high: 1024, send_queue_bytes_low: 10, ..config() };
+    let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 20, 300), ..SIZES });
+    let slow = stage.open(Conduct::Broadcast { to_self: true });
+    for _ in 0..20 {
+        let frames = [&[0x81, 100][..], &[b'x'; 100]].concat();
+        stage.command(Command::Publish { topic: "all".into(), frames: frames.into() });
+        stage.turns(3);
+    }
+    assert_eq!(stage.sim.shard.stats().gauges.topics, 0);
+    let again = [stage.open(Conduct::Broadcast { to_self: true }), stage.open(Conduct::Broadcast { to_self: true })];
+    stage.send(&again[0], b"hello");
+    stage.turns(3);
+    for client in &again {
+        assert_eq!(stage.frames(client), [Frame::Message(b"hello".to_vec())]);
+    }
+    let told = stage.frames_to_the_end(&slow);
+    assert_eq!(told.last(), Some(&Frame::Close(Some(CloseCode::TRY_AGAIN_LATER))));
+    stage.end();
+}
+
+/// A close frame behind a segment in flight that is larger than the queue may be: it overflowed, whereupon the connection was
+/// to be closed, with a close frame.
+#[test]
+fn a_close_frame_is_queued_whatever_is_in_flight() {
+    for overflow in [Overflow::Disconnect, Overflow::DropNewest] {
+        let config = Config {
+            send_queue_bytes_max: 1024,
+            send_queue_bytes_high: 1024,
+            send_queue_bytes_low: 10,
+            overflow,
+            turn_completions_max: 1,
+            ..config()
+        };
+        let mut stage = Stage::new(config, SIZES);
+        let client = stage.open(Conduct::Close { after: 2, code: CloseCode(4001) });
+        // The second message is handled while the answer to the first is in flight.
+        stage.send(&client, &[1; 2000]);
+        stage.turns(1);
+        stage.send(&client, b"2");
+        let frames = stage.frames_to_the_end(&client);
+        let expected = match overflow {
+            Overflow::Disconnect => CloseCode::TRY_AGAIN_LATER,
+            Overflow::DropNewest => CloseCode(4001),
+        };
+        assert_eq!(frames, [Frame::Message(vec![1; 2000]), Frame::Close(Some(expected))]);
+        stage.end();
+    }
+}
+
+/// A timer that goes off in the turn in which a message makes the application close: the close timeout begins then.
+#[test]
+fn a_timer_that_is_set_again_does_not_go_off() {
+    let config = Config { ping_interval: Some(Duration::from_millis(100)), ..config() };
+    let mut stage = Stage::new(config, SIZES);
+    let client = stage.open(Conduct::Close { after: 1, code: CloseCode(4001) });
+    let mut writes_at_the_last_moment = |micros: u64| {
+        let at = Duration::from_micros(micros);
+        stage.sim.world.borrow_mut().now = at;
+        stage.send(&client, b"1");
+        stage.turns(1);
+        stage.told(&client).0.is_empty()
+    };
+    assert!(writes_at_the_last_moment(120_000), "cut at once, without time to answer the close frame");
+    stage.turns(2);
+    let frames = stage.frames(&client);
+    assert_eq!(frames, [Frame::Message(b"1".to_vec()), Frame::Close(Some(CloseCode(4001)))]);
+    stage.end();
+}
+
+/// A connection that was accepted before accepting stopped, and is heard of after the cut.
+#[test]
+fn a_connection_accepted_after_the_cut_does_not_stay() {
+    let mut stage = Stage::new(Config { turn_completions_max: 1, ..config() }, SIZES);
+    let [a, b] = [stage.connect(Conduct::Echo), stage.connect(Conduct::Echo)];
+    for client in [&a, &b] {
+        stage.write(client, &head(client));
+    }
+    stage.command(Command::Shutdown { grace: Duration::ZERO });
+    stage.sim.turn_until("the shutdown is complete", |simulation| simulation.shard.is_finished());
+    assert!(stage.now() < Duration::from_secs(1), "it took {:?}", stage.now());
+    stage.end();
+}
+
+/// A publication for other shards alone, made at the end of a turn.
+#[test]
+fn publications_for_other_shards_do_not_wait_for_the_next_completion() {
+    let mut stage = Stage::new(config(), SIZES);
+    assert!(!stage.sim.shard.has_work());
+    stage.sim.shard.local.outbox.append("elsewhere", b"", b"frame");
+    assert!(stage.sim.shard.has_work());
+    stage.end();
+}
+
+/// A connection that `on_open` pauses, and whose first message came along with the handshake.
+#[test]
+fn a_pause_in_on_open_holds_what_came_with_the_handshake() {
+    let config = Config { idle_timeout: Some(Duration::from_secs(1)), ..config() };
+    let mut stage = Stage::new(config, SIZES);
+    let client = stage.connect(Conduct::Hold);
+    let message = crate::shard::sim::frame(&mut stage.dice, true, crate::proto::Opcode::Text, b"early");
+    stage.write(&client, &[head(&client), message].concat());
+    stage.turns(8);
+    assert!(stage.sim.journal.borrow().records[client.peer].received.is_empty());
+    stage.end();
+}
+
+/// A connection that subscribes in the turn of a publication, but after it.
+#[test]
+fn a_subscriber_gets_nothing_from_before_its_subscription() {
+    let mut stage = Stage::new(config(), SIZES);
+    let all = Conduct::Broadcast { to_self: true };
+    let first = stage.open(all);
+    let second = stage.connect(all);
+    stage.turns(4);
+    // Input of both in one turn; the shard may read it in either order, so that the seed decides which case this is.
+    stage.send(&first, b"before or after");
+    stage.write(&second, &head(&second));
+    stage.turns(4);
+    let subscribed_at = stage.sim.journal.borrow().records[second.peer].subscribed_at;
+    let response = stage.read(&second);
+    let tail = response.windows(4).position(|window| window == b"\r\n\r\n").expect("a response") + 4;
+    assert_eq!(response.len() > tail, subscribed_at == 0, "published first: {}", subscribed_at == 1);
+    assert_eq!(stage.frames(&first), [Frame::Message(b"before or after".to_vec())]);
+    stage.end();
+}

@@ -1,0 +1,5 @@
+//! The shard on a simulated ring: seeded runs, the rules one by one, timers, and bugs that were found.
+
+mod found;
+mod runs;
+mod stage;

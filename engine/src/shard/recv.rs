@@ -36,7 +36,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         };
         conn.received_at = local.now;
-        conn.ping_unanswered = false;
         if completion.more() && conn.is_ready() && conn.decoder.is_idle() {
             let bytes = ring.buffer(bid, count);
             // One small frame in one recv, nothing pending before it: the loop below would do the same, slower.
@@ -56,6 +55,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Self { ring, local, handler, .. } = self;
         let slot = completion.token.slot();
         let conn = &mut local.conns[slot];
+        conn.ping_unanswered = false;
         if !completion.more() {
             conn.note_recv_ended();
         }

@@ -167,14 +167,15 @@ fn many_servers_on_free_ports_do_not_share_one() {
 /// Clients that keep a node busy until it is gone; each had an answer before this returns.
 fn traffic(addr: SocketAddr, count: usize) -> Vec<thread::JoinHandle<()>> {
     let message = raw::frame(ringwire::proto::Opcode::Binary, true, &[1; 2000]);
-    let begin = |_| {
-        let (mut client, message) = (Raw::open(addr), message.clone());
-        client.write(&message);
-        assert_eq!(client.frame().payload.len(), 2000);
-        thread::spawn(move || {
-            while client.stream.write_all(&message).is_ok() && matches!(client.try_frame(), Ok(Some(_))) {}
-        })
-    };
+    let begin =
+        |_| {
+            let (mut client, message) = (Raw::open(addr), message.clone());
+            client.write(&message);
+            assert_eq!(client.frame().payload.len(), 2000);
+            thread::spawn(move || {
+                while client.stream.write_all(&message).is_ok() && matches!(client.try_frame(), Ok(Some(_))) {}
+            })
+        };
     (0..count).map(begin).collect()
 }
 

@@ -104,10 +104,12 @@ fn suffering(attack: Attack) -> Result<(), String> {
 
 macro_rules! withstood {
     ($($name:ident)*) => {
-        $(#[test]
+        $(
+        #[test]
         fn $name() {
             withstand(attacks::$name());
-        })*
+        }
+        )*
     };
 }
 

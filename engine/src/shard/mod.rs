@@ -165,7 +165,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Whether something waits that no completion will announce.
     fn has_work(&self) -> bool {
-        self.local.topics.is_dirty() || !self.local.outbox.is_empty() || !self.local.dirty.is_empty() || self.is_finished()
+        self.local.topics.is_dirty()
+            || !self.local.outbox.is_empty()
+            || !self.local.dirty.is_empty()
+            || self.is_finished()
     }
 
     fn run_completions(&mut self) {

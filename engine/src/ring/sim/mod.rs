@@ -12,9 +12,9 @@ pub(crate) mod faults;
 mod issue;
 mod pool;
 mod progress;
-pub(crate) mod socket;
 #[cfg(test)]
-mod tests;
+pub(crate) mod saboteur;
+pub(crate) mod socket;
 pub(crate) mod world;
 
 use std::cell::RefCell;

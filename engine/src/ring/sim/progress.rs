@@ -1,7 +1,7 @@
 //! What the kernel does by itself: armed ops that can go on do so, in any order between connections.
 
-use super::pool::Pool;
 use super::issue::read;
+use super::pool::Pool;
 use super::world::{SendState, World};
 use crate::ring::{Completion, OpKind, Token};
 

@@ -64,7 +64,11 @@ pub(crate) fn run<R: Ring>(mut dice: Dice, wrap: impl FnOnce(SimRing) -> R) {
     simulation.stop();
 }
 
-/// Plays a fuzzer's run.
+/// Plays the run that a fuzzer's bytes make.
+///
+/// # Panics
+///
+/// At the first thing that is not as it must be.
 #[cfg(feature = "sim")]
 pub fn run_bytes(bytes: &[u8]) {
     run(Dice::from_bytes(bytes), |ring| ring);
@@ -106,7 +110,8 @@ impl<R: Ring> Simulation<R> {
         {
             let mut journal = self.journal.borrow_mut();
             journal.turn += 1;
-            assert!(journal.turn < TURNS_MAX, "the shard turns and turns");
+            let counters = self.shard.local.counters;
+            assert!(journal.turn < TURNS_MAX, "the shard turns and turns: {counters:?}");
         }
         self.world.borrow_mut().asleep = false;
         self.shard.turn().expect("a simulated ring does not fail");

@@ -33,7 +33,10 @@ impl Case<'_> {
         assert!(record.opened <= 1, "{self}: opened twice");
         assert_eq!(record.closed.len(), record.opened as usize, "{self}: told its end once");
         let plan = &self.peer.plan;
-        assert!(is_prefix(&record.received, &plan.messages), "{self}: the application got other messages than were sent");
+        assert!(
+            is_prefix(&record.received, &plan.messages),
+            "{self}: the application got other messages than were sent"
+        );
         match plan.conduct {
             Conduct::Broadcast { .. } => self.check_broadcasts(),
             _ => self.check_replies(),
@@ -68,7 +71,8 @@ impl Case<'_> {
             assert_eq!(next.map(|it| &it.message), Some(got), "{self}: a publication out of order, twice or missing");
         }
         let ended_first = self.peer.close_sent.is_some() && self.peer.close_seen == self.peer.close_sent;
-        let by_itself = ended_first && matches!(self.peer.plan.ending, Ending::Close(code) if Some(code) == self.peer.close_seen);
+        let by_itself =
+            ended_first && matches!(self.peer.plan.ending, Ending::Close(code) if Some(code) == self.peer.close_seen);
         if by_itself && !drops && !self.may_be_told_1001() {
             let missing = meant.find(|publication| publication.turn + 1 < record.closed_in);
             assert!(missing.is_none(), "{self}: {missing:?} is missing, closed in turn {}", record.closed_in);
@@ -102,8 +106,10 @@ impl Case<'_> {
     fn must_end_well(&self) -> bool {
         let peer = self.peer;
         let means_well = matches!(peer.plan.ending, Ending::Close(_) | Ending::Wait | Ending::Violate);
-        let refused = peer.status == Some(503) && self.scenario.plans.len() > self.scenario.config.connections_max as usize;
-        means_well && !self.harmed && !refused && !self.may_be_told_1001() && !self.faults_break()
+        let refused =
+            peer.status == Some(503) && self.scenario.plans.len() > self.scenario.config.connections_max as usize;
+        let is_read = peer.plan.conduct != Conduct::Hold;
+        means_well && is_read && !self.harmed && !refused && !self.may_be_told_1001() && !self.faults_break()
     }
 
     /// A table that is full drops connections that were not accepted yet; those are harmed, not these.

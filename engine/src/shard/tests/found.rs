@@ -12,12 +12,8 @@ use crate::shard::sim::Conduct;
 /// A subscriber whose queue overflows leaves the topic in the middle of its fan-out.
 #[test]
 fn a_slow_consumer_leaves_during_the_fan_out() {
-    let config = Config {
-        send_queue_bytes_max: 1024,
-        send_queue_bytes_high: 1024,
-        send_queue_bytes_low: 10,
-        ..config()
-    };
+    let config =
+        Config { send_queue_bytes_max: 1024, send_queue_bytes_high: 1024, send_queue_bytes_low: 10, ..config() };
     let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 20, 300), ..SIZES });
     let all = Conduct::Broadcast { to_self: true };
     let (slow, first, last) = (stage.open(all), stage.open(all), stage.open(all));
@@ -39,12 +35,8 @@ fn a_slow_consumer_leaves_during_the_fan_out() {
 /// The same when it was the only one: its topic must not be freed twice.
 #[test]
 fn the_only_consumer_leaves_during_the_fan_out() {
-    let config = Config {
-        send_queue_bytes_max: 1024,
-        send_queue_bytes_high: 1024,
-        send_queue_bytes_low: 10,
-        ..config()
-    };
+    let config =
+        Config { send_queue_bytes_max: 1024, send_queue_bytes_high: 1024, send_queue_bytes_low: 10, ..config() };
     let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 20, 300), ..SIZES });
     let slow = stage.open(Conduct::Broadcast { to_self: true });
     for _ in 0..20 {

@@ -1,13 +1,17 @@
-//! Ten thousand seeded runs, and planted bugs that they must find.
+//! Many thousand seeded runs, and planted bugs that they must find.
 //!
 //! A failing seed is printed with the command that replays it alone: `RINGWIRE_SEED=… cargo test -p ringwire seeded_runs`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::ring::sim::dice::Dice;
+use crate::ring::sim::saboteur::{Bug, Saboteur};
 use crate::shard::sim::run;
 
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 40_000;
+
+/// Runs in which a planted bug must show.
+const CANARY_SEEDS: u64 = 300;
 
 #[test]
 fn seeded_runs_violate_nothing() {
@@ -24,4 +28,16 @@ fn seeded_runs_violate_nothing() {
 fn run_seed(seed: u64) {
     let outcome = catch_unwind(AssertUnwindSafe(|| run(Dice::from_seed(seed), |ring| ring)));
     assert!(outcome.is_ok(), "seed {seed}: RINGWIRE_SEED={seed} cargo test -p ringwire --lib seeded_runs");
+}
+
+/// The oracles are worth something: each of these bugs is found.
+#[test]
+fn planted_bugs_are_found() {
+    for bug in Bug::ALL {
+        let found = (0..CANARY_SEEDS).find(|&seed| {
+            let run = || run(Dice::from_seed(seed), |ring| Saboteur::new(ring, bug));
+            catch_unwind(AssertUnwindSafe(run)).is_err()
+        });
+        assert!(found.is_some(), "{bug:?} was not found in {CANARY_SEEDS} runs");
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! If we are killed, the kernel kills them (`sys::bind_child`). Long-running servers are in `server.rs`.
 
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -96,10 +97,16 @@ pub(crate) fn is_installed(program: &str) -> bool {
 
 /// Runs a command to its end within `limit`; an error unless it succeeds.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
     let status = Guard::spawn(command.stdin(std::process::Stdio::null()), None)?.wait(limit)?;
     if !status.success() {
-        bail!("{name} failed: {status}");
+        bail!("{} failed: {status}", line(command));
     }
     Ok(())
+}
+
+/// The command as a person would type it, the program by its own name.
+fn line(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

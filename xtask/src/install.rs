@@ -40,6 +40,12 @@ pub(crate) fn programs() -> Result<()> {
         .with_context(|| format!("install by hand: apt-get install {}", packages.join(" ")))
 }
 
+/// What builds C++ dependencies must be there; said plainly, since cargo's own words for it are many.
+pub(crate) fn compiler() -> Result<()> {
+    ensure!(child::is_installed("c++"), "no C++ compiler, which libFuzzer is built with: apt-get install g++");
+    Ok(())
+}
+
 fn apt(arguments: &[&str]) -> Result<()> {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     let mut command = if is_root { Command::new("apt-get") } else { Command::new("sudo") };

@@ -5,11 +5,15 @@
 
 mod artifact;
 mod child;
+mod ci;
+mod clients;
 mod conformance;
+mod fuzz;
 mod generator;
 mod install;
 mod measure;
 mod server;
+mod step;
 mod sys;
 
 use std::process::ExitCode;
@@ -26,8 +30,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the whole gate: format, lints, tests, docs, conformance, clients, browser, fuzzing.
+    Ci(ci::Options),
     /// Run Autobahn's cases, and compare with the expected verdicts.
     Conformance(conformance::Options),
+    /// Drive the node with Python's websockets and Node's ws.
+    Clients,
+    /// Drive the node's pages with Chromium.
+    Browser,
+    /// Run the fuzz targets for a while.
+    Fuzz(fuzz::Options),
     /// Measure a server beside another one, interleaved, and print the ratios.
     Measure(measure::Options),
     /// One run of the load generator, as `measure` starts it.
@@ -38,6 +50,10 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Conformance(options) => conformance::main(&options),
+        Command::Ci(options) => return ci::main(&options),
+        Command::Clients => clients::main(),
+        Command::Browser => clients::browser(),
+        Command::Fuzz(options) => fuzz::main(&options),
         Command::Measure(options) => measure::main(&options),
         Command::Generator(options) => generator::main(&options),
     };

@@ -44,15 +44,19 @@ impl ServerCommand {
 
     /// A program that takes `--listen=ADDR`.
     pub(crate) fn listening(program: &Path, arguments: &[&str]) -> Self {
-        let mut words = vec![program.to_string_lossy().into_owned()];
-        words.extend(arguments.iter().map(|&word| word.to_owned()));
-        words.push("--listen={listen}".to_owned());
-        Self { words }
+        Self::with_address(program, arguments, "--listen={listen}")
+    }
+
+    /// A program that takes its address in a last argument of this form.
+    pub(crate) fn with_address(program: &Path, arguments: &[&str], address: &str) -> Self {
+        let program = program.to_string_lossy().into_owned();
+        let arguments = arguments.iter().copied().chain([address]).map(str::to_owned);
+        Self { words: std::iter::once(program).chain(arguments).collect() }
     }
 
     /// The same command run by another program, for example valgrind.
-    pub(crate) fn under(&self, wrapper: &[&str]) -> Self {
-        Self { words: wrapper.iter().map(|&word| word.to_owned()).chain(self.words.iter().cloned()).collect() }
+    pub(crate) fn under(&self, wrapper: &[String]) -> Self {
+        Self { words: [wrapper, &self.words].concat() }
     }
 
     /// The command as a person would type it.

@@ -4,6 +4,8 @@
 //! the last lets go, the chunk is empty again. Sends from here take what the socket accepts at once, so a segment lives for
 //! one submit: what a slow peer leaves is copied to its own queue, and never pins a chunk.
 
+use crate::proto::frame::EncodedHeader;
+
 /// Bytes of a chunk. Larger segments get a chunk of their own, dropped after use.
 pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
 
@@ -49,42 +51,53 @@ impl Arena {
         Self { chunks: vec![Chunk::new(CHUNK_BYTES)], current: 0 }
     }
 
-    /// Writes `head` and `body` behind `segment` when that is where the chunk ends, else somewhere new together with what the
-    /// segment held. Returns the segment, held once as before; an empty one becomes held.
-    #[inline]
-    pub(crate) fn append(&mut self, segment: Segment, head: &[u8], body: &[u8]) -> Segment {
-        let more = head.len() + body.len();
+    /// Writes a frame behind `segment` when that is where the chunk ends, else somewhere new together with what the segment
+    /// held. The segment is held once afterwards.
+    #[inline(always)]
+    pub(crate) fn append_frame(&mut self, segment: &mut Segment, header: EncodedHeader, payload: &[u8]) {
+        let head_bytes = header.as_bytes().len();
         let chunk = &mut self.chunks[self.current as usize];
-        let fits = chunk.bytes.len() - chunk.used as usize >= more;
-        if segment.is_empty() && fits {
-            let start = chunk.used;
-            chunk.write(head, body);
-            chunk.holders += 1;
-            return Segment { chunk: self.current, start, len: more as u32 };
+        let start = chunk.used as usize;
+        // The padding must fit too; the payload overwrites it.
+        match chunk.bytes.get_mut(start..start + EncodedHeader::PADDED_BYTES + payload.len()) {
+            Some(room) if segment.continues(self.current, chunk.used) => {
+                room[..EncodedHeader::PADDED_BYTES].copy_from_slice(header.padded());
+                copy(payload, &mut room[head_bytes..head_bytes + payload.len()]);
+                chunk.extend(segment, self.current, head_bytes + payload.len());
+            }
+            _ => self.relocate(segment, header.as_bytes(), payload),
         }
-        let at_end = segment.chunk == self.current && segment.start + segment.len == chunk.used && !segment.is_empty();
-        if at_end && fits {
-            chunk.write(head, body);
-            return Segment { len: segment.len + more as u32, ..segment };
+    }
+
+    /// As [`Arena::append_frame`], for bytes of any kind.
+    pub(crate) fn append(&mut self, segment: &mut Segment, bytes: &[u8]) {
+        let chunk = &mut self.chunks[self.current as usize];
+        let start = chunk.used as usize;
+        match chunk.bytes.get_mut(start..start + bytes.len()) {
+            Some(room) if segment.continues(self.current, chunk.used) => {
+                room.copy_from_slice(bytes);
+                chunk.extend(segment, self.current, bytes.len());
+            }
+            _ => self.relocate(segment, bytes, &[]),
         }
-        self.relocate(segment, head, body)
     }
 
     #[cold]
-    fn relocate(&mut self, segment: Segment, head: &[u8], body: &[u8]) -> Segment {
+    fn relocate(&mut self, segment: &mut Segment, head: &[u8], body: &[u8]) {
         let total = segment.len() + head.len() + body.len();
         let target = self.chunk_with_room(total);
         let start = self.chunks[target].used;
         if !segment.is_empty() {
-            self.copy_within(segment, target);
+            self.copy_within(*segment, target);
         }
         let chunk = &mut self.chunks[target];
-        chunk.write(head, body);
+        chunk.write(head);
+        chunk.write(body);
         chunk.holders += 1;
         if !segment.is_empty() {
-            self.release(segment);
+            self.release(*segment);
         }
-        Segment { chunk: target as u32, start, len: total as u32 }
+        *segment = Segment { chunk: target as u32, start, len: total as u32 };
     }
 
     fn copy_within(&mut self, segment: Segment, target: usize) {
@@ -159,6 +172,12 @@ impl Arena {
 }
 
 impl Segment {
+    /// Whether bytes written at `used` of chunk `index` would continue it, or begin it.
+    #[inline(always)]
+    fn continues(self, index: u32, used: u32) -> bool {
+        self.is_empty() || (self.chunk == index && self.start + self.len == used)
+    }
+
     #[inline]
     fn range(self) -> std::ops::Range<usize> {
         self.start as usize..(self.start + self.len) as usize
@@ -170,41 +189,72 @@ impl Chunk {
         Self { bytes: vec![0; bytes].into_boxed_slice(), used: 0, holders: 0 }
     }
 
-    #[inline]
-    fn write(&mut self, head: &[u8], body: &[u8]) {
+    fn write(&mut self, bytes: &[u8]) {
         let at = self.used as usize;
-        let room = &mut self.bytes[at..at + head.len() + body.len()];
-        let (for_head, for_body) = room.split_at_mut(head.len());
-        for_head.copy_from_slice(head);
-        for_body.copy_from_slice(body);
-        self.used += (head.len() + body.len()) as u32;
+        self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len() as u32;
+    }
+
+    /// Counts `bytes` that were just written at the end as part of `segment`.
+    #[inline(always)]
+    fn extend(&mut self, segment: &mut Segment, index: u32, bytes: usize) {
+        if segment.is_empty() {
+            self.holders += 1;
+            segment.chunk = index;
+            segment.start = self.used;
+        }
+        segment.len += bytes as u32;
+        self.used += bytes as u32;
+    }
+}
+
+/// `copy_from_slice` without its call for the commonest lengths.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    if let (Some(first), Some(last)) = (from.first_chunk::<16>(), from.last_chunk::<16>())
+        && from.len() <= 32
+        && from.len() == to.len()
+    {
+        let at = to.len() - 16;
+        to[..16].copy_from_slice(first);
+        to[at..].copy_from_slice(last);
+    } else {
+        to.copy_from_slice(from);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::Opcode;
+
+    fn placed(arena: &mut Arena, bytes: &[u8]) -> Segment {
+        let mut segment = Segment::default();
+        arena.append(&mut segment, bytes);
+        segment
+    }
 
     #[test]
     fn replies_of_one_turn_lie_side_by_side() {
         let mut arena = Arena::new();
         let mut segment = Segment::default();
-        for _ in 0..3 {
-            segment = arena.append(segment, b"h", b"body");
+        for payload in [&b"x"[..], &[7; 20], &[8; 40], b""] {
+            arena.append_frame(&mut segment, EncodedHeader::server(Opcode::Binary, payload.len() as u64), payload);
         }
-        assert_eq!(arena.bytes(segment), b"hbodyhbodyhbody");
+        let expected = [&[0x82, 1, b'x', 0x82, 20][..], &[7; 20], &[0x82, 40], &[8; 40], &[0x82, 0]].concat();
+        assert_eq!(arena.bytes(segment), expected);
         assert_eq!(arena.holders(), 1);
         arena.release(segment);
         assert_eq!(arena.holders(), 0);
-        assert_eq!(arena.append(Segment::default(), b"", b"x").start, 0, "the chunk is reused from its start");
+        assert_eq!(placed(&mut arena, b"x").start, 0, "the chunk is reused from its start");
     }
 
     #[test]
     fn an_interrupted_segment_moves_whole() {
         let mut arena = Arena::new();
-        let first = arena.append(Segment::default(), b"a", b"1");
-        let other = arena.append(Segment::default(), b"b", b"2");
-        let first = arena.append(first, b"a", b"3");
+        let mut first = placed(&mut arena, b"a1");
+        let other = placed(&mut arena, b"b2");
+        arena.append(&mut first, b"a3");
         assert_eq!(arena.bytes(first), b"a1a3");
         assert_eq!(arena.bytes(other), b"b2");
         assert_eq!(arena.holders(), 2);
@@ -214,13 +264,13 @@ mod tests {
     fn a_full_chunk_gives_way_to_another_and_large_ones_go_again() {
         let mut arena = Arena::new();
         let big = vec![7; CHUNK_BYTES + 1];
-        let small = arena.append(Segment::default(), b"s", b"");
-        let large = arena.append(Segment::default(), b"", &big);
+        let mut small = placed(&mut arena, b"st");
+        let large = placed(&mut arena, &big);
         assert_eq!(arena.bytes(large), &big[..]);
-        let moved = arena.append(small, b"t", &big);
-        assert_eq!(&arena.bytes(moved)[..2], b"st");
+        arena.append(&mut small, &big);
+        assert_eq!(&arena.bytes(small)[..2], b"st");
         arena.release(large);
-        arena.release(moved);
+        arena.release(small);
         arena.trim();
         assert_eq!(arena.holders(), 0);
         assert_eq!(arena.chunks.len(), 1);

@@ -1,12 +1,16 @@
 //! What a shard remembers of one connection.
 
-use super::arena::Segment;
+use super::arena::{CHUNK_BYTES, Segment};
 use super::peer::Peer;
 use super::queue::SendQueue;
 use crate::proto::Decoder;
 
+/// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
+const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
+
 /// Where a connection is in its life. The order is the order in which phases follow each other; `Http` may end at `Lingering`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub(crate) enum Phase {
     /// Nobody.
     Free,
@@ -29,6 +33,7 @@ pub(crate) enum Phase {
 
 /// Who has bytes of this connection in the kernel's hands (rule 2: at most one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Sending {
     Nothing,
     /// `segment` is in flight.
@@ -37,27 +42,48 @@ pub(crate) enum Sending {
     Queue,
 }
 
-/// One connection's place in its shard. Two cache lines with a small `D`.
+/// One connection's place in its shard: two cache lines with a small `D`, and what every message needs in the first.
+///
+/// The order of the fields is that of memory: the eight bytes from `phase` on are read as one number by [`Slot::status`].
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Slot<D> {
     /// Counts the holders of this slot, modulo 2²⁴.
     pub(crate) generation: u32,
+    /// When the last bytes came, in timer ticks.
+    pub(crate) received_at: u32,
     pub(crate) phase: Phase,
     pub(crate) sending: Sending,
     /// A multishot recv is armed in the kernel.
     pub(crate) recv_armed: bool,
     /// Its cancel is asked for.
     pub(crate) recv_cancelling: bool,
-    /// In the shard's list of connections that need ops pushed at the end of the turn.
-    pub(crate) dirty: bool,
     /// Queued bytes passed the high mark and not yet the low one.
     pub(crate) congested: bool,
     /// The application wants no messages for now.
     pub(crate) paused: bool,
     /// A ping of ours is unanswered.
     pub(crate) ping_unanswered: bool,
+    /// In the shard's list of connections that need ops pushed at the end of the turn.
+    pub(crate) dirty: bool,
+    /// Pending in the send arena, or in flight from there.
+    pub(crate) segment: Segment,
+    /// Index of the route that accepted it.
+    pub(crate) route: u16,
+    /// The subprotocol, as a number of the shard's; 0 for none.
+    pub(crate) protocol: u8,
     /// The application was told of the end.
     pub(crate) close_told: bool,
+    /// What did not fit into the socket; comes after `segment`.
+    pub(crate) queue: Option<Box<SendQueue>>,
+    /// An incomplete request head, or input that waits for a congested or paused connection.
+    #[expect(clippy::box_collection, reason = "a third of a Vec's size in every idle slot")]
+    pub(crate) input: Option<Box<Vec<u8>>>,
+    pub(crate) decoder: Decoder,
+    /// The application's own.
+    pub(crate) data: D,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) peer: Peer,
     /// Our half of the connection ends when all is flushed, and the peer's rest is thrown away.
     pub(crate) linger: bool,
     /// The peer will send no more.
@@ -66,23 +92,17 @@ pub(crate) struct Slot<D> {
     pub(crate) excluded: bool,
     /// The cancel of all its ops is asked for.
     pub(crate) cancelled: bool,
-    /// When the last bytes came, in timer ticks.
-    pub(crate) received_at: u32,
-    /// Pending in the send arena, or in flight from there.
-    pub(crate) segment: Segment,
-    pub(crate) decoder: Decoder,
-    /// What did not fit into the socket; comes after `segment`.
-    pub(crate) queue: Option<Box<SendQueue>>,
-    /// An incomplete request head, or input that waits for a congested or paused connection.
-    pub(crate) input: Option<Box<Vec<u8>>>,
-    pub(crate) subscriptions: Vec<Subscription>,
-    pub(crate) peer: Peer,
-    /// Index of the route that accepted it.
-    pub(crate) route: u16,
-    /// The subprotocol, as a number of the shard's; 0 for none.
-    pub(crate) protocol: u8,
-    /// The application's own.
-    pub(crate) data: D,
+}
+
+/// The [status](Slot::status) of a connection that is open, takes messages, has nothing in flight and is not dirty.
+const READY: u64 = status(Phase::Open, Sending::Nothing);
+
+/// The same while its segment is in flight.
+const SENDING: u64 = status(Phase::Open, Sending::Segment);
+
+const fn status(phase: Phase, sending: Sending) -> u64 {
+    let recv_armed = 1;
+    u64::from_le_bytes([phase as u8, sending as u8, recv_armed, 0, 0, 0, 0, 0])
 }
 
 /// A connection's place among a topic's subscribers.
@@ -129,10 +149,55 @@ impl<D> Slot<D> {
         self.segment.len() + self.queue.as_ref().map_or(0, |queue| queue.len())
     }
 
+    /// Whether `bytes` more may wait in the shared arena: behind others of this turn, and not too many of them.
+    #[inline]
+    pub(crate) fn takes_in_arena(&self, bytes: usize) -> bool {
+        self.sending == Sending::Nothing && self.queue.is_none() && self.segment.len() + bytes <= ARENA_SHARE_MAX
+    }
+
+    /// Eight bytes as one number, so that the common case is one comparison.
+    #[inline(always)]
+    fn status(&self) -> u64 {
+        u64::from_le_bytes([
+            self.phase as u8,
+            self.sending as u8,
+            u8::from(self.recv_armed),
+            u8::from(self.recv_cancelling),
+            u8::from(self.congested),
+            u8::from(self.paused),
+            u8::from(self.ping_unanswered),
+            u8::from(self.dirty),
+        ])
+    }
+
+    /// Open, taking messages, nothing in flight, nothing held: what most connections are at most times.
+    #[inline(always)]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status() == READY && self.queue.is_none() && self.input.is_none()
+    }
+
+    /// As [`Slot::is_ready`], but for its segment, which is in flight.
+    #[inline(always)]
+    pub(crate) fn is_ready_but_sending(&self) -> bool {
+        self.status() == SENDING && self.queue.is_none()
+    }
+
     /// Nothing pending, nothing in flight: the next bytes may leave at once.
     #[inline]
     pub(crate) fn is_clear(&self) -> bool {
         self.sending == Sending::Nothing && self.segment.is_empty() && self.queue.is_none()
+    }
+
+    /// Whether messages may be handed to the application as they come.
+    #[inline]
+    pub(crate) fn takes_messages(&self) -> bool {
+        !(self.congested | self.paused | self.input.is_some())
+    }
+
+    /// Notes that the kernel will not deliver more from the recv that was armed.
+    pub(crate) fn note_recv_ended(&mut self) {
+        self.recv_armed = false;
+        self.recv_cancelling = false;
     }
 
     /// Whether its recv should be armed.

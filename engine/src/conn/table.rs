@@ -48,7 +48,10 @@ impl<D: Default> Table<D> {
     /// The connection that a token names, unless it is gone.
     #[inline]
     pub(crate) fn live_mut(&mut self, slot: u32, generation: u32) -> Option<&mut Slot<D>> {
-        self.slots.get_mut(slot as usize).filter(|conn| conn.generation == generation && conn.phase != Phase::Free)
+        match self.slots.get_mut(slot as usize) {
+            Some(conn) if conn.generation == generation && conn.phase != Phase::Free => Some(conn),
+            _ => None,
+        }
     }
 }
 

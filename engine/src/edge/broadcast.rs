@@ -23,7 +23,7 @@ impl Handler for Broadcast {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn on_message(&mut self, conn: &mut Conn<'_, Box<str>>, message: Message<'_>) {
         let path = std::mem::take(conn.data());
         conn.publish(&path, message);

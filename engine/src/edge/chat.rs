@@ -13,7 +13,7 @@ use crate::handler::Conn;
 use crate::proto::Message;
 
 const TOPIC: &str = "chat";
-const NAME_CHARS_MAX: usize = 24;
+const NAME_CHARS_MAX: usize = 32;
 const TEXT_CHARS_MAX: usize = 500;
 
 /// A shard's part of the chat. The members' number is the one thing that all shards share.
@@ -83,8 +83,9 @@ impl Chat {
         if member.name.is_some() {
             return Err("you have joined already".into());
         }
-        member.name = Some(name.to_owned());
         conn.subscribe(TOPIC).map_err(|error| error.to_string())?;
+        // Who has a name counts as online until the end.
+        *conn.data() = Some(Box::new(Member { name: Some(name.to_owned()) }));
         let online = self.online.fetch_add(1, Ordering::Relaxed) + 1;
         send(conn, &Heard::Welcome { id: conn.id().to_string(), online });
         publish(conn, &Heard::Joined { name, online });

@@ -11,7 +11,8 @@ struct Echo;
 impl Handler for Echo {
     type Data = ();
 
-    #[inline]
+    // One of two calls of it is hot.
+    #[inline(always)]
     fn on_message(&mut self, conn: &mut Conn<'_, ()>, message: Message<'_>) {
         // A peer that does not read its echoes is not read from until it does.
         let _ = conn.send(message);

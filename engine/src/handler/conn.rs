@@ -93,7 +93,7 @@ impl<'a, D> Conn<'a, D> {
     }
 
     /// Sends a message; it leaves with everything else of this turn.
-    #[inline]
+    #[inline(always)]
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> SendStatus {
         let message = message.into();
         self.local.send(self.slot, message.opcode(), message.as_bytes())

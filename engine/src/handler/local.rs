@@ -6,7 +6,7 @@ use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
 use crate::conn::ConnId;
-use crate::conn::arena::{Arena, CHUNK_BYTES, Segment};
+use crate::conn::arena::{Arena, Segment};
 use crate::conn::slot::{Phase, Sending, Slot, Subscription};
 use crate::conn::table::Table;
 use crate::metrics::Counters;
@@ -14,9 +14,6 @@ use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::outbox::Outbox;
 use crate::topic::{TopicId, Topics};
-
-/// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
-const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
 
 /// A shard without its ring and its handler.
 pub(crate) struct Local<D> {
@@ -44,29 +41,41 @@ pub(crate) struct Local<D> {
 
 impl<D> Local<D> {
     /// Queues one frame.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> SendStatus {
-        if self.conns[slot].phase != Phase::Open {
+        let conn = &mut self.conns[slot];
+        if conn.phase != Phase::Open {
             return SendStatus::Dropped;
         }
         let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.frames_out += 1;
-        self.append(slot, header.as_bytes(), payload)
-    }
-
-    /// Queues bytes as they are.
-    #[inline]
-    pub(crate) fn append(&mut self, slot: u32, head: &[u8], body: &[u8]) -> SendStatus {
-        let conn = &mut self.conns[slot];
-        let together = conn.segment.len() + head.len() + body.len();
-        if conn.sending != Sending::Nothing || conn.queue.is_some() || together > ARENA_SHARE_MAX {
-            return self.append_to_queue(slot, head, body);
+        if !conn.takes_in_arena(payload.len()) {
+            return self.send_to_queue(slot, header, payload);
         }
-        conn.segment = self.arena.append(conn.segment, head, body);
-        if !conn.dirty {
-            conn.dirty = true;
+        self.arena.append_frame(&mut conn.segment, header, payload);
+        if !std::mem::replace(&mut conn.dirty, true) {
             self.dirty.push(slot);
         }
+        SendStatus::Queued
+    }
+
+    #[cold]
+    fn send_to_queue(&mut self, slot: u32, header: EncodedHeader, payload: &[u8]) -> SendStatus {
+        let status = self.append_to_queue(slot, header.as_bytes(), payload);
+        if status == SendStatus::Dropped {
+            self.on_overflow(slot);
+        }
+        status
+    }
+
+    /// Queues bytes as they are. What becomes of a connection that cannot take them is the caller's to say.
+    pub(crate) fn append(&mut self, slot: u32, bytes: &[u8]) -> SendStatus {
+        let conn = &mut self.conns[slot];
+        if !conn.takes_in_arena(bytes.len()) {
+            return self.append_to_queue(slot, bytes, &[]);
+        }
+        self.arena.append(&mut conn.segment, bytes);
+        self.mark_dirty(slot);
         SendStatus::Queued
     }
 
@@ -76,7 +85,8 @@ impl<D> Local<D> {
         let queued = conn.queued_bytes();
         // A single message is taken whatever its size: `message_bytes_max` bounds what peers can cause.
         if queued > 0 && queued + head.len() + body.len() > self.limits.send_queue_bytes_max {
-            return self.overflow(slot);
+            self.counters.messages_dropped += 1;
+            return SendStatus::Dropped;
         }
         conn.queue.get_or_insert_default().push(head, body);
         self.mark_dirty(slot);
@@ -84,13 +94,13 @@ impl<D> Local<D> {
         if self.conns[slot].congested { SendStatus::Backpressure } else { SendStatus::Queued }
     }
 
-    fn overflow(&mut self, slot: u32) -> SendStatus {
-        self.counters.messages_dropped += 1;
+    /// Does what is configured for a connection whose send queue is full.
+    #[cold]
+    fn on_overflow(&mut self, slot: u32) {
         if self.limits.overflow == Overflow::Disconnect && self.conns[slot].phase == Phase::Open {
             self.counters.slow_consumers += 1;
             self.begin_close(slot, CloseCode::TRY_AGAIN_LATER, "you read too slowly: reconnect and resume");
         }
-        SendStatus::Dropped
     }
 
     /// Follows the send queue over its high mark; the way down is the shard's, because `on_drain` is due there.
@@ -122,10 +132,10 @@ impl<D> Local<D> {
         let header = EncodedHeader::server(Opcode::Close, payload.len() as u64);
         self.counters.frames_out += 1;
         let conn = &mut self.conns[slot];
-        if conn.sending != Sending::Nothing || conn.queue.is_some() {
-            conn.queue.get_or_insert_default().push(header.as_bytes(), payload);
+        if conn.takes_in_arena(payload.len()) {
+            self.arena.append_frame(&mut conn.segment, header, payload);
         } else {
-            conn.segment = self.arena.append(conn.segment, header.as_bytes(), payload);
+            conn.queue.get_or_insert_default().push(header.as_bytes(), payload);
         }
         self.mark_dirty(slot);
     }
@@ -224,16 +234,20 @@ impl<D> Local<D> {
             return;
         }
         let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
-        if self.conns[slot].excluded {
+        let dropped = if self.conns[slot].excluded {
             let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
-            for part in crate::topic::parts(&batch, &exclusions, slot) {
-                let _ = self.append(slot, &[], part);
-            }
+            let dropped = crate::topic::parts(&batch, &exclusions, slot)
+                .any(|part| self.append(slot, part) == SendStatus::Dropped);
             self.topics.topic_mut(topic).exclusions = exclusions;
+            dropped
         } else {
-            let _ = self.append(slot, &[], &batch);
-        }
+            self.append(slot, &batch) == SendStatus::Dropped
+        };
         self.topics.topic_mut(topic).batch = batch;
+        // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.
+        if dropped {
+            self.on_overflow(slot);
+        }
     }
 
     /// The id of the connection in `slot`.

@@ -70,7 +70,7 @@ impl Wheel {
         self.nodes[slot as usize] = Node::UNSET;
     }
 
-    /// Whether the timer of `slot` will go off.
+    /// Whether the timer of `slot` is set.
     pub(crate) fn is_set(&self, slot: u32) -> bool {
         self.nodes.get(slot as usize).is_some_and(|node| node.bucket != NONE)
     }

@@ -76,6 +76,25 @@ impl Decoder {
         self.decode_any(rules, pool, input)
     }
 
+    /// The message, when `input` is one small whole data frame and nothing else: what a server reads most of the time.
+    ///
+    /// Only for a decoder that [is idle](Self::is_idle). After an error the connection must end.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::InvalidUtf8`].
+    #[inline(always)]
+    pub fn whole_message<'a>(rules: &Rules, input: &'a mut [u8]) -> Option<Result<Message<'a>, ProtocolError>> {
+        let small = SmallFrame::peek(rules, input).filter(|small| small.frame_bytes() == input.len())?;
+        Some(small.message(&mut input[SmallFrame::HEADER_BYTES..]))
+    }
+
+    /// Whether nothing is held at all.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.partial.is_none()
+    }
+
     /// Gives the memory of a message that was delivered back to `pool`; call it after the last event of a read.
     #[inline]
     pub fn settle(&mut self, pool: &mut Pool) {

@@ -150,14 +150,17 @@ fn parse_length_u64(bytes: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError>
     Ok(bytes.split_first_chunk().map(|(length, rest)| (u64::from_be_bytes(*length), rest)))
 }
 
-/// A frame header ready to be sent; lives on the stack.
+/// A frame header ready to be sent; lives in two registers.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedHeader {
-    bytes: [u8; HEADER_BYTES_MAX],
+    bytes: [u8; Self::PADDED_BYTES],
     len: u8,
 }
 
 impl EncodedHeader {
+    /// Bytes of [`EncodedHeader::padded`].
+    pub const PADDED_BYTES: usize = 16;
+
     /// The header of a whole message or control frame from a server: FIN, no mask.
     #[inline]
     pub fn server(opcode: Opcode, payload_bytes: u64) -> Self {
@@ -176,33 +179,32 @@ impl EncodedHeader {
         &self.bytes[..usize::from(self.len)]
     }
 
-    // RFC6455-5.2-3: the shortest form.
+    /// The header's bytes and zeros after them: to be written at once, and overwritten by the payload.
+    #[inline]
+    pub fn padded(&self) -> &[u8; Self::PADDED_BYTES] {
+        &self.bytes
+    }
+
+    // RFC6455-5.2-3: the shortest form. Composed as a number, because bytes stored one by one and read back together
+    // would wait for each other.
     #[inline]
     fn new(first: u8, mask: u8, payload_bytes: u64) -> Self {
-        let mut bytes = [0; HEADER_BYTES_MAX];
-        bytes[0] = first;
-        let len = if payload_bytes < u64::from(LENGTH_IS_U16) {
-            bytes[1] = mask | payload_bytes as u8;
-            2
+        debug_assert!(payload_bytes >> 63 == 0, "a payload of 2^63 bytes cannot be announced");
+        let (second, extended, len) = if payload_bytes < u64::from(LENGTH_IS_U16) {
+            (payload_bytes as u8, 0, 2)
         } else if let Ok(length) = u16::try_from(payload_bytes) {
-            bytes[1] = mask | LENGTH_IS_U16;
-            bytes[2..4].copy_from_slice(&length.to_be_bytes());
-            4
+            (LENGTH_IS_U16, u64::from(length.swap_bytes()), 4)
         } else {
-            debug_assert!(payload_bytes >> 63 == 0, "a payload of 2^63 bytes cannot be announced");
-            bytes[1] = mask | LENGTH_IS_U64;
-            bytes[2..10].copy_from_slice(&payload_bytes.to_be_bytes());
-            10
+            (LENGTH_IS_U64, payload_bytes.swap_bytes(), 10)
         };
-        Self { bytes, len }
+        let bits = u128::from(first) | u128::from(mask | second) << 8 | u128::from(extended) << 16;
+        Self { bytes: bits.to_le_bytes(), len }
     }
 
     #[inline]
-    fn with_key(mut self, key: [u8; 4]) -> Self {
-        let len = usize::from(self.len);
-        self.bytes[len..len + 4].copy_from_slice(&key);
-        self.len += 4;
-        self
+    fn with_key(self, key: [u8; 4]) -> Self {
+        let key = u128::from(u32::from_le_bytes(key)) << (8 * self.len);
+        Self { bytes: (u128::from_le_bytes(self.bytes) | key).to_le_bytes(), len: self.len + 4 }
     }
 }
 

@@ -8,7 +8,7 @@ use super::simd::{Kernels, MaskWord, SMALL_MAX, small};
 /// XORs `bytes` with the mask key, in place. Masking and unmasking are the same operation.
 ///
 /// `offset` is the number of payload bytes of the frame that were unmasked before these; only its low two bits matter.
-#[inline]
+#[inline(always)]
 pub fn unmask(bytes: &mut [u8], key: [u8; 4], offset: usize) {
     let word = MaskWord::new(key, offset);
     if bytes.len() <= SMALL_MAX {

@@ -18,9 +18,10 @@ pub(crate) struct Buffers {
     entries: Pages,
     memory: Pages,
     count: u16,
+    /// `count - 1`.
+    mask: u16,
     buffer_bytes: u32,
     tail: u16,
-    lent: u32,
 }
 
 impl Buffers {
@@ -37,30 +38,30 @@ impl Buffers {
         unsafe {
             ring.submitter().register_buf_ring_with_flags(entries.start().as_ptr() as u64, count, GROUP, 0)?;
         }
-        let mut buffers = Self { entries, memory, count, buffer_bytes, tail: 0, lent: u32::from(count) };
+        let mut buffers = Self { entries, memory, count, mask: count - 1, buffer_bytes, tail: 0 };
         for bid in 0..count {
             buffers.give_back(bid);
         }
         Ok(buffers)
     }
 
-    /// Notes that the kernel lent us a buffer.
-    pub(crate) fn note_lent(&mut self) {
-        self.lent += 1;
-    }
-
-    /// The first `len` bytes of buffer `bid`.
+    /// The first `len` bytes of buffer `bid`, which the kernel just lent us.
+    #[inline]
     pub(crate) fn slice(&mut self, bid: u16, len: usize) -> &mut [u8] {
         assert!(bid < self.count && len <= self.buffer_bytes as usize, "the kernel lent a buffer that we never had");
-        self.memory.slice_mut(usize::from(bid) * self.stride(), len)
+        // SAFETY: by the assertion, the range lies in the mapping of `count` strides; it is zeroed memory at first, and
+        // since the kernel lent it, nobody else writes to it until `give_back`.
+        unsafe {
+            let start = self.memory.start().as_ptr().add(usize::from(bid) * self.stride());
+            std::slice::from_raw_parts_mut(start, len)
+        }
     }
 
     /// Gives buffer `bid` back to the kernel.
+    #[inline]
     pub(crate) fn give_back(&mut self, bid: u16) {
-        debug_assert!(self.lent > 0, "a buffer was given back twice");
-        self.lent -= 1;
         let address = self.memory.start().as_ptr() as u64 + (usize::from(bid) * self.stride()) as u64;
-        let index = usize::from(self.tail & (self.count - 1));
+        let index = usize::from(self.tail & self.mask);
         let base = self.entries.start().as_ptr().cast::<BufRingEntry>();
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: `index < count`, so the entry lies in the mapping; the kernel reads entries only up to the tail that is
@@ -73,11 +74,6 @@ impl Buffers {
             let tail = BufRingEntry::tail(base).cast_mut();
             AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
         }
-    }
-
-    /// Buffers that are lent to the shard now.
-    pub(crate) fn lent(&self) -> u32 {
-        self.lent
     }
 
     fn stride(&self) -> usize {

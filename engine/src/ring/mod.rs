@@ -1,7 +1,7 @@
-//! The io_uring boundary: what a shard asks of the kernel ([`Op`]) and what it hears back ([`Completion`]).
+//! The io_uring boundary: what a shard asks of the kernel (`Op`) and what it hears back (`Completion`).
 //!
-//! [`UringRing`] is the kernel's ring; `SimRing` is a simulated one with seeded faults, for tests. The shard is generic over
-//! [`Ring`], so the code under test is the code that serves.
+//! `UringRing` is the kernel's ring; `SimRing` is a scripted one with seeded faults, for tests. The shard is generic over
+//! `Ring`, so the code under test is the code that serves.
 //!
 //! # The rules
 //!
@@ -31,6 +31,8 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
+use io_uring::cqueue;
+
 pub(crate) use token::{OpKind, Token};
 pub(crate) use uring::{UringOptions, UringRing};
 
@@ -45,8 +47,8 @@ pub(crate) trait Ring {
     /// Only what cannot be mended by reaping; rule 7 is handled inside.
     fn submit(&mut self, wait: Wait) -> io::Result<()>;
 
-    /// Appends up to `max` completions to `into`, oldest first.
-    fn reap(&mut self, into: &mut Vec<Completion>, max: usize);
+    /// The oldest completion that was not taken yet.
+    fn next_completion(&mut self) -> Option<Completion>;
 
     /// The first `len` bytes of the recv buffer `bid`, which a completion lent us.
     fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8];
@@ -106,17 +108,28 @@ impl SendBytes {
     }
 }
 
-/// A decoded CQE.
+/// A CQE: sixteen plain bytes, understood when they are looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Completion {
     /// What completed.
     pub(crate) token: Token,
     /// The op's result: not negative, or a negated errno.
     pub(crate) result: i32,
+    pub(crate) flags: u32,
+}
+
+impl Completion {
     /// The recv buffer that was filled.
-    pub(crate) bid: Option<u16>,
+    #[inline]
+    pub(crate) fn bid(self) -> Option<u16> {
+        cqueue::buffer_select(self.flags)
+    }
+
     /// Whether a multishot op goes on.
-    pub(crate) more: bool,
+    #[inline]
+    pub(crate) fn more(self) -> bool {
+        cqueue::more(self.flags)
+    }
 }
 
 /// How long [`Ring::submit`] waits for completions.
@@ -137,6 +150,6 @@ pub(crate) struct RingCounters {
     pub(crate) overflows: u64,
     /// Submissions that had to be tried again (rule 7).
     pub(crate) retries: u64,
-    /// Recv buffers that are lent to the shard now.
+    /// Recv buffers that were lent to the shard and not given back yet.
     pub(crate) buffers_lent: u32,
 }

@@ -22,21 +22,6 @@ pub(crate) enum OpKind {
     WakeShard,
 }
 
-impl OpKind {
-    const ALL: [Self; 10] = [
-        Self::Accept,
-        Self::Recv,
-        Self::Send,
-        Self::CancelRecv,
-        Self::CancelAll,
-        Self::Shutdown,
-        Self::Close,
-        Self::StopAccepting,
-        Self::Wake,
-        Self::WakeShard,
-    ];
-}
-
 /// The `user_data` of an op: `kind` in the top 8 bits, then 24 bits of generation, then the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -44,14 +29,16 @@ pub(crate) struct Token {
 }
 
 impl Token {
+    #[inline]
     pub(crate) fn new(kind: OpKind, slot: u32, generation: u32) -> Self {
         debug_assert!(generation <= GENERATION_MASK, "a generation has 24 bits");
         Self { bits: (kind as u64) << 56 | u64::from(generation) << 32 | u64::from(slot) }
     }
 
     /// The token in a completion's `user_data`.
+    #[inline]
     pub(crate) fn from_bits(bits: u64) -> Self {
-        debug_assert!(((bits >> 56) as usize) < OpKind::ALL.len(), "user_data {bits:#x} is not one of ours");
+        debug_assert!(bits >> 56 <= OpKind::WakeShard as u64, "user_data {bits:#x} is not one of ours");
         Self { bits }
     }
 
@@ -59,8 +46,20 @@ impl Token {
         self.bits
     }
 
+    #[inline]
     pub(crate) fn kind(self) -> OpKind {
-        OpKind::ALL[(self.bits >> 56) as usize]
+        match (self.bits >> 56) as u8 {
+            0 => OpKind::Accept,
+            1 => OpKind::Recv,
+            2 => OpKind::Send,
+            3 => OpKind::CancelRecv,
+            4 => OpKind::CancelAll,
+            5 => OpKind::Shutdown,
+            6 => OpKind::Close,
+            7 => OpKind::StopAccepting,
+            8 => OpKind::Wake,
+            _ => OpKind::WakeShard,
+        }
     }
 
     pub(crate) fn slot(self) -> u32 {
@@ -76,9 +75,22 @@ impl Token {
 mod tests {
     use super::*;
 
+    const KINDS: [OpKind; 10] = [
+        OpKind::Accept,
+        OpKind::Recv,
+        OpKind::Send,
+        OpKind::CancelRecv,
+        OpKind::CancelAll,
+        OpKind::Shutdown,
+        OpKind::Close,
+        OpKind::StopAccepting,
+        OpKind::Wake,
+        OpKind::WakeShard,
+    ];
+
     #[test]
     fn a_token_survives_the_kernel() {
-        for kind in OpKind::ALL {
+        for kind in KINDS {
             for (slot, generation) in [(0, 0), (1, GENERATION_MASK), (u32::MAX, 7)] {
                 let token = Token::from_bits(Token::new(kind, slot, generation).bits());
                 assert_eq!((token.kind(), token.slot(), token.generation()), (kind, slot, generation));

@@ -1,5 +1,6 @@
 //! The kernel's ring.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -38,7 +39,7 @@ pub(crate) struct UringRing {
     waker: Arc<Waker>,
     wake_count: Box<u64>,
     /// Completions taken off the queue while submitting, oldest first.
-    backlog: Vec<Completion>,
+    backlog: VecDeque<Completion>,
     counters: RingCounters,
 }
 
@@ -66,7 +67,7 @@ impl UringRing {
             listener: Some(listener),
             waker,
             wake_count: Box::new(0),
-            backlog: Vec::new(),
+            backlog: VecDeque::new(),
             counters: RingCounters::default(),
         })
     }
@@ -76,6 +77,7 @@ impl UringRing {
         self.ring.as_raw_fd()
     }
 
+    #[inline(always)]
     fn push_entry(&mut self, entry: &squeue::Entry) {
         loop {
             // SAFETY: the memory that entries refer to outlives their completion (rule 1): recv buffers, accept entries and
@@ -96,10 +98,14 @@ impl UringRing {
             // Nothing but a broken ring ends here: its descriptor is ours and its memory is mapped.
             Err(error) => panic!("io_uring_enter failed on a full submission queue: {error}"),
         }
-        let Self { ring, backlog, buffers, .. } = self;
-        backlog.extend(ring.completion().map(|entry| decode(&entry, buffers)));
+        for entry in self.ring.completion() {
+            let completion = decode(&entry);
+            self.counters.buffers_lent += u32::from(completion.bid().is_some());
+            self.backlog.push_back(completion);
+        }
     }
 
+    #[inline(always)]
     fn entry(&mut self, op: Op) -> squeue::Entry {
         match op {
             Op::Send { slot, generation, bytes, patient } => {
@@ -180,7 +186,8 @@ impl UringRing {
 }
 
 impl Ring for UringRing {
-    #[inline]
+    // The op's kind is known where this is called: inlined, the match below is gone.
+    #[inline(always)]
     fn push(&mut self, op: Op) {
         let entry = self.entry(op);
         self.push_entry(&entry);
@@ -199,16 +206,14 @@ impl Ring for UringRing {
         self.enter(wait)
     }
 
-    fn reap(&mut self, into: &mut Vec<Completion>, max: usize) {
+    #[inline]
+    fn next_completion(&mut self) -> Option<Completion> {
         if !self.backlog.is_empty() {
-            let count = self.backlog.len().min(max);
-            into.extend(self.backlog.drain(..count));
+            return self.backlog.pop_front();
         }
-        let Self { ring, backlog, buffers, .. } = self;
-        if backlog.is_empty() {
-            let room = max - into.len().min(max);
-            into.extend(ring.completion().take(room).map(|entry| decode(&entry, buffers)));
-        }
+        let completion = decode(&self.ring.completion().next()?);
+        self.counters.buffers_lent += u32::from(completion.bid().is_some());
+        Some(completion)
     }
 
     #[inline]
@@ -218,6 +223,7 @@ impl Ring for UringRing {
 
     #[inline]
     fn give_back(&mut self, bid: u16) {
+        self.counters.buffers_lent -= 1;
         self.buffers.give_back(bid);
     }
 
@@ -230,7 +236,7 @@ impl Ring for UringRing {
     }
 
     fn counters(&self) -> RingCounters {
-        RingCounters { buffers_lent: self.buffers.lent(), ..self.counters }
+        self.counters
     }
 }
 
@@ -243,23 +249,14 @@ fn build(entries: u32) -> io::Result<IoUring> {
     builder.setup_no_sqarray().build(entries).or_else(|_| plain.build(entries))
 }
 
-#[inline]
+#[inline(always)]
 fn tagged(entry: squeue::Entry, kind: OpKind, slot: u32, generation: u32) -> squeue::Entry {
     entry.user_data(Token::new(kind, slot, generation).bits())
 }
 
 #[inline]
-fn decode(entry: &cqueue::Entry, buffers: &mut Buffers) -> Completion {
-    let bid = cqueue::buffer_select(entry.flags());
-    if bid.is_some() {
-        buffers.note_lent();
-    }
-    Completion {
-        token: Token::from_bits(entry.user_data()),
-        result: entry.result(),
-        bid,
-        more: cqueue::more(entry.flags()),
-    }
+fn decode(entry: &cqueue::Entry) -> Completion {
+    Completion { token: Token::from_bits(entry.user_data()), result: entry.result(), flags: entry.flags() }
 }
 
 /// Rule 7: reap, then try again.

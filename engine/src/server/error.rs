@@ -18,7 +18,7 @@ pub enum StartError {
     #[error(transparent)]
     Route(#[from] RouteError),
     /// The machine lacks something that the ring needs.
-    #[error("{0}\n{mend}", mend = .0.mend())]
+    #[error("{0}{mend}", mend = mend_lines(.0))]
     Ring(#[from] ProbeError),
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {error}{advice}", advice = listen_advice(.error))]
@@ -46,6 +46,11 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+}
+
+/// What mends it, an arrow before each alternative.
+fn mend_lines(error: &ProbeError) -> String {
+    error.mend().lines().map(|line| format!("\n  → {line}")).collect()
 }
 
 fn listen_advice(error: &io::Error) -> &'static str {

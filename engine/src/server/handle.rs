@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
@@ -14,6 +14,9 @@ use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnInfo};
 use crate::sys::waker::Waker;
+
+/// How often one who waits for an answer sees whether the shard still runs.
+const LIFE_CHECK: Duration = Duration::from_millis(50);
 
 /// A cheap, cloneable way to a running server, for every thread that is not a shard.
 ///
@@ -130,14 +133,15 @@ impl ServerHandle {
     }
 
     fn ask_all<T>(&self, command: impl Fn(Sender<T>) -> Command) -> Result<Vec<T>, CommandError> {
-        let asked = self.inner.shards.iter().map(|shard| shard.begin_ask(&command)).collect::<Result<Vec<_>, _>>()?;
-        asked.into_iter().map(|answer| answer.recv().map_err(|_| CommandError::Stopped)).collect()
+        let shards = &self.inner.shards;
+        let asked = shards.iter().map(|shard| shard.begin_ask(&command)).collect::<Result<Vec<_>, _>>()?;
+        shards.iter().zip(&asked).map(|(shard, answer)| shard.await_answer(answer)).collect()
     }
 }
 
 impl ShardPort {
     fn post(&self, command: Command) -> Result<(), CommandError> {
-        if Arc::strong_count(&self.commands) == 1 {
+        if self.is_stopped() {
             return Err(CommandError::Stopped);
         }
         self.commands.push(command).map_err(|_| CommandError::Busy)?;
@@ -146,7 +150,22 @@ impl ShardPort {
     }
 
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, CommandError> {
-        self.begin_ask(command)?.recv().map_err(|_| CommandError::Stopped)
+        self.await_answer(&self.begin_ask(command)?)
+    }
+
+    /// A question that reached the queue behind the shard's last look is never answered, so the shard is looked after.
+    fn await_answer<T>(&self, answer: &Receiver<T>) -> Result<T, CommandError> {
+        loop {
+            match answer.recv_timeout(LIFE_CHECK) {
+                Err(RecvTimeoutError::Timeout) if !self.is_stopped() => {}
+                outcome => return outcome.map_err(|_| CommandError::Stopped),
+            }
+        }
+    }
+
+    /// The shard has dropped its end of the queue.
+    fn is_stopped(&self) -> bool {
+        Arc::strong_count(&self.commands) == 1
     }
 
     fn begin_ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<Receiver<T>, CommandError> {

@@ -1,4 +1,7 @@
 //! Accepting: a fixed number of accepts in flight, each with an address buffer of its own.
+//!
+//! Never more of them than descriptors are free: the kernel takes a connection first and then looks for a descriptor, so that
+//! an accept without one is a connection reset. Those that find no room wait in the listener's backlog.
 
 use super::{Shard, close};
 use crate::conn::peer::Peer;
@@ -9,30 +12,35 @@ use crate::ring::{Completion, Op, Ring};
 #[derive(Debug)]
 pub(super) struct Accepts {
     count: u32,
+    /// Of the ring's file table.
+    descriptors: u32,
     in_flight: u32,
-    /// Entries that failed for want of a descriptor or memory; tried again when a connection ends or a timer ticks.
+    /// Entries without a free descriptor, or that failed for want of memory; tried again when a connection ends or a timer
+    /// ticks.
     parked: Vec<u32>,
     stopped: bool,
 }
 
 impl Accepts {
-    pub(super) fn new(count: u32) -> Self {
-        Self { count, in_flight: 0, parked: Vec::new(), stopped: false }
+    pub(super) fn new(count: u32, descriptors: u32) -> Self {
+        Self { count, descriptors, in_flight: 0, parked: Vec::new(), stopped: false }
     }
 
     /// Starts all of them.
     pub(super) fn arm(&mut self, ring: &mut impl Ring) {
         self.parked = (0..self.count).collect();
-        self.unpark(ring);
+        self.unpark(ring, 0);
     }
 
-    /// Tries the parked ones again.
-    pub(super) fn unpark(&mut self, ring: &mut impl Ring) {
+    /// Tries the parked ones again, as far as there is room beside the `occupied` descriptors.
+    pub(super) fn unpark(&mut self, ring: &mut impl Ring, occupied: u32) {
         if self.stopped {
             return;
         }
-        self.in_flight += self.parked.len() as u32;
-        for entry in self.parked.drain(..) {
+        while self.in_flight + occupied < self.descriptors
+            && let Some(entry) = self.parked.pop()
+        {
+            self.in_flight += 1;
             ring.push(Op::Accept { entry });
         }
     }
@@ -62,7 +70,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Ok(slot) => {
                 self.admit(slot, entry);
                 self.accepts.parked.push(entry);
-                self.accepts.unpark(&mut self.ring);
+                self.accepts.unpark(&mut self.ring, self.local.conns.occupied());
             }
             Err(_) => self.on_accept_failed(entry, -completion.result),
         }
@@ -75,7 +83,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.local.counters.accepted += 1;
         self.local.wheel.set(slot, self.timeouts.handshake);
         self.local.mark_dirty(slot);
-        // Accepted before accepting stopped, and heard of after.
+        // It was accepted before the accepts were cancelled, and nobody waits for it.
         if self.accepts.stopped {
             close::kill(&mut self.local, slot);
         }
@@ -86,7 +94,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.accepts.parked.push(entry);
         let wait = matches!(errno, libc::ENFILE | libc::EMFILE | libc::ENOMEM | libc::ENOBUFS | libc::ECANCELED);
         if !wait {
-            self.accepts.unpark(&mut self.ring);
+            self.accepts.unpark(&mut self.ring, self.local.conns.occupied());
         }
     }
 }

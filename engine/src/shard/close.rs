@@ -24,7 +24,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let slot = completion.token.slot();
         debug_assert_eq!(self.local.conns[slot].phase, Phase::Releasing);
         self.local.conns.vacate(slot);
-        self.accepts.unpark(&mut self.ring);
+        self.accepts.unpark(&mut self.ring, self.local.conns.occupied());
     }
 }
 

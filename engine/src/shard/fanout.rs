@@ -29,11 +29,11 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId) {
     }
     mark_excluded(local, id, true);
     let topic = local.topics.topic(id);
-    let segment = local.arena.append(Segment::default(), &[], &topic.batch);
+    let mut segment = Segment::default();
+    local.arena.append(&mut segment, &topic.batch);
     let bytes = SendBytes::new(local.arena.bytes(segment));
-    let count = topic.subscribers.len();
-    // Backwards: one that overflows leaves the topic here, and another takes its place that had its turn already.
-    for index in (0..count).rev() {
+    // From the end: a subscriber that is too slow leaves in the middle of this, and the last one takes its place.
+    for index in (0..topic.subscribers.len()).rev() {
         let slot = local.topics.topic(id).subscribers[index];
         let conn = &mut local.conns[slot];
         if conn.is_clear() && !conn.excluded && conn.phase == Phase::Open {
@@ -46,7 +46,7 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId) {
             local.append_batch(slot, id);
         }
     }
-    local.counters.deliveries += count as u64;
+    local.counters.deliveries += local.topics.topic(id).subscribers.len() as u64;
     local.arena.release(segment);
     mark_excluded(local, id, false);
     local.topics.finish(id);

@@ -2,7 +2,8 @@
 
 use super::recv;
 use super::{Shard, close};
-use crate::conn::slot::{Phase, Sending};
+use crate::conn::arena::Arena;
+use crate::conn::slot::{Phase, Sending, Slot};
 use crate::handler::Handler;
 use crate::handler::local::Local;
 use crate::ring::{Op, Ring, SendBytes};
@@ -10,46 +11,58 @@ use crate::ring::{Op, Ring, SendBytes};
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// Looks at every connection that something happened to.
     pub(super) fn flush(&mut self) {
-        let Self { ring, local, handler, .. } = self;
         let mut next = 0;
-        // Held input may dirty more connections, and this one again.
-        while let Some(&slot) = local.dirty.get(next) {
+        // Held input may dirty more connections, and the same again.
+        while let Some(&slot) = self.local.dirty.get(next) {
             next += 1;
-            local.conns[slot].dirty = false;
-            if local.conns[slot].input.is_some() {
-                recv::run_held(local, handler, slot);
-            }
-            push_send(ring, local, slot);
-            push_recv(ring, local, slot);
-            if local.conns[slot].phase >= Phase::Flushing {
-                close::advance(ring, local, slot);
+            let conn = &mut self.local.conns[slot];
+            conn.dirty = false;
+            if conn.is_ready() && !conn.segment.is_empty() {
+                send_segment(&mut self.ring, &self.local.arena, slot, conn);
+            } else {
+                self.flush_any(slot);
             }
         }
-        local.dirty.clear();
-        local.arena.trim();
+        self.local.dirty.clear();
+        self.local.arena.trim();
+    }
+
+    fn flush_any(&mut self, slot: u32) {
+        let Self { ring, local, handler, .. } = self;
+        if local.conns[slot].input.is_some() {
+            recv::run_held(local, handler, slot);
+        }
+        push_send(ring, local, slot);
+        push_recv(ring, local, slot);
+        if local.conns[slot].phase >= Phase::Flushing {
+            close::advance(ring, local, slot);
+        }
     }
 }
 
 /// One send per connection (rule 2): the pending segment first, then its own queue.
-#[inline]
 fn push_send<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     if conn.sending != Sending::Nothing || conn.phase >= Phase::Dead {
         return;
     }
-    let generation = conn.generation;
     if !conn.segment.is_empty() {
-        conn.sending = Sending::Segment;
-        let bytes = SendBytes::new(local.arena.bytes(conn.segment));
-        ring.push(Op::Send { slot, generation, bytes, patient: false });
+        send_segment(ring, &local.arena, slot, conn);
     } else if let Some(queue) = &mut conn.queue {
         conn.sending = Sending::Queue;
-        ring.push(Op::Send { slot, generation, bytes: SendBytes::new(queue.take()), patient: true });
+        let bytes = SendBytes::new(queue.take());
+        ring.push(Op::Send { slot, generation: conn.generation, bytes, patient: true });
     }
 }
 
-/// Rule 8: a recv is armed while input is wanted, and cancelled while it is not.
 #[inline]
+fn send_segment<R: Ring, D>(ring: &mut R, arena: &Arena, slot: u32, conn: &mut Slot<D>) {
+    conn.sending = Sending::Segment;
+    let bytes = SendBytes::new(arena.bytes(conn.segment));
+    ring.push(Op::Send { slot, generation: conn.generation, bytes, patient: false });
+}
+
+/// Rule 8: a recv is armed while input is wanted, and cancelled while it is not.
 fn push_recv<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     let generation = conn.generation;

@@ -58,7 +58,7 @@ impl<H: Handler> Requests<'_, H> {
             match self.answer(slot, head) {
                 Next::Request => self.local.wheel.set(slot, self.timeouts.handshake),
                 Next::Messages if rest.is_empty() => return,
-                Next::Messages => return recv::run_messages(self.local, self.handler, slot, rest),
+                Next::Messages => return recv::run_first(self.local, self.handler, slot, rest),
                 Next::Nothing => return,
             }
             (bytes, searched) = (rest, 0);
@@ -71,10 +71,10 @@ impl<H: Handler> Requests<'_, H> {
             Routed::Page(page) => {
                 self.scratch.clear();
                 write_page(page, &request, self.scratch, &date());
-                // Pages asked for faster than they are read end at the first that has no room: what follows would be taken
-                // for it.
-                let dropped = self.local.append(slot, &[], self.scratch) == SendStatus::Dropped;
-                Ok(if request.is_keep_alive() && !dropped { Next::Request } else { Next::Nothing })
+                // One who asks without reading has the connection closed behind the last response that fitted; a response
+                // that was left out would make the next one answer the wrong request.
+                let fitted = self.local.append(slot, self.scratch) != SendStatus::Dropped;
+                Ok(if fitted && request.is_keep_alive() { Next::Request } else { Next::Nothing })
             }
             Routed::WebSocket { route, upgrade } => self.open(slot, &request, route, &upgrade).map(|()| Next::Messages),
         });
@@ -99,7 +99,8 @@ impl<H: Handler> Requests<'_, H> {
         route: &WebSocketRoute,
         upgrade: &Upgrade<'_>,
     ) -> Result<(), Refusal> {
-        if self.local.conns.occupied() > self.local.limits.connections_max {
+        // Not descriptors: those who were refused and linger take nobody's place.
+        if self.local.open_count >= self.local.limits.connections_max {
             return Err(Refusal::service_unavailable("this server has as many connections as it may: try again later"));
         }
         let Accept { data, protocol } = self.handler.on_connect(request)?;
@@ -109,7 +110,7 @@ impl<H: Handler> Requests<'_, H> {
             tracing::error!(%error, "on_connect asked for a response that cannot be sent");
             Refusal::internal_error()
         })?;
-        let _ = self.local.append(slot, &[], self.scratch);
+        let _ = self.local.append(slot, self.scratch);
         let protocol = self.local.protocols.number(protocol);
         let conn = &mut self.local.conns[slot];
         conn.phase = Phase::Open;
@@ -130,7 +131,7 @@ pub(super) fn refuse<D>(local: &mut Local<D>, scratch: &mut Vec<u8>, slot: u32, 
     local.counters.refused += 1;
     scratch.clear();
     refusal.write_to(scratch, &date());
-    let _ = local.append(slot, &[], scratch);
+    let _ = local.append(slot, scratch);
     close::end_lingering(local, slot);
 }
 

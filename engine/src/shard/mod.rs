@@ -55,7 +55,6 @@ pub(crate) struct Shard<R, H: Handler> {
     mailbox: Mailbox,
     timeouts: Timeouts,
     window: Window,
-    completions: Vec<Completion>,
     completions_max: usize,
     /// Slots whose timers went off this turn.
     due: Vec<u32>,
@@ -105,10 +104,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             mailbox: seat.mailbox,
             timeouts: Timeouts::new(config),
             window: Window::new(config.publish_window_max),
-            completions: Vec::new(),
             completions_max: config.turn_completions_max as usize,
             due: Vec::new(),
-            accepts: accept::Accepts::new(config.accepts_in_flight),
+            accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
             stop: shutdown::Stop::Not,
             scratch: Vec::new(),
@@ -172,14 +170,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     fn run_completions(&mut self) {
-        let mut completions = std::mem::take(&mut self.completions);
-        self.ring.reap(&mut completions, self.completions_max);
-        self.local.counters.completions += completions.len() as u64;
-        for &completion in &completions {
+        for _ in 0..self.completions_max {
+            let Some(completion) = self.ring.next_completion() else { return };
             self.complete(completion);
         }
-        completions.clear();
-        self.completions = completions;
     }
 
     #[inline]

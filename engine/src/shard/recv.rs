@@ -8,56 +8,86 @@ use super::http::Requests;
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
-use crate::proto::{Event, Opcode};
+use crate::proto::{Decoder, Event, Message, Opcode};
 use crate::ring::{Completion, Ring};
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     #[inline]
     pub(super) fn on_recv(&mut self, completion: Completion) {
-        let (slot, generation) = (completion.token.slot(), completion.token.generation());
-        match self.local.conns.live_mut(slot, generation) {
-            Some(conn) => {
-                if !completion.more {
-                    conn.recv_armed = false;
-                    conn.recv_cancelling = false;
-                    self.local.mark_dirty(slot);
-                }
-                match (completion.result, completion.bid) {
-                    (count @ 1.., Some(bid)) => self.on_bytes(slot, bid, count as usize),
-                    (0, _) => self.on_end_of_stream(slot),
-                    (result, _) => self.on_recv_error(slot, -result),
-                }
+        match (completion.result, completion.bid()) {
+            (count @ 1.., Some(bid)) => {
+                self.on_bytes(completion, bid, count as usize);
+                self.ring.give_back(bid);
             }
-            None => self.local.counters.stale_completions += 1,
-        }
-        if let Some(bid) = completion.bid {
-            self.ring.give_back(bid);
+            (result, bid) => {
+                self.on_no_bytes(completion, result);
+                bid.into_iter().for_each(|bid| self.ring.give_back(bid));
+            }
         }
     }
 
     #[inline]
-    fn on_bytes(&mut self, slot: u32, bid: u16, count: usize) {
+    fn on_bytes(&mut self, completion: Completion, bid: u16, count: usize) {
         let Self { ring, local, handler, .. } = self;
+        let slot = completion.token.slot();
         local.counters.bytes_in += count as u64;
-        let now = local.now;
-        let conn = &mut local.conns[slot];
-        conn.received_at = now;
+        let Some(conn) = local.conns.live_mut(slot, completion.token.generation()) else {
+            local.counters.stale_completions += 1;
+            return;
+        };
+        conn.received_at = local.now;
         conn.ping_unanswered = false;
-        let bytes = ring.buffer(bid, count);
-        match conn.phase {
-            Phase::Open | Phase::Closing => {
-                if conn.congested || conn.paused || conn.input.is_some() {
-                    hold(local, slot, bytes);
-                } else {
-                    run_messages(local, handler, slot, bytes);
-                }
+        if completion.more() && conn.is_ready() && conn.decoder.is_idle() {
+            let bytes = ring.buffer(bid, count);
+            // One small frame in one recv, nothing pending before it: the loop below would do the same, slower.
+            match Decoder::whole_message(&local.rules, bytes) {
+                Some(Ok(message)) => on_message(local, handler, slot, message),
+                Some(Err(error)) => close::fail(local, handler, slot, error),
+                None => run_messages(local, handler, slot, bytes),
             }
+        } else {
+            self.on_other_bytes(completion, bid, count);
+        }
+    }
+
+    /// Bytes of anything but a ready connection between two messages.
+    #[inline(never)]
+    fn on_other_bytes(&mut self, completion: Completion, bid: u16, count: usize) {
+        let Self { ring, local, handler, .. } = self;
+        let slot = completion.token.slot();
+        let conn = &mut local.conns[slot];
+        if !completion.more() {
+            conn.note_recv_ended();
+        }
+        let (phase, takes_messages) = (conn.phase, conn.takes_messages());
+        local.mark_dirty(slot);
+        let bytes = ring.buffer(bid, count);
+        match phase {
+            Phase::Open | Phase::Closing if takes_messages => run_messages(local, handler, slot, bytes),
+            Phase::Open | Phase::Closing => hold(local, slot, bytes),
             Phase::Http => {
-                Requests { local, handler, routes: &self.routes, timeouts: self.timeouts, scratch: &mut self.scratch }
-                    .run(slot, bytes)
+                let (routes, timeouts, scratch) = (&*self.routes, self.timeouts, &mut self.scratch);
+                Requests { local, handler, routes, timeouts, scratch }.run(slot, bytes);
             }
             // What comes after the end is thrown away.
             Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
+        }
+    }
+
+    #[cold]
+    fn on_no_bytes(&mut self, completion: Completion, result: i32) {
+        let slot = completion.token.slot();
+        let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) else {
+            self.local.counters.stale_completions += 1;
+            return;
+        };
+        if !completion.more() {
+            conn.note_recv_ended();
+            self.local.mark_dirty(slot);
+        }
+        match result {
+            0.. => self.on_end_of_stream(slot),
+            result => self.on_recv_error(slot, -result),
         }
     }
 
@@ -65,6 +95,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let conn = &mut self.local.conns[slot];
         conn.peer_finished = true;
         match conn.phase {
+            // What came before the end is run first, when the connection may have it.
+            Phase::Open | Phase::Closing if conn.input.is_some() => {}
             Phase::Open | Phase::Closing => self.lose(slot, &ConnError::Truncated),
             // A client that shut down its half may still read the response.
             Phase::Http if !conn.is_clear() => conn.phase = Phase::Flushing,
@@ -73,7 +105,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
-    #[cold]
     fn on_recv_error(&mut self, slot: u32, errno: i32) {
         match errno {
             // Rule 6: armed again at the end of the turn, when this turn's buffers are back.
@@ -98,22 +129,27 @@ pub(super) fn run_held<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, 
     let may = matches!(conn.phase, Phase::Open | Phase::Closing) && !conn.congested && !conn.paused;
     if may && let Some(mut bytes) = conn.input.take() {
         run_messages(local, handler, slot, &mut bytes);
+        let conn = &local.conns[slot];
+        if conn.peer_finished && conn.input.is_none() && conn.phase <= Phase::Closing {
+            close::lose(local, handler, slot, &ConnError::Truncated);
+        }
+    }
+}
+
+/// Runs what came with the handshake, unless `on_open` made the connection wait.
+pub(super) fn run_first<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
+    if local.conns[slot].takes_messages() {
+        run_messages(local, handler, slot, bytes);
+    } else {
+        hold(local, slot, bytes);
     }
 }
 
 /// Decodes `bytes` and runs the callbacks, up to the end of the bytes, of the connection, or of its readiness.
-#[inline]
 pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
     let mut decoder = std::mem::take(&mut local.conns[slot].decoder);
     let mut used = 0;
     while used < bytes.len() {
-        let conn = &local.conns[slot];
-        if conn.congested || conn.paused || !matches!(conn.phase, Phase::Open | Phase::Closing) {
-            if conn.phase <= Phase::Closing {
-                hold(local, slot, &bytes[used..]);
-            }
-            break;
-        }
         match decoder.decode(&local.rules, &mut local.pool, &mut bytes[used..]) {
             Ok(decoded) => {
                 used += decoded.consumed;
@@ -125,29 +161,38 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
                 break;
             }
         }
+        let conn = &local.conns[slot];
+        if conn.phase > Phase::Closing || !conn.takes_messages() {
+            if used < bytes.len() && conn.phase <= Phase::Closing {
+                hold(local, slot, &bytes[used..]);
+            }
+            break;
+        }
     }
     decoder.settle(&mut local.pool);
-    if local.conns[slot].phase <= Phase::Closing {
-        local.conns[slot].decoder = decoder;
+    let conn = &mut local.conns[slot];
+    if conn.phase <= Phase::Closing {
+        conn.decoder = decoder;
     } else {
         decoder.release(&mut local.pool);
     }
 }
 
-#[inline]
 fn run_event<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, event: Event<'_>) {
     match event {
-        Event::Message(message) => {
-            if local.conns[slot].phase == Phase::Open {
-                local.counters.messages_in += 1;
-                handler.on_message(&mut Conn::new(local, slot), message);
-            }
-        }
-        // RFC6455-5.5.2-2: the pong carries the ping's payload.
+        Event::Message(message) if local.conns[slot].phase == Phase::Open => on_message(local, handler, slot, message),
+        // We sent a close frame, and want no more messages.
+        Event::Message(_) | Event::Pong(_) => {}
+        // §5.5.2: the pong carries the ping's payload.
         Event::Ping(payload) => {
             let _ = local.send(slot, Opcode::Pong, payload);
         }
-        Event::Pong(_) => {}
         Event::Close(frame) => close::on_peer_close(local, handler, slot, frame),
     }
+}
+
+#[inline(always)]
+fn on_message<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, message: Message<'_>) {
+    local.counters.messages_in += 1;
+    handler.on_message(&mut Conn::new(local, slot), message);
 }

@@ -18,8 +18,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         };
         let segment = conn.segment;
-        let all_sent = conn.sending == Sending::Segment && completion.result as usize == segment.len();
-        if all_sent && conn.queue.is_none() && conn.phase == Phase::Open {
+        if conn.is_ready_but_sending() && completion.result as usize == segment.len() {
             conn.sending = Sending::Nothing;
             conn.segment = Segment::default();
             self.local.arena.release(segment);

@@ -64,7 +64,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn run_timers(&mut self) {
         let mut due = std::mem::take(&mut self.due);
         for slot in due.drain(..) {
-            // What completed since then may have set the timer again, for something else.
+            // This turn's completions may have set it again, for another purpose.
             if !self.local.wheel.is_set(slot) {
                 self.on_timer(slot);
             }
@@ -73,7 +73,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.check_stop();
         if self.accepts.is_parked() && self.local.now.wrapping_sub(self.accept_tried_at) >= ticks(ACCEPT_RETRY) {
             self.accept_tried_at = self.local.now;
-            self.accepts.unpark(&mut self.ring);
+            self.accepts.unpark(&mut self.ring, self.local.conns.occupied());
         }
     }
 

@@ -38,16 +38,9 @@ impl Pages {
     }
 
     /// The first byte.
+    #[inline]
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
-    }
-
-    /// The range `at..at + len` as a slice.
-    pub(crate) fn slice_mut(&mut self, at: usize, len: usize) -> &mut [u8] {
-        assert!(at <= self.bytes && len <= self.bytes - at, "range outside of the mapping");
-        // SAFETY: the range lies inside the mapping (asserted above), which is zeroed, lives as long as `self`, and is
-        // borrowed uniquely through `&mut self`.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), len) }
     }
 }
 

@@ -31,13 +31,14 @@ pub(crate) fn listen_all(
     count: usize,
     options: ListenOptions,
 ) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
-    let addr = claim(addr)?;
+    // Held until all listen: a free port that was let go of could be somebody else's by then.
+    let (_claim, addr) = claim(addr)?;
     let listeners = (0..count).map(|_| listen(addr, options)).collect::<io::Result<Vec<_>>>()?;
     Ok((addr, listeners))
 }
 
-/// Waits until nobody listens on `addr`, and returns it with its port filled in.
-fn claim(addr: SocketAddr) -> io::Result<SocketAddr> {
+/// Waits until nobody listens on `addr`, and returns a socket that is bound to it, and the address with its port filled in.
+fn claim(addr: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     let deadline = Instant::now() + PORT_WAIT;
     loop {
         let socket = tcp_socket(addr)?;
@@ -46,7 +47,7 @@ fn claim(addr: SocketAddr) -> io::Result<SocketAddr> {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            outcome => return outcome,
+            outcome => return outcome.map(|addr| (socket, addr)),
         }
     }
 }

@@ -161,10 +161,10 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     converse(options, load.as_mut())
 }
 
-/// A warm-up by count where the window is by count: what is then subtracted must be the same in every run.
+/// A warm-up by count where the window is by count: the server is then too slow to be given a time.
 fn warm_up(options: &Options) -> Goal {
     match options.messages {
-        Some(_) => Goal::Messages((options.connections * options.depth * 2) as u64),
+        Some(_) => Goal::Messages((options.connections * options.depth * 4) as u64),
         None => Goal::Until(Instant::now() + WARM_UP),
     }
 }

@@ -11,6 +11,7 @@ mod idle;
 mod instructions;
 mod pairs;
 mod perf;
+mod profile;
 mod report;
 mod stats;
 mod subject;
@@ -131,9 +132,12 @@ struct InstructionOptions {
     bytes: usize,
     #[arg(long, default_value_t = 1)]
     depth: usize,
-    /// Messages of the shorter of the two runs; deliveries in a broadcast are this times the connections.
+    /// Messages that the clients send; deliveries in a broadcast are this times the connections.
     #[arg(long, default_value_t = 20_000)]
     messages: u64,
+    /// How many functions are listed.
+    #[arg(long, default_value_t = 12)]
+    functions: usize,
     #[command(flatten)]
     common: Common,
 }

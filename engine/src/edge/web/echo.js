@@ -40,7 +40,7 @@ $("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $("text-form").requestSubmit();
 });
 $("send-big-text").addEventListener("click", () => sendText("Ringwire ".repeat(120_000).slice(0, 1024 * 1024)));
-$("send-big-binary").addEventListener("click", () => sendBinary(noise(4 * 1024 * 1024)));
+$("send-big-binary").addEventListener("click", () => sendBinary(noise(1024 * 1024)));
 $("send-empty").addEventListener("click", () => sendBinary(new Uint8Array(0)));
 $("send-drawing").addEventListener("click", async () => {
   const blob = await drawing.toBlob();

@@ -1,9 +1,9 @@
 //! The range-lookup validator (Keiser and Lemire, "Validating UTF-8 in less than one instruction per byte") and the
 //! loops around it, for the instruction sets with a 16-entry byte shuffle: SSE, AVX2 and NEON.
 //!
-//! Every fault shows in two neighbouring bytes, but for a wrong number of continuation bytes. Three tables, by the high
-//! nibble of the first byte, its low nibble, and the high nibble of the second, hold one bit per fault; a fault is where
-//! all three agree. Bit 7, two continuation bytes in a row, is no fault where a three- or four-byte character asks for
+//! Every fault shows in two neighbouring bytes, but for a wrong number of continuation bytes. Three tables, by the
+//! high nibble of the first byte, its low nibble, and the high nibble of the second, hold one bit per fault; a fault is
+//! where all three agree. Bit 7, two continuation bytes in a row, is no fault where a three- or four-byte character asks for
 //! them, which the bytes two and three before tell.
 //!
 //! [`kernels!`] is expanded in the module of each set, over its primitives. AVX-512 has better means: see `avx512`.

@@ -1,9 +1,9 @@
 //! Masking and UTF-8 kernels per instruction set, chosen once at run time.
 //!
 //! A [`Level`] names an instruction set; [`Level::detected`] is the best one that this CPU has, and what
-//! [`mask`](super::mask) and [`utf8`](super::utf8) use unless [`force`] pinned another. Each set has three kernels: XOR with
-//! the key, validation, and both in one pass over the bytes (`docs/decisions/0001-unmask-and-validate.md`). Payloads of
-//! at most [`SMALL_MAX`] bytes do not come here but for non-ASCII text; see `small`.
+//! [`mask`](super::mask) and [`utf8`](super::utf8) use unless [`force`] pinned another. Each set has three kernels: XOR
+//! with the key, validation, and both in one pass over the bytes (`docs/decisions/0001-unmask-and-validate.md`).
+//! Payloads of at most 64 bytes do not come here but for text that is not ASCII; see `small`.
 //!
 //! The kernels judge whole texts: what a chunk boundary cuts is [`Utf8Stream`]'s business.
 
@@ -43,7 +43,7 @@ pub enum Level {
 
 /// The level is not there on this CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this CPU has no {} kernels; it has {}", .0.name(), Level::available().map(Level::name).collect::<Vec<_>>().join(", "))]
+#[error("this CPU has no {} kernels; it has {}", .0.name(), available_names())]
 pub struct LevelUnavailable(pub Level);
 
 impl Level {
@@ -148,6 +148,10 @@ impl Level {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+fn available_names() -> String {
+    Level::available().map(Level::name).collect::<Vec<_>>().join(", ")
 }
 
 /// Pins the level of the whole process, for tests and for comparing levels. At any time, from any thread.

@@ -9,6 +9,9 @@ use crate::proto::utf8::InvalidUtf8;
 /// Longest payload that these functions take, in bytes.
 pub(in crate::proto) const SMALL_MAX: usize = 64;
 
+/// Longest text that is walked character by character, in bytes.
+const WALK_MAX: usize = 24;
+
 /// A mask key turned so that its first byte, in memory order, meets the first byte of a slice.
 #[derive(Clone, Copy)]
 pub(in crate::proto) struct MaskWord(u32);
@@ -46,7 +49,7 @@ impl Seen {
 }
 
 /// XORs at most [`SMALL_MAX`] bytes in place and tells what came out.
-#[inline]
+#[inline(always)]
 pub(in crate::proto) fn unmask(bytes: &mut [u8], word: MaskWord) -> Seen {
     debug_assert!(bytes.len() <= SMALL_MAX);
     match bytes.len() {
@@ -65,7 +68,7 @@ pub(in crate::proto) fn unmask_str(bytes: &mut [u8], word: MaskWord) -> Result<&
         // SAFETY: ASCII is UTF-8.
         return Ok(unsafe { str::from_utf8_unchecked(bytes) });
     }
-    Kernels::current().validate_str(bytes)
+    validate_mixed(bytes)
 }
 
 /// At most [`SMALL_MAX`] bytes as a string.
@@ -74,6 +77,16 @@ pub(in crate::proto) fn validate_str(bytes: &[u8]) -> Result<&str, InvalidUtf8> 
     if bytes.is_ascii() {
         // SAFETY: ASCII is UTF-8.
         return Ok(unsafe { str::from_utf8_unchecked(bytes) });
+    }
+    validate_mixed(bytes)
+}
+
+/// Text that is not all ASCII. A kernel's wide load waits for the narrow stores that have just unmasked the bytes, so
+/// that a walk over the characters is faster while they are few.
+#[inline(never)]
+fn validate_mixed(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
+    if bytes.len() <= WALK_MAX {
+        return str::from_utf8(bytes).map_err(|_| InvalidUtf8);
     }
     Kernels::current().validate_str(bytes)
 }

@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::{Completion, Op, Ring, RingCounters, Wait};
+use super::{Completion, Op, Ring, RingCounters, Token, Wait};
 use dice::Dice;
 use faults::Faults;
 use pool::Pool;
@@ -164,19 +164,17 @@ impl Ring for SimRing {
         Ok(())
     }
 
-    fn reap(&mut self, into: &mut Vec<Completion>, max: usize) {
+    fn next_completion(&mut self) -> Option<Completion> {
         let world = &mut *self.world.borrow_mut();
-        let whole = world.completions.len().min(max.saturating_sub(into.len()));
-        let partial = world.dice.chance(world.faults.partial_reap);
-        let count = if partial { world.dice.between(0, whole) } else { whole };
-        for _ in 0..count {
-            let completion = world.completions.pop_front().expect("counted");
-            world.check_reaped(completion);
-            if let Some(bid) = completion.bid {
-                self.pool.lend(bid);
-            }
-            into.push(completion);
+        if world.dice.chance(world.faults.partial_reap) {
+            return None;
         }
+        let completion = world.completions.pop_front()?;
+        world.check_reaped(completion);
+        if let Some(bid) = completion.bid() {
+            self.pool.lend(bid);
+        }
+        Some(completion)
     }
 
     fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8] {
@@ -200,4 +198,12 @@ impl Ring for SimRing {
     fn counters(&self) -> RingCounters {
         RingCounters { buffers_lent: self.pool.lent_count(), ..self.world.borrow().counters }
     }
+}
+
+/// A completion as the kernel writes it.
+fn completion(token: Token, result: i32, bid: Option<u16>, more: bool) -> Completion {
+    const HAS_BUFFER: u32 = 1;
+    const HAS_MORE: u32 = 2;
+    let buffer = bid.map_or(0, |bid| HAS_BUFFER | u32::from(bid) << 16);
+    Completion { token, result, flags: buffer | if more { HAS_MORE } else { 0 } }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Bug {
     ForgetClose,
     /// The completion of a send is not handled.
     LoseSendCompletion,
-    /// The completions of one reap are handled newest first.
+    /// Some completions are handled newest first.
     ReverseCompletions,
 }
 
@@ -49,11 +49,12 @@ pub(crate) struct Saboteur {
     ring: SimRing,
     bug: Bug,
     occasions: u32,
+    held: Vec<Completion>,
 }
 
 impl Saboteur {
     pub(crate) fn new(ring: SimRing, bug: Bug) -> Self {
-        Self { ring, bug, occasions: 0 }
+        Self { ring, bug, occasions: 0, held: Vec::new() }
     }
 
     fn strikes(&mut self, bug: Bug) -> bool {
@@ -96,18 +97,15 @@ impl Ring for Saboteur {
         self.ring.submit(wait)
     }
 
-    fn reap(&mut self, into: &mut Vec<Completion>, max: usize) {
-        let start = into.len();
-        self.ring.reap(into, max);
-        let send = into.iter().position(|it| it.token.kind() == OpKind::Send);
-        if let Some(index) = send
-            && self.strikes(Bug::LoseSendCompletion)
-        {
-            into.remove(index);
+    fn next_completion(&mut self) -> Option<Completion> {
+        if self.held.is_empty() && self.strikes(Bug::ReverseCompletions) {
+            self.held = std::iter::from_fn(|| self.ring.next_completion()).collect();
         }
-        if self.strikes(Bug::ReverseCompletions) {
-            into[start..].reverse();
+        let next = self.held.pop().or_else(|| self.ring.next_completion())?;
+        if next.token.kind() == OpKind::Send && self.strikes(Bug::LoseSendCompletion) {
+            return self.ring.next_completion();
         }
+        Some(next)
     }
 
     fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8] {

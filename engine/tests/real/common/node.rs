@@ -1,0 +1,121 @@
+//! The `ringwire` binary, or an example, in a process of its own: for signals, kills, and memory that is its alone.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::{PATIENCE, holds_within};
+
+/// A process that listens. It is killed when dropped.
+pub(crate) struct Node {
+    child: Child,
+    lines: Receiver<String>,
+    pub(crate) addr: SocketAddr,
+}
+
+impl Node {
+    /// Starts `ringwire` with `arguments` on a free port, one shard unless `arguments` say otherwise.
+    #[track_caller]
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringwire"));
+        command.args(arguments).arg("--pin=none");
+        for (option, default) in [("--listen", "--listen=127.0.0.1:0"), ("--shards", "--shards=1")] {
+            if !arguments.iter().any(|argument| argument.starts_with(option)) {
+                command.arg(default);
+            }
+        }
+        Self::spawn(command)
+    }
+
+    /// Starts an example on a free port.
+    #[track_caller]
+    pub(crate) fn example(path: &Path) -> Self {
+        let mut command = Command::new(path);
+        command.arg("127.0.0.1:0");
+        Self::spawn(command)
+    }
+
+    #[track_caller]
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let (tell, lines) = channel();
+        let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        for stream in [Box::new(out) as Box<dyn Read + Send>, Box::new(err)] {
+            let tell = tell.clone();
+            // A node that says more than a pipe holds must not wait for us.
+            thread::spawn(move || {
+                BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+            });
+        }
+        let mut node = Self { child, lines, addr: ([0, 0, 0, 0], 0).into() };
+        let mut said = Vec::new();
+        while let Ok(line) = node.lines.recv_timeout(PATIENCE) {
+            if let Some(addr) = address(&line) {
+                node.addr = addr;
+                return node;
+            }
+            said.push(line);
+        }
+        panic!("{command:?} does not listen; it said:\n{}", said.join("\n"));
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn rss_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process with memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it was killed");
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(sent.expect("the program kill is there").success());
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub(crate) fn wait(&mut self, most: Duration) -> ExitStatus {
+        let mut status = None;
+        let ended = holds_within(most, || {
+            status = self.child.try_wait().expect("our own child");
+            status.is_some()
+        });
+        assert!(ended, "not ended after {most:?}");
+        status.expect("it ended")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in a line such as `… listening on 127.0.0.1:9001` or `echo on ws://127.0.0.1:9001/`.
+fn address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("listening on ").or_else(|| line.split_once("ws://"))?;
+    let end = rest.find(|letter: char| !(letter.is_ascii_hexdigit() || ".:[]".contains(letter)));
+    rest[..end.unwrap_or(rest.len())].parse().ok()
+}

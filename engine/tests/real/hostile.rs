@@ -1,0 +1,108 @@
+//! Hostile peers against a node of its own: what they cost it in memory, and what they cost a polite neighbour.
+//!
+//! Each attack runs beside one connection that plays ping-pong. Its 99th percentile is taken over windows of round trips, before
+//! and during, and the medians of the windows are compared: one hiccup of the machine spoils one window, not the verdict.
+//! A second attack must find all of its memory again, not take more; that no slot and no buffer is held afterwards is asserted
+//! by the same attacks on a server in this process, in `hostile::leaks`.
+
+mod attacks;
+mod leaks;
+
+use std::time::{Duration, Instant};
+
+use crate::common::{Alone, Node, Raw};
+
+use attacks::Attack;
+
+/// Round trips of one window: enough for a 99th percentile that is not the worst value.
+const WINDOW: usize = 300;
+
+/// Least number of windows, and least time that they take together: the attack must be in full swing.
+const WINDOWS: usize = 7;
+const MEASURED: Duration = Duration::from_millis(1500);
+
+/// Below this a neighbour's percentile is fine whatever it was before: attackers, node and neighbour share two cores here.
+const FLOOR: Duration = Duration::from_millis(4);
+
+/// How long the second attack takes.
+const AGAIN: Duration = Duration::from_millis(400);
+
+/// What a node may hold beyond that in the second attack, in KiB: no more than chance.
+const GROWN_KIB_MAX: u64 = 24 * 1024;
+
+/// Round-trip times of one connection.
+struct Neighbour(Raw);
+
+impl Neighbour {
+    /// 99th percentiles of windows, sorted.
+    fn windows(&mut self) -> Vec<Duration> {
+        let begin = Instant::now();
+        let mut windows = Vec::new();
+        while windows.len() < WINDOWS || begin.elapsed() < MEASURED {
+            windows.push(self.window());
+        }
+        windows.sort_unstable();
+        windows
+    }
+
+    fn window(&mut self) -> Duration {
+        let mut trips: Vec<_> = (0..WINDOW).map(|_| self.round_trip()).collect();
+        trips.sort_unstable();
+        trips[WINDOW * 99 / 100]
+    }
+
+    fn round_trip(&mut self) -> Duration {
+        let begin = Instant::now();
+        self.0.send_text("are you there?");
+        assert_eq!(self.0.text(), "are you there?");
+        begin.elapsed()
+    }
+}
+
+/// Runs an attack on a fresh node and holds the verdict.
+fn withstand(attack: Attack) {
+    let _machine = Alone::wait();
+    let mut arguments = vec!["echo", "--message-bytes-max=256KiB", "--send-queue-bytes-max=512KiB"];
+    arguments.extend(attack.arguments);
+    let node = Node::start(&arguments);
+    let mut neighbour = Neighbour(Raw::open(node.addr));
+    neighbour.window();
+    let calm = neighbour.windows();
+    let resident = node.rss_kib();
+    let (stormy, held) = attack.beside(node.addr, || (neighbour.windows(), node.rss_kib()));
+    let (before, during) = (calm[calm.len() / 2], stormy[stormy.len() / 2]);
+    let verdict = format!(
+        "{}: median p99 {before:?} of {} windows → {during:?} of {}, worst {:?} → {:?}; memory {resident} → {held} KiB",
+        attack.name,
+        calm.len(),
+        stormy.len(),
+        calm[calm.len() - 1],
+        stormy[stormy.len() - 1],
+    );
+    println!("{verdict}");
+    assert!(during <= FLOOR.max(2 * before), "the neighbour suffers. {verdict}");
+    assert!(held <= resident + attack.held_kib_max, "memory is not bounded. {verdict}");
+    // What an allocator keeps for the next time is no leak; what comes on top of it the next time is.
+    let again = attack.beside(node.addr, || {
+        let begin = Instant::now();
+        while begin.elapsed() < AGAIN {
+            neighbour.window();
+        }
+        node.rss_kib()
+    });
+    assert!(again <= held.max(resident) + GROWN_KIB_MAX, "{again} KiB the second time. {verdict}");
+}
+
+macro_rules! withstood {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            withstand(attacks::$name());
+        })*
+    };
+}
+
+withstood! {
+    dripping_heads dripping_frames readers_that_never_read half_open pings fragments_of_one_byte tiny_frames
+    resets_at_every_state connects_and_aborts huge_lengths a_full_server
+}

@@ -1,0 +1,20 @@
+//! The engine on the real ring over loopback, through its public interface alone.
+//!
+//! One module for each side of it. A test starts a server of its own on a free port, awaits conditions and not times, and
+//! ends with a check that its clients left nothing behind. Where io_uring is missing, every one fails with the reason.
+//!
+//! Not here: the protocol without sockets (`tests/proto`), the handshake without sockets (`tests/handshake`), faults that
+//! loopback does not have (the simulated ring, beside the shard).
+
+mod broadcast;
+mod chat;
+mod close;
+mod common;
+mod echo;
+mod examples;
+mod flow;
+mod handle;
+mod hostile;
+mod http;
+mod request;
+mod shutdown;

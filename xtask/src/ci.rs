@@ -1,0 +1,45 @@
+//! `cargo xtask ci`: the whole gate, from a fresh clone, as root or with sudo, without input.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::step::Steps;
+use crate::{artifact, child, clients, conformance, fuzz, install};
+
+/// Everything from nothing on two cores, several times over.
+const CARGO_MAX: Duration = Duration::from_secs(1800);
+
+/// Run the whole gate.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// How long each fuzz target runs.
+    #[arg(long, default_value_t = 60)]
+    fuzz_seconds: u64,
+}
+
+pub(crate) fn main(options: &Options) -> ExitCode {
+    let mut steps = Steps::default();
+    steps.run("install", install::programs);
+    steps.run("format", || cargo(&["fmt", "--all", "--check"]));
+    steps.run("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]));
+    steps.run("build", || cargo(&["build", "--workspace", "--all-targets", "--quiet"]));
+    steps.run("test", || cargo(&["test", "--workspace", "--no-fail-fast"]));
+    steps.run("doc", doc);
+    steps.run("conformance", || conformance::main(&conformance::Options::default()));
+    steps.run("clients", clients::main);
+    steps.run("browser", clients::browser);
+    steps.run("fuzz", || fuzz::main(&fuzz::Options { seconds: options.fuzz_seconds, ..fuzz::Options::default() }));
+    steps.finish()
+}
+
+fn cargo(arguments: &[&str]) -> Result<()> {
+    child::run(&mut artifact::cargo(arguments), CARGO_MAX)
+}
+
+fn doc() -> Result<()> {
+    let mut command = artifact::cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    child::run(command.env("RUSTDOCFLAGS", "-D warnings"), CARGO_MAX)
+}

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::metrics::Counters;
 use crate::ring::sim::dice::Dice;
 use crate::ring::sim::saboteur::{Bug, Saboteur};
 use crate::shard::sim::run;
@@ -16,7 +17,8 @@ const CANARY_SEEDS: u64 = 300;
 #[test]
 fn seeded_runs_violate_nothing() {
     if let Some(seed) = std::env::var("RINGWIRE_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        return run(Dice::from_seed(seed), |ring| ring);
+        run(Dice::from_seed(seed), |ring| ring);
+        return;
     }
     std::thread::scope(|scope| {
         for part in 0..2 {
@@ -40,4 +42,26 @@ fn planted_bugs_are_found() {
         });
         assert!(found.is_some(), "{bug:?} was not found in {CANARY_SEEDS} runs");
     }
+}
+
+/// The runs meet what they are there for.
+#[test]
+fn runs_reach_the_rare_cases() {
+    let mut sum = Counters::default();
+    (0..1000).for_each(|seed| sum += run(Dice::from_seed(seed), |ring| ring));
+    for (name, count) in [
+        ("refused", sum.refused),
+        ("deliveries", sum.deliveries),
+        ("messages_dropped", sum.messages_dropped),
+        ("slow_consumers", sum.slow_consumers),
+        ("backpressure", sum.backpressure),
+        ("protocol_errors", sum.protocol_errors),
+        ("recv_buffers_exhausted", sum.recv_buffers_exhausted),
+        ("stale_completions", sum.stale_completions),
+        ("short_sends", sum.short_sends),
+        ("overflows", sum.overflows),
+    ] {
+        assert!(count >= 20, "{name}: only {count} times in a thousand runs");
+    }
+    assert!(sum.opened > 2000 && sum.messages_in > 5000, "{sum:?}");
 }

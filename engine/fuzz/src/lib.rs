@@ -15,6 +15,7 @@ mod streams;
 mod support;
 #[path = "../../tests/proto/tungstenite_verdict.rs"]
 mod tungstenite_verdict;
+pub mod turn;
 pub mod utf8;
 #[path = "../../tests/handshake/verdict.rs"]
 mod verdict;

@@ -60,6 +60,7 @@ impl SendQueue {
         self.sent += sent;
     }
 
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn is_in_flight(&self) -> bool {
         self.in_flight
     }

@@ -220,14 +220,42 @@ impl<D> Slot<D> {
     }
 
     /// The invariants that hold between turns; panics with the first that does not.
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn invariants(&self) {
         assert_eq!(self.sending == Sending::Queue, self.queue.as_ref().is_some_and(|queue| queue.is_in_flight()));
         assert!(self.sending != Sending::Segment || !self.segment.is_empty(), "an empty segment is in flight");
         assert!(!self.recv_cancelling || self.recv_armed, "a recv is cancelled that is not armed");
         assert!(!self.excluded, "an exclusion outlived its fan-out");
-        if self.phase == Phase::Free {
-            assert!(!self.recv_armed && self.is_clear() && self.input.is_none() && self.subscriptions.is_empty());
-            assert!(self.decoder.is_between_messages(), "a free slot holds reassembly memory");
+        assert!(!self.dirty, "a turn ended before it looked at the connection");
+        assert!(self.sending != Sending::Queue || self.segment.is_empty(), "a segment was overtaken");
+        assert!(
+            self.phase >= Phase::Dead || self.is_clear() || self.sending != Sending::Nothing,
+            "bytes were forgotten"
+        );
+        assert!(!self.wants_input() || self.recv_armed, "input is wanted and no recv is armed");
+        assert!(self.phase < Phase::Flushing || self.close_told, "the application was not told of the end");
+        self.phase_invariants();
+    }
+
+    #[cfg(any(test, feature = "sim"))]
+    fn phase_invariants(&self) {
+        let held = self.input.is_some();
+        let is_idle = self.sending == Sending::Nothing && !self.recv_armed;
+        match self.phase {
+            Phase::Http => assert!(self.subscriptions.is_empty(), "a subscriber without a WebSocket"),
+            Phase::Open | Phase::Closing => {
+                assert!(!held || self.congested || self.paused, "held input waits for nothing");
+                let unwanted = self.congested || self.paused;
+                assert!(!unwanted || !self.recv_armed || self.recv_cancelling, "input comes that is not wanted");
+            }
+            Phase::Flushing => assert!(!held && !self.is_clear(), "a flushed connection stays"),
+            Phase::Lingering => assert!(!held && self.is_clear() && !self.peer_finished, "a lingering one has its end"),
+            Phase::Dead => assert!(self.cancelled && !is_idle, "a dead connection without ops was not closed"),
+            Phase::Releasing => assert!(is_idle && self.queue.is_none(), "a descriptor was closed under its ops"),
+            Phase::Free => {
+                assert!(is_idle && self.is_clear() && !held && self.subscriptions.is_empty());
+                assert!(self.decoder.is_between_messages(), "a free slot holds reassembly memory");
+            }
         }
     }
 }

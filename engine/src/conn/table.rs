@@ -74,6 +74,7 @@ impl<D> Table<D> {
     }
 
     /// Checks every slot's invariants, and the count.
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn invariants(&self) {
         self.slots.iter().for_each(Slot::invariants);
         assert_eq!(self.iter().count(), self.occupied as usize, "slots were lost");

@@ -47,7 +47,7 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId) {
             local.append_batch(slot, id);
         }
     }
-    local.counters.deliveries += count as u64;
+    local.counters.deliveries += local.topics.topic(id).subscribers.len() as u64;
     local.arena.release(segment);
     mark_excluded(local, id, false);
     local.topics.finish(id);

@@ -33,8 +33,6 @@ pub(crate) struct Topic {
     /// Parts of the batch that a subscriber must not get, because it published them "not to myself" or was not yet one; in
     /// batch order for each.
     pub(crate) exclusions: Vec<Exclusion>,
-    /// Its fan-out is under way: it is not freed now, though all its subscribers may leave.
-    under_way: bool,
 }
 
 /// A part of a batch that `slot` does not get.
@@ -127,9 +125,7 @@ impl Topics {
 
     /// A topic with a batch, oldest last.
     pub(crate) fn pop_dirty(&mut self) -> Option<TopicId> {
-        let id = self.dirty.pop()?;
-        self.topics[id as usize].under_way = true;
-        Some(id)
+        self.dirty.pop()
     }
 
     /// Empties the batch after its fan-out, and frees the topic if nobody subscribes any more.
@@ -138,14 +134,13 @@ impl Topics {
         topic.batch.clear();
         topic.batch.shrink_to(BATCH_SPARE_BYTES);
         topic.exclusions.clear();
-        topic.under_way = false;
         self.free_if_unused(id);
     }
 
     /// Frees a topic that has neither subscribers nor a batch.
     pub(crate) fn free_if_unused(&mut self, id: TopicId) {
         let topic = &mut self.topics[id as usize];
-        if topic.subscribers.is_empty() && topic.batch.is_empty() && !topic.under_way {
+        if topic.subscribers.is_empty() && topic.batch.is_empty() {
             let topic = std::mem::take(topic);
             self.by_name.remove(&topic.name);
             self.free.push(id);

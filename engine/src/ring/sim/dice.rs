@@ -11,12 +11,13 @@ pub(crate) struct Dice {
 }
 
 impl Dice {
+    #[cfg(test)]
     pub(crate) fn from_seed(seed: u64) -> Self {
         Self { bytes: VecDeque::new(), random: fastrand::Rng::with_seed(seed) }
     }
 
     /// Each decision takes a byte or two; what comes after the last byte is the same for all inputs of this length.
-    #[cfg_attr(not(feature = "sim"), expect(dead_code, reason = "the door of the fuzz target"))]
+    #[cfg(feature = "sim")]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let random = fastrand::Rng::with_seed(bytes.len() as u64);
         Self { bytes: bytes.iter().copied().collect(), random }

@@ -115,6 +115,7 @@ impl World {
     }
 
     /// Connections that were ever made.
+    #[cfg(test)]
     pub(crate) fn socket_count(&self) -> usize {
         self.sockets.len()
     }
@@ -160,11 +161,6 @@ impl World {
     /// A peer reads.
     pub(crate) fn read(&mut self, id: SocketId, max: usize) -> Read {
         self.sockets[id].read(max)
-    }
-
-    /// Bytes that a peer's next read finds.
-    pub(crate) fn readable(&self, id: SocketId) -> usize {
-        self.sockets[id].to_peer.bytes.len()
     }
 
     /// A peer ends its half.
@@ -213,6 +209,13 @@ impl World {
     /// Ops that the kernel still holds, but for accepts and the wake: all of these the shard must have waited for.
     pub(crate) fn in_flight(&self) -> usize {
         self.descriptors.iter().map(|it| usize::from(it.recv.is_some()) + usize::from(it.sending.is_some())).sum()
+    }
+
+    /// Whether a recv is armed, and a send in flight, on the socket's descriptor.
+    #[cfg(test)]
+    pub(crate) fn ops(&self, id: SocketId) -> (bool, bool) {
+        let descriptor = self.descriptors.iter().find(|descriptor| descriptor.socket == Some(id));
+        descriptor.map_or((false, false), |descriptor| (descriptor.recv.is_some(), descriptor.sending.is_some()))
     }
 
     /// Whether no connection waits to be accepted, or is.

@@ -24,6 +24,7 @@ use super::mailbox::Mailbox;
 use super::{Seat, Shard};
 use crate::config::ValidConfig;
 use crate::http::{Routes, WebSocketRoute};
+use crate::metrics::Counters;
 use crate::ring::Ring;
 use crate::ring::sim::SimRing;
 use crate::ring::sim::dice::Dice;
@@ -53,8 +54,8 @@ pub(crate) struct Simulation<R: Ring> {
     pub(crate) scenario: Scenario,
 }
 
-/// Plays the run that the dice make.
-pub(crate) fn run<R: Ring>(mut dice: Dice, wrap: impl FnOnce(SimRing) -> R) {
+/// Plays the run that the dice make, and says what the shard counted.
+pub(crate) fn run<R: Ring>(mut dice: Dice, wrap: impl FnOnce(SimRing) -> R) -> Counters {
     let scenario = Scenario::roll(&mut dice);
     let faults = scenario.faults;
     let mut simulation = Simulation::new(scenario, faults, &mut dice, wrap);
@@ -62,12 +63,17 @@ pub(crate) fn run<R: Ring>(mut dice: Dice, wrap: impl FnOnce(SimRing) -> R) {
     simulation.see_off();
     verdict::check(&simulation);
     simulation.stop();
+    simulation.shard.stats().counters
 }
 
-/// Plays a fuzzer's run.
+/// Plays the run that a fuzzer's bytes make.
+///
+/// # Panics
+///
+/// At the first thing that is not as it must be.
 #[cfg(feature = "sim")]
 pub fn run_bytes(bytes: &[u8]) {
-    run(Dice::from_bytes(bytes), |ring| ring);
+    let _ = run(Dice::from_bytes(bytes), |ring| ring);
 }
 
 impl<R: Ring> Simulation<R> {
@@ -106,7 +112,8 @@ impl<R: Ring> Simulation<R> {
         {
             let mut journal = self.journal.borrow_mut();
             journal.turn += 1;
-            assert!(journal.turn < TURNS_MAX, "the shard turns and turns");
+            let counters = self.shard.local.counters;
+            assert!(journal.turn < TURNS_MAX, "the shard turns and turns: {counters:?}");
         }
         self.world.borrow_mut().asleep = false;
         self.shard.turn().expect("a simulated ring does not fail");

@@ -9,7 +9,7 @@ use crate::ring::sim::dice::Dice;
 use crate::ring::sim::socket::Read;
 use crate::ring::sim::world::{SocketId, World};
 
-/// How long a peer waits for the server to close after all is said.
+/// How long a peer waits when nothing happens.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a connection ended, as the peer sees it.
@@ -49,7 +49,8 @@ pub(crate) struct Peer {
     deaf: bool,
     pub(crate) end: Option<End>,
     next: Option<Duration>,
-    said_all: Option<Duration>,
+    /// When it wrote or read last.
+    busy_at: Duration,
 }
 
 impl Peer {
@@ -73,7 +74,7 @@ impl Peer {
             deaf: false,
             end: None,
             next: Some(plan.begin),
-            said_all: None,
+            busy_at: plan.begin,
             plan,
         }
     }
@@ -135,11 +136,13 @@ impl Peer {
             let Some(count) = world.write(socket, &rest[..rest.len().min(room)]) else {
                 // Broken: what can still be read is read.
                 self.units.clear();
+                self.unit_written = 0;
                 return;
             };
             if count == 0 {
                 return;
             }
+            self.busy_at = world.now();
             self.unit_written += count;
             self.written += count;
             room -= count;
@@ -157,7 +160,7 @@ impl Peer {
         let max = self.dice.between(1, self.plan.read_max);
         match world.read(socket, max) {
             Read::Bytes(bytes) => {
-                self.said_all = None;
+                self.busy_at = world.now();
                 self.take(bytes);
             }
             Read::Nothing => {}
@@ -250,13 +253,11 @@ impl Peer {
             }
             _ => {}
         }
-        if self.units.is_empty() {
-            let since = *self.said_all.get_or_insert(world.now());
-            if world.now() > since + PATIENCE {
-                self.leave(world);
-            } else if world.now() > since + Duration::from_millis(50) && world.readable(socket) == 0 {
-                self.next = Some(world.now() + Duration::from_millis(100));
-            }
+        let quiet = world.now() - self.busy_at;
+        if quiet > PATIENCE {
+            self.leave(world);
+        } else if quiet > Duration::from_millis(50) {
+            self.next = Some(world.now() + Duration::from_millis(100));
         }
     }
 }

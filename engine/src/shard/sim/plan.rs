@@ -96,6 +96,7 @@ fn roll_conduct(dice: &mut Dice) -> Conduct {
         3..5 => Conduct::Broadcast { to_self: true },
         5 => Conduct::Broadcast { to_self: false },
         6 => Conduct::Flood { count: dice.between(1, 30), bytes: dice.pick(&[10, 300, 2000]) },
+        8 if dice.chance(200) => Conduct::Hold,
         7 => Conduct::Close { after: dice.between(1, 4), code: CloseCode(4000 + dice.below(100) as u16) },
         _ => Conduct::Pause,
     }

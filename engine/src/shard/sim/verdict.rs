@@ -108,7 +108,8 @@ impl Case<'_> {
         let means_well = matches!(peer.plan.ending, Ending::Close(_) | Ending::Wait | Ending::Violate);
         let refused =
             peer.status == Some(503) && self.scenario.plans.len() > self.scenario.config.connections_max as usize;
-        means_well && !self.harmed && !refused && !self.may_be_told_1001() && !self.faults_break()
+        let is_read = peer.plan.conduct != Conduct::Hold;
+        means_well && is_read && !self.harmed && !refused && !self.may_be_told_1001() && !self.faults_break()
     }
 
     /// A table that is full drops connections that were not accepted yet; those are harmed, not these.

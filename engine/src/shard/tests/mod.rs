@@ -1,5 +1,7 @@
 //! The shard on a simulated ring: seeded runs, the rules one by one, timers, and bugs that were found.
 
 mod found;
+mod rules;
 mod runs;
 mod stage;
+mod timers;

@@ -106,6 +106,14 @@ impl<R: Ring> Stage<R> {
         (0..count).for_each(|_| self.sim.turn());
     }
 
+    /// Turns until so much virtual time has passed.
+    pub(super) fn turns_for(&mut self, time: Duration) {
+        let end = self.now() + time;
+        while self.now() < end && !self.sim.shard.is_finished() {
+            self.sim.turn();
+        }
+    }
+
     /// Everything that can be read now.
     pub(super) fn read(&mut self, client: &Client) -> Vec<u8> {
         match self.sim.world.borrow_mut().read(client.socket, usize::MAX) {

@@ -1,0 +1,5 @@
+//! A simulated run.
+
+#![no_main]
+
+ringwire_fuzz::target!(turn);

@@ -1,24 +1,33 @@
 //! Publications to subscribers: once per turn and topic, the same bytes for all who have nothing else to send.
 
+use std::io;
+
 use super::Shard;
+use super::window::SENDS_MIN;
 use crate::conn::arena::Segment;
 use crate::conn::slot::{Phase, Sending};
 use crate::handler::Handler;
 use crate::handler::local::Local;
-use crate::ring::{Op, Ring, SendBytes};
+use crate::ring::{Op, Ring, SendBytes, Wait};
 use crate::topic::TopicId;
 
 impl<R: Ring, H: Handler> Shard<R, H> {
-    pub(super) fn fan_out(&mut self) {
+    pub(super) fn fan_out(&mut self) -> io::Result<()> {
         if !self.local.topics.is_dirty() && self.local.outbox.is_empty() {
-            return;
+            return Ok(());
         }
         let begin = self.ring.now();
         self.post_outbox();
+        let (sends, _) = self.local.topics.pending();
         while let Some(topic) = self.local.topics.pop_dirty() {
             fan_out_topic(&mut self.ring, &mut self.local, topic);
         }
-        self.window.note_fan_out(begin, &self.ring);
+        if sends >= SENDS_MIN {
+            // Now, so that its cost can be told from the sleep that follows.
+            self.ring.submit(Wait::No)?;
+            self.window.note_fan_out(self.ring.now().saturating_duration_since(begin));
+        }
+        Ok(())
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) struct Shard<R, H: Handler> {
     timeouts: Timeouts,
     window: Window,
     completions_max: usize,
+    bytes_max: u64,
     /// Slots whose timers went off this turn.
     due: Vec<u32>,
     accepts: accept::Accepts,
@@ -105,6 +106,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             timeouts: Timeouts::new(config),
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
+            bytes_max: config.turn_bytes_max as u64,
             due: Vec::new(),
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
@@ -139,7 +141,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.run_mailbox();
         self.run_timers();
         self.gather()?;
-        self.fan_out();
+        self.fan_out()?;
         self.flush();
         self.local.counters.turns += 1;
         Ok(())
@@ -170,9 +172,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     fn run_completions(&mut self) {
+        let bytes_max = self.local.counters.bytes_in + self.bytes_max;
         for _ in 0..self.completions_max {
             let Some(completion) = self.ring.next_completion() else { return };
             self.complete(completion);
+            if self.local.counters.bytes_in >= bytes_max {
+                return;
+            }
         }
     }
 
@@ -184,7 +190,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::Accept => self.on_accept(completion),
             OpKind::Close => self.on_closed(completion),
             OpKind::Wake => self.on_wake(completion),
-            OpKind::CancelRecv | OpKind::CancelAll | OpKind::Shutdown | OpKind::StopAccepting | OpKind::WakeShard => {}
+            OpKind::CancelRecv => self.on_recv_cancelled(completion),
+            OpKind::CancelAll | OpKind::Shutdown | OpKind::StopAccepting | OpKind::WakeShard => {}
         }
     }
 

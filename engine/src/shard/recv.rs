@@ -91,6 +91,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
+    /// A cancel that found nothing to cancel may be tried again: the recv had just ended, or goes on.
+    pub(super) fn on_recv_cancelled(&mut self, completion: Completion) {
+        let slot = completion.token.slot();
+        if completion.result < 0
+            && let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation())
+        {
+            conn.recv_cancelling = false;
+            self.local.mark_dirty(slot);
+        }
+    }
+
     fn on_end_of_stream(&mut self, slot: u32) {
         let conn = &mut self.local.conns[slot];
         conn.peer_finished = true;

@@ -36,6 +36,10 @@ use io_uring::cqueue;
 pub(crate) use token::{OpKind, Token};
 pub(crate) use uring::{UringOptions, UringRing};
 
+/// Descriptors of a ring beyond its share of `connections_max`, for connections that are told 503 and for those that are
+/// closing.
+pub(crate) const SPARE_DESCRIPTORS: u32 = 64;
+
 /// The kernel as a shard sees it.
 pub(crate) trait Ring {
     /// Queues `op`. Submits by itself when the submission queue is full.

@@ -36,16 +36,13 @@ use crate::handler::{Handler, Limits};
 use crate::http::Routes;
 use crate::metrics::Counters;
 use crate::proto::{Pool, Role, Rules};
-use crate::ring::{Completion, Op, OpKind, Ring, Wait};
+use crate::ring::{Completion, Op, OpKind, Ring, SPARE_DESCRIPTORS, Wait};
 use crate::topic::Topics;
 use crate::topic::outbox::Outbox;
 
 use mailbox::Mailbox;
 use timers::Timeouts;
 use window::Window;
-
-/// Descriptors beyond `connections_max`, for connections that are told 503 and for those that are closing.
-pub(crate) const SPARE_DESCRIPTORS: u32 = 64;
 
 pub(crate) struct Shard<R, H: Handler> {
     ring: R,

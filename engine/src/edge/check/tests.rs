@@ -117,8 +117,8 @@ fn too_few_descriptors_name_the_shards_that_suffice() {
     let config = config(|c| c.shards = Shards::Count(4));
     let table = finding(&facts, &config, "file table");
     assert_eq!(table.verdict, Verdict::Missing);
-    assert!(table.found.contains("2500 direct descriptors per ring"), "{}", table.found);
-    assert!(table.mend.expect("a command").starts_with("use --shards=10\n"));
+    assert!(table.found.contains("2564 direct descriptors per ring"), "{}", table.found);
+    assert!(table.mend.expect("a command").starts_with("use --shards=11\n"));
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn the_text_is_aligned_and_has_colour_only_when_asked() {
     let text = print::text(&config, &facts, &findings, false);
     assert!(!text.contains('\x1b'));
     assert!(text.starts_with("10000 connections on 4 shards\n\nio_uring\n  ok       kernel "), "{text}");
-    assert!(text.contains("\n                                → use --shards=10\n"), "{text}");
+    assert!(text.contains("\n                                → use --shards=11\n"), "{text}");
     assert!(text.ends_with("\nIt cannot run here: 1 missing (0 notes).\n"), "{text}");
     assert!(print::text(&config, &facts, &findings, true).contains("\x1b[31mmissing\x1b[0m"));
 }

@@ -13,6 +13,7 @@ mod trial;
 
 use std::io;
 
+use super::SPARE_DESCRIPTORS;
 use crate::sys::kernel::{self, Version};
 use crate::sys::limits;
 
@@ -33,9 +34,9 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Entries of the largest ring's file table.
+    /// Entries of the largest ring's file table, the spare ones included.
     pub fn file_table(&self) -> u32 {
-        self.connections_max.div_ceil(self.shard_count.max(1))
+        self.connections_max.div_ceil(self.shard_count.max(1)).saturating_add(SPARE_DESCRIPTORS)
     }
 }
 
@@ -107,8 +108,8 @@ pub enum ProbeError {
     },
     /// The file table is larger than `RLIMIT_NOFILE`.
     #[error(
-        "{table} direct descriptors per ring (connections_max = {connections_max}, shards = {shard_count}) are more \
-         than RLIMIT_NOFILE = {nofile}"
+        "{table} direct descriptors per ring (connections_max = {connections_max}, shards = {shard_count}, \
+         {SPARE_DESCRIPTORS} to spare) are more than RLIMIT_NOFILE = {nofile}"
     )]
     FileTable {
         /// Connections of the whole server.
@@ -164,7 +165,7 @@ impl ProbeError {
 
 /// More shards cost nothing that a container or an unprivileged user could refuse, so they come first.
 fn mend_file_table(connections_max: u32, table: u32, nofile: u64) -> String {
-    let shards = u64::from(connections_max).div_ceil(nofile.max(1));
+    let shards = u64::from(connections_max).div_ceil(nofile.saturating_sub(SPARE_DESCRIPTORS.into()).max(1));
     let raise = format!(
         "raise the limit: sudo prlimit --pid $$ --nofile={table}:{table} \
          (systemd: LimitNOFILE={table}; docker run --ulimit nofile={table})"

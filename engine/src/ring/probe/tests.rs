@@ -2,7 +2,7 @@
 
 use super::*;
 
-const WANTED: Wanted = Wanted { connections_max: 1000, shard_count: 1, ring_entries: 64, recv_buffer_count: 8 };
+const WANTED: Wanted = Wanted { connections_max: 900, shard_count: 1, ring_entries: 64, recv_buffer_count: 8 };
 
 /// A machine on which everything works.
 fn good() -> RingFacts {
@@ -84,16 +84,28 @@ fn a_file_table_beyond_the_limit_names_shards_first() {
     let problems = facts.problems(&wanted);
     assert_eq!(
         problems,
-        [ProbeError::FileTable { connections_max: 50_000, shard_count: 2, table: 25_000, nofile: 20_000 }]
+        [ProbeError::FileTable { connections_max: 50_000, shard_count: 2, table: 25_064, nofile: 20_000 }]
     );
     assert!(
-        problems[0].to_string().contains("25000 direct descriptors per ring (connections_max = 50000, shards = 2)"),
+        problems[0]
+            .to_string()
+            .contains("25064 direct descriptors per ring (connections_max = 50000, shards = 2, 64 to spare)"),
         "{}",
         problems[0]
     );
     assert!(problems[0].mend().starts_with("use --shards=3\nor raise the limit:"), "{}", problems[0].mend());
-    assert!(problems[0].mend().contains("--nofile=25000:25000"), "{}", problems[0].mend());
+    assert!(problems[0].mend().contains("--nofile=25064:25064"), "{}", problems[0].mend());
     assert_eq!(facts.problems(&Wanted { shard_count: 3, ..wanted }), []);
+}
+
+/// 1,000,000 connections divide into 50 tables of exactly the limit, but a ring has spare descriptors too.
+#[test]
+fn the_number_of_shards_that_is_proposed_is_enough() {
+    let facts = RingFacts { nofile: 20_000, ..good() };
+    let wanted = Wanted { connections_max: 1_000_000, shard_count: 50, ..WANTED };
+    let problems = facts.problems(&wanted);
+    assert!(problems[0].mend().starts_with("use --shards=51\n"), "{}", problems[0].mend());
+    assert_eq!(facts.problems(&Wanted { shard_count: 51, ..wanted }), []);
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn routes() -> Arc<Routes> {
 pub(crate) fn sizes(dice: &mut Dice, config: &ValidConfig) -> Sizes {
     let connections = config.connections_max as usize;
     Sizes {
-        descriptors: connections + dice.pick(&[1, 4, super::SPARE_DESCRIPTORS as usize]),
+        descriptors: connections + dice.pick(&[1, 4, crate::ring::SPARE_DESCRIPTORS as usize]),
         submissions: dice.pick(&[1, 4, 64]),
         completions: dice.pick(&[4, 16, 256]),
         buffers: dice.pick(&[1, 2, 8]),

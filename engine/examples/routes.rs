@@ -20,8 +20,10 @@ impl Handler for Rooms {
             Message::Text(text) => text.strip_prefix("bye ").and_then(|rest| rest.split_once(' ')),
             Message::Binary(_) => None,
         };
-        match goodbye.and_then(|(code, reason)| Some((code.parse::<u16>().ok()?, reason))) {
-            Some((code, reason)) => conn.close(CloseCode::from(code), reason),
+        match goodbye.and_then(|(code, reason)| Some((CloseCode::from(code.parse::<u16>().ok()?), reason))) {
+            // `close` panics at 1005 and the like, and here the peer chooses the code.
+            Some((code, _)) if !code.is_sendable() => conn.close(CloseCode::POLICY_VIOLATION, "no such close code"),
+            Some((code, reason)) => conn.close(code, reason),
             None => {
                 let _ = conn.send(message);
             }

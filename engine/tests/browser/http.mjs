@@ -40,7 +40,7 @@ export const http = [
     },
   },
   {
-    name: "an unknown path is not found, and the connection lives on",
+    name: "an unknown path is not found, and the next request is answered",
     async run(visit) {
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
       try {

@@ -209,7 +209,7 @@ impl Chunk {
 }
 
 /// `copy_from_slice` without its call for the commonest lengths.
-#[inline]
+#[inline(always)]
 fn copy(from: &[u8], to: &mut [u8]) {
     if let (Some(first), Some(last)) = (from.first_chunk::<16>(), from.last_chunk::<16>())
         && from.len() <= 32

@@ -95,14 +95,17 @@ pub(crate) struct Slot<D> {
 }
 
 /// The [status](Slot::status) of a connection that is open, takes messages, has nothing in flight and is not dirty.
-const READY: u64 = status(Phase::Open, Sending::Nothing);
+const READY: u64 = open_status(Sending::Nothing, 0);
 
-/// The same while its segment is in flight.
-const SENDING: u64 = status(Phase::Open, Sending::Segment);
+/// The same with a reply pending.
+const REPLYING: u64 = open_status(Sending::Nothing, 1);
 
-const fn status(phase: Phase, sending: Sending) -> u64 {
+/// The same with that reply in flight.
+const SENDING: u64 = open_status(Sending::Segment, 0);
+
+const fn open_status(sending: Sending, dirty: u8) -> u64 {
     let recv_armed = 1;
-    u64::from_le_bytes([phase as u8, sending as u8, recv_armed, 0, 0, 0, 0, 0])
+    u64::from_le_bytes([Phase::Open as u8, sending as u8, recv_armed, 0, 0, 0, 0, dirty])
 }
 
 /// A connection's place among a topic's subscribers.
@@ -174,6 +177,12 @@ impl<D> Slot<D> {
     #[inline(always)]
     pub(crate) fn is_ready(&self) -> bool {
         self.status() == READY && self.queue.is_none() && self.input.is_none()
+    }
+
+    /// As [`Slot::is_ready`], but dirty, and with a segment to send.
+    #[inline(always)]
+    pub(crate) fn is_replying(&self) -> bool {
+        self.status() == REPLYING && self.queue.is_none() && self.input.is_none() && !self.segment.is_empty()
     }
 
     /// As [`Slot::is_ready`], but for its segment, which is in flight.

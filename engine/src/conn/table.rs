@@ -49,7 +49,8 @@ impl<D: Default> Table<D> {
     #[inline]
     pub(crate) fn live_mut(&mut self, slot: u32, generation: u32) -> Option<&mut Slot<D>> {
         match self.slots.get_mut(slot as usize) {
-            Some(conn) if conn.generation == generation && conn.phase != Phase::Free => Some(conn),
+            // A free slot has the generation of its next holder, which no op knows yet.
+            Some(conn) if conn.generation == generation => Some(conn),
             _ => None,
         }
     }

@@ -33,7 +33,8 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId) {
     local.arena.append(&mut segment, &topic.batch);
     let bytes = SendBytes::new(local.arena.bytes(segment));
     // From the end: a subscriber that is too slow leaves in the middle of this, and the last one takes its place.
-    for index in (0..topic.subscribers.len()).rev() {
+    let count = topic.subscribers.len();
+    for index in (0..count).rev() {
         let slot = local.topics.topic(id).subscribers[index];
         let conn = &mut local.conns[slot];
         if conn.is_clear() && !conn.excluded && conn.phase == Phase::Open {

@@ -16,8 +16,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         while let Some(&slot) = self.local.dirty.get(next) {
             next += 1;
             let conn = &mut self.local.conns[slot];
+            let is_replying = conn.is_replying();
             conn.dirty = false;
-            if conn.is_ready() && !conn.segment.is_empty() {
+            if is_replying {
                 send_segment(&mut self.ring, &self.local.arena, slot, conn);
             } else {
                 self.flush_any(slot);

@@ -36,7 +36,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         };
         conn.received_at = local.now;
-        conn.ping_unanswered = false;
         if completion.more() && conn.is_ready() && conn.decoder.is_idle() {
             let bytes = ring.buffer(bid, count);
             // One small frame in one recv, nothing pending before it: the loop below would do the same, slower.
@@ -56,6 +55,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Self { ring, local, handler, .. } = self;
         let slot = completion.token.slot();
         let conn = &mut local.conns[slot];
+        conn.ping_unanswered = false;
         if !completion.more() {
             conn.note_recv_ended();
         }
@@ -136,20 +136,18 @@ pub(super) fn run_held<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, 
     }
 }
 
-/// Runs what came with the handshake, unless `on_open` made the connection wait.
-pub(super) fn run_first<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
-    if local.conns[slot].takes_messages() {
-        run_messages(local, handler, slot, bytes);
-    } else {
-        hold(local, slot, bytes);
-    }
-}
-
 /// Decodes `bytes` and runs the callbacks, up to the end of the bytes, of the connection, or of its readiness.
 pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
     let mut decoder = std::mem::take(&mut local.conns[slot].decoder);
     let mut used = 0;
     while used < bytes.len() {
+        let conn = &local.conns[slot];
+        if conn.phase > Phase::Closing || !conn.takes_messages() {
+            if conn.phase <= Phase::Closing {
+                hold(local, slot, &bytes[used..]);
+            }
+            break;
+        }
         match decoder.decode(&local.rules, &mut local.pool, &mut bytes[used..]) {
             Ok(decoded) => {
                 used += decoded.consumed;
@@ -160,13 +158,6 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
                 close::fail(local, handler, slot, error);
                 break;
             }
-        }
-        let conn = &local.conns[slot];
-        if conn.phase > Phase::Closing || !conn.takes_messages() {
-            if used < bytes.len() && conn.phase <= Phase::Closing {
-                hold(local, slot, &bytes[used..]);
-            }
-            break;
         }
     }
     decoder.settle(&mut local.pool);

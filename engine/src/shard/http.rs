@@ -58,7 +58,7 @@ impl<H: Handler> Requests<'_, H> {
             match self.answer(slot, head) {
                 Next::Request => self.local.wheel.set(slot, self.timeouts.handshake),
                 Next::Messages if rest.is_empty() => return,
-                Next::Messages => return recv::run_messages(self.local, self.handler, slot, rest),
+                Next::Messages => return recv::run_first(self.local, self.handler, slot, rest),
                 Next::Nothing => return,
             }
             (bytes, searched) = (rest, 0);

@@ -136,6 +136,15 @@ pub(super) fn run_held<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, 
     }
 }
 
+/// Runs what came with the handshake, unless `on_open` made the connection wait.
+pub(super) fn run_first<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
+    if local.conns[slot].takes_messages() {
+        run_messages(local, handler, slot, bytes);
+    } else {
+        hold(local, slot, bytes);
+    }
+}
+
 /// Decodes `bytes` and runs the callbacks, up to the end of the bytes, of the connection, or of its readiness.
 pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
     let mut decoder = std::mem::take(&mut local.conns[slot].decoder);

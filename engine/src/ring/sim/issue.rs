@@ -1,5 +1,6 @@
 //! What the kernel does with an op when it is submitted.
 
+use super::completion;
 use super::pool::Pool;
 use super::world::{SendState, Sending, World};
 use crate::ring::{Completion, Op, OpKind, SendBytes, Token};
@@ -91,7 +92,7 @@ impl World {
         let recv = &mut self.descriptors[slot as usize].recv;
         let found = recv.take_if(|token| generation.is_none_or(|generation| generation == token.generation()));
         if let Some(token) = found {
-            self.inline.push(Completion::new(token, -libc::ECANCELED, None, false));
+            self.inline.push(completion(token, -libc::ECANCELED, None, false));
         }
         found.is_some()
     }
@@ -132,14 +133,14 @@ impl World {
 
     pub(super) fn complete(&mut self, kind: OpKind, slot: u32, generation: u32, result: i32) {
         let token = Token::new(kind, slot, generation);
-        self.inline.push(Completion::new(token, result, None, false));
+        self.inline.push(completion(token, result, None, false));
     }
 
     pub(super) fn complete_send(&mut self, slot: u32, result: i32) {
         let sending = self.descriptors[slot as usize].sending.as_mut().expect("it is in flight");
         sending.state = SendState::Posted;
         let token = sending.token;
-        self.inline.push(Completion::new(token, result, None, false));
+        self.inline.push(completion(token, result, None, false));
     }
 
     /// The shard hears of a completion: from here on it may do with the memory as it likes.

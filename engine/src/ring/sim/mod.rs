@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::{Completion, Op, Ring, RingCounters, Wait};
+use super::{Completion, Op, Ring, RingCounters, Token, Wait};
 use dice::Dice;
 use faults::Faults;
 use pool::Pool;
@@ -45,8 +45,6 @@ pub(crate) struct SimRing {
     queue: Vec<Op>,
     outside: Rc<RefCell<dyn Outside>>,
     epoch: Instant,
-    /// Completions that may be taken before the next submit.
-    visible: usize,
 }
 
 impl SimRing {
@@ -57,7 +55,6 @@ impl SimRing {
             queue: Vec::new(),
             outside,
             epoch: Instant::now(),
-            visible: 0,
         }
     }
 
@@ -120,14 +117,6 @@ impl SimRing {
         outside.act(world);
     }
 
-    /// Decides how many completions are to be seen until the next submit.
-    fn show(&mut self) {
-        let world = &mut *self.world.borrow_mut();
-        let all = world.completions.len();
-        let partial = world.dice.chance(world.faults.partial_reap);
-        self.visible = if partial { world.dice.between(0, all) } else { all };
-    }
-
     fn flush_overflow(&mut self) {
         let world = &mut *self.world.borrow_mut();
         if !world.overflown.is_empty() {
@@ -163,7 +152,6 @@ impl Ring for SimRing {
         if self.is_refused() {
             let some = self.world.borrow_mut().dice.between(0, self.queue.len());
             self.enter(some);
-            self.show();
             return Ok(());
         }
         self.enter(self.queue.len());
@@ -173,14 +161,15 @@ impl Ring for SimRing {
             Wait::One(timeout) => self.wait(1, timeout.map(|timeout| now + timeout)),
             Wait::Window { count, window } => self.wait(count as usize, Some(now + window)),
         }
-        self.show();
         Ok(())
     }
 
     fn next_completion(&mut self) -> Option<Completion> {
-        self.visible = self.visible.checked_sub(1)?;
         let world = &mut *self.world.borrow_mut();
-        let completion = world.completions.pop_front().expect("counted");
+        if world.dice.chance(world.faults.partial_reap) {
+            return None;
+        }
+        let completion = world.completions.pop_front()?;
         world.check_reaped(completion);
         if let Some(bid) = completion.bid() {
             self.pool.lend(bid);
@@ -209,4 +198,12 @@ impl Ring for SimRing {
     fn counters(&self) -> RingCounters {
         RingCounters { buffers_lent: self.pool.lent_count(), ..self.world.borrow().counters }
     }
+}
+
+/// A completion as the kernel writes it.
+fn completion(token: Token, result: i32, bid: Option<u16>, more: bool) -> Completion {
+    const HAS_BUFFER: u32 = 1;
+    const HAS_MORE: u32 = 2;
+    let buffer = bid.map_or(0, |bid| HAS_BUFFER | u32::from(bid) << 16);
+    Completion { token, result, flags: buffer | if more { HAS_MORE } else { 0 } }
 }

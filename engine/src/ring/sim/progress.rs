@@ -1,9 +1,10 @@
 //! What the kernel does by itself: armed ops that can go on do so, in any order between connections.
 
+use super::completion;
 use super::issue::read;
 use super::pool::Pool;
 use super::world::{SendState, World};
-use crate::ring::{Completion, OpKind, Token};
+use crate::ring::{OpKind, Token};
 
 impl World {
     /// Runs everything that can go on.
@@ -118,7 +119,7 @@ impl World {
             if full || self.dice.chance(self.faults.ended_recv) {
                 return self.end_recv(token, count as i32, Some(bid));
             }
-            self.post(Completion::new(token, count as i32, Some(bid), true));
+            self.post(completion(token, count as i32, Some(bid), true));
             if self.faults.short_recv > 0 && self.dice.chance(300) {
                 return;
             }
@@ -127,7 +128,7 @@ impl World {
 
     fn end_recv(&mut self, token: Token, result: i32, bid: Option<u16>) {
         self.descriptors[token.slot() as usize].recv = None;
-        self.post(Completion::new(token, result, bid, false));
+        self.post(completion(token, result, bid, false));
     }
 
     fn progress_waiting_send(&mut self, slot: u32) {
@@ -173,7 +174,7 @@ impl World {
             let socket = &mut self.sockets[id];
             let result = if socket.broken || socket.server_closed { -libc::ENOTCONN } else { 0 };
             socket.to_peer.ended = true;
-            self.inline.push(Completion::new(token, result, None, false));
+            self.inline.push(completion(token, result, None, false));
         }
     }
 
@@ -182,7 +183,7 @@ impl World {
             && let Some(token) = self.wake.take()
         {
             self.wake_count = 0;
-            self.inline.push(Completion::new(token, 8, None, false));
+            self.inline.push(completion(token, 8, None, false));
         }
     }
 
@@ -195,7 +196,7 @@ impl World {
         let token = Token::new(OpKind::Recv, slot, generation);
         if let Some(bid) = pool.fill(b"stale".iter().copied()) {
             self.buffers_out += 1;
-            self.post(Completion::new(token, 5, Some(bid), false));
+            self.post(completion(token, 5, Some(bid), false));
         }
     }
 }

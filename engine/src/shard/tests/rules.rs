@@ -200,7 +200,8 @@ fn rule_11_a_descriptor_is_closed_after_its_shutdown() {
     for _ in 0..50 {
         let client = stage.open(Conduct::Echo);
         stage.write(&client, &[0x81, 0x00]);
-        stage.turns(1);
+        // The close frame leaves in one turn, the shutdown in the next.
+        stage.turns(2);
         stage.sim.world.borrow_mut().end(client.socket);
         stage.turns(6);
         let next = stage.open(Conduct::Echo);

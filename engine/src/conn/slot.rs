@@ -92,6 +92,8 @@ pub(crate) struct Slot<D> {
     pub(crate) excluded: bool,
     /// The cancel of all its ops is asked for.
     pub(crate) cancelled: bool,
+    /// The shutdown of our half is with the kernel.
+    pub(crate) shutting_down: bool,
 }
 
 /// The [status](Slot::status) of a connection that is open, takes messages, has nothing in flight and is not dirty.
@@ -132,6 +134,7 @@ impl<D: Default> Slot<D> {
             peer_finished: false,
             excluded: false,
             cancelled: false,
+            shutting_down: false,
             received_at: 0,
             segment: Segment::default(),
             decoder: Decoder::default(),
@@ -240,7 +243,7 @@ impl<D> Slot<D> {
     #[cfg(any(test, feature = "sim"))]
     fn phase_invariants(&self) {
         let held = self.input.is_some();
-        let is_idle = self.sending == Sending::Nothing && !self.recv_armed;
+        let is_idle = self.sending == Sending::Nothing && !self.recv_armed && !self.shutting_down;
         match self.phase {
             Phase::Http => assert!(self.subscriptions.is_empty(), "a subscriber without a WebSocket"),
             Phase::Open | Phase::Closing => {

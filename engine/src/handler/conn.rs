@@ -114,6 +114,8 @@ impl<'a, D> Conn<'a, D> {
     }
 
     /// Stops `on_message` until [`Conn::resume`]: the peer's bytes stay in the kernel, and TCP slows it down.
+    ///
+    /// A pause longer than `idle_timeout` ends the connection: who does not listen cannot tell a peer that is gone.
     pub fn pause(&mut self) {
         self.local.conns[self.slot].paused = true;
         self.local.mark_dirty(self.slot);

@@ -5,7 +5,7 @@
 //!
 //! # The rules
 //!
-//! Each has a test of the same number in `shard/tests/rules.rs` (`rule_1_…` to `rule_10_…`).
+//! Each has a test of the same number in `shard/tests/rules.rs` (`rule_1_…` to `rule_11_…`).
 //!
 //! 1. Memory handed to the kernel outlives its completion: send arenas are recycled at the last completion, send queues and
 //!    recv buffers are never freed while an op refers to them.
@@ -18,6 +18,8 @@
 //! 8. Multishot recv has no back-pressure of its own: above the high mark it is cancelled, below the low mark armed again.
 //! 9. The work of one turn is bounded, so one loud connection starves nobody.
 //! 10. Completion queue overflow is counted and survived.
+//! 11. An op that the kernel hands to a worker (shutdown) looks its descriptor up late: the descriptor is closed only after it
+//!     completed, or the op would hit the next connection there.
 
 mod buffers;
 pub mod probe;

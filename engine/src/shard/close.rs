@@ -19,6 +19,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         lose(&mut self.local, &mut self.handler, slot, error);
     }
 
+    /// Rule 11: only now may the descriptor be closed.
+    pub(super) fn on_shut_down(&mut self, completion: Completion) {
+        let slot = completion.token.slot();
+        if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) {
+            conn.shutting_down = false;
+            self.local.mark_dirty(slot);
+        }
+    }
+
     /// The descriptor is closed: the slot is free, and a parked accept may have it.
     pub(super) fn on_closed(&mut self, completion: Completion) {
         let slot = completion.token.slot();
@@ -116,6 +125,7 @@ pub(super) fn advance<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32)
     if conn.phase == Phase::Flushing && conn.is_clear() {
         if conn.linger && !conn.peer_finished {
             conn.phase = Phase::Lingering;
+            conn.shutting_down = true;
             let generation = conn.generation;
             ring.push(Op::Shutdown { slot, generation });
             local.wheel.set(slot, local.close_ticks);
@@ -128,11 +138,11 @@ pub(super) fn advance<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32)
     }
 }
 
-/// Rule 1: the descriptor is closed when no op refers to the connection's memory any more.
+/// The descriptor is closed when no op refers to it or to the connection's memory any more (rules 1 and 11).
 fn release<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     let generation = conn.generation;
-    if conn.sending == Sending::Nothing && !conn.recv_armed {
+    if conn.sending == Sending::Nothing && !conn.recv_armed && !conn.shutting_down {
         conn.phase = Phase::Releasing;
         conn.queue = None;
         ring.push(Op::Close { slot, generation });

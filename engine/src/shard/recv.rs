@@ -130,7 +130,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 /// Keeps input for later: bounded by what the kernel had already lent when the recv was cancelled.
 #[cold]
 fn hold<D>(local: &mut Local<D>, slot: u32, bytes: &[u8]) {
-    local.conns[slot].input.get_or_insert_default().extend_from_slice(bytes);
+    let input = local.conns[slot].input.get_or_insert_default();
+    // As it comes in whole recv buffers, doubling would hold twice what is there.
+    input.reserve_exact(bytes.len());
+    input.extend_from_slice(bytes);
     local.mark_dirty(slot);
 }
 

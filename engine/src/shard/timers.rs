@@ -113,6 +113,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.local.begin_close(slot, CloseCode::GOING_AWAY, "idle timeout");
             return;
         };
+        // We do not listen, so a missing pong says nothing; only the idle timeout ends a pause that is too long. For a
+        // congested connection its send queue's progress speaks instead.
+        if conn.paused {
+            self.local.wheel.set(slot, ping.map_or(until_idle, |ping| ping.min(until_idle)));
+            return;
+        }
         if conn.ping_unanswered {
             self.lose(slot, &ConnError::Timeout("ping"));
             return;
@@ -122,7 +128,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             None => {
                 conn.ping_unanswered = true;
                 let _ = self.local.send(slot, Opcode::Ping, b"");
-                self.local.wheel.set(slot, pong.min(until_idle));
+                // A ping that overflows the send queue has closed the connection, and set the timer for that.
+                if self.local.conns[slot].phase == Phase::Open {
+                    self.local.wheel.set(slot, pong.min(until_idle));
+                }
             }
         }
     }

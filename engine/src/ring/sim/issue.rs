@@ -111,6 +111,9 @@ impl World {
         let id = descriptor.socket.take().expect("a close of a closed descriptor");
         assert!(descriptor.recv.is_none(), "descriptor {slot} is closed under its recv");
         assert!(descriptor.sending.is_none(), "descriptor {slot} is closed under its send");
+        // The worker that shuts a socket down looks the descriptor up late, and would find the next one there.
+        let shut_down_later = self.shutdowns.iter().any(|&(_, socket)| socket == id);
+        assert!(!shut_down_later, "descriptor {slot} is closed under its shutdown");
         let output = self.sockets[id].to_peer.bytes.len();
         let kept = self.dice.between(0, output);
         self.sockets[id].close_server(kept);

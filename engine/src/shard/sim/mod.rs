@@ -130,7 +130,8 @@ impl<R: Ring> Simulation<R> {
             assert!(!self.world.borrow().asleep, "the shard sleeps for good before this happened: {what}");
             self.turn();
         }
-        panic!("never happened: {what}");
+        let phases: Vec<_> = self.shard.local.conns.iter().map(|(slot, conn)| (slot, conn.phase)).collect();
+        panic!("never happened: {what}; {phases:?}, {:?}", self.shard.stats());
     }
 
     /// Sends all peers away and waits until the shard has forgotten them.

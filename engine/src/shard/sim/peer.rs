@@ -129,7 +129,8 @@ impl Peer {
             && let Some(unit) = self.units.front()
         {
             let is_head = self.written < self.plan.units[0].len();
-            if self.plan.waits && !is_head && self.status.is_none() {
+            let is_early = self.plan.waits && self.status.is_none() || world.now() < self.plan.speaks_at;
+            if !is_head && is_early {
                 return;
             }
             let rest = &unit[self.unit_written..];

@@ -54,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) units: Vec<Vec<u8>>,
     /// Begins to send messages when it was answered.
     pub(crate) waits: bool,
+    /// Sends no messages before this.
+    pub(crate) speaks_at: Duration,
     pub(crate) ending: Ending,
     /// Longest time between two of its acts.
     pub(crate) pace: Duration,
@@ -82,11 +84,25 @@ impl Plan {
             messages,
             units,
             waits: dice.chance(600),
+            speaks_at: Duration::ZERO,
             ending,
             pace: Duration::from_micros(dice.pick(&[20, 300, 3000])),
             write_max: dice.pick(&[20, 150, 4000, 4000]),
             read_max: dice.pick(&[30, 300, 5000, 5000]),
         }
+    }
+}
+
+impl Plan {
+    /// Makes it one of many who publish and subscribe.
+    pub(crate) fn join_the_crowd(&mut self, dice: &mut Dice) {
+        if !matches!(self.conduct, Conduct::Close { .. }) {
+            self.conduct = Conduct::Broadcast { to_self: dice.chance(800) };
+        }
+        // All are there before the first says something.
+        self.begin = Duration::ZERO;
+        self.speaks_at = Duration::from_millis(20);
+        self.pace = Duration::from_micros(20);
     }
 }
 

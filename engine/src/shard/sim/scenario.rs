@@ -21,11 +21,20 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     pub(crate) fn roll(dice: &mut Dice) -> Self {
-        let config = roll_config(dice);
-        let sizes = super::sizes(dice, &config);
+        // Large enough a crowd for publication windows.
+        let crowd = dice.chance(20);
+        let config = roll_config(dice, crowd);
+        let mut sizes = super::sizes(dice, &config);
+        if crowd {
+            // Otherwise everybody waits for one small buffer, most of the time.
+            (sizes.buffers, sizes.buffer_bytes) = (32, 700);
+        }
         let faults = if dice.chance(200) { Faults::NONE } else { Faults::roll(dice) };
-        let count = dice.between(1, 6);
-        let plans = (0..count).map(|index| Plan::roll(dice, index)).collect();
+        let count = if crowd { dice.between(28, 32) } else { dice.between(1, 6) };
+        let mut plans: Vec<Plan> = (0..count).map(|index| Plan::roll(dice, index)).collect();
+        if crowd {
+            plans.iter_mut().for_each(|plan| plan.join_the_crowd(dice));
+        }
         let shutdown = dice.chance(250).then(|| {
             let at = Duration::from_micros(dice.between(0, 20_000) as u64);
             (at, Duration::from_millis(dice.pick(&[0, 1, 30, 2000])))
@@ -34,7 +43,7 @@ impl Scenario {
     }
 }
 
-fn roll_config(dice: &mut Dice) -> ValidConfig {
+fn roll_config(dice: &mut Dice, crowd: bool) -> ValidConfig {
     let defaults = Config::default();
     let queue = dice.pick(&[1024, 4096, 100_000]);
     let high = dice.between(queue / 8, queue);
@@ -42,7 +51,7 @@ fn roll_config(dice: &mut Dice) -> ValidConfig {
     let millis = |dice: &mut Dice, low, high| Duration::from_millis(dice.between(low, high) as u64);
     let ping = millis(dice, 10, 40);
     Config {
-        connections_max: dice.pick(&[2, 8, 8]),
+        connections_max: if crowd { 32 } else { dice.pick(&[2, 8, 8]) },
         send_queue_bytes_max: queue,
         send_queue_bytes_high: high,
         send_queue_bytes_low: dice.below(high),

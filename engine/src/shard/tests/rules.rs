@@ -1,10 +1,11 @@
-//! The ten rules of `ring/mod.rs`, one scene each. What a rule forbids, the simulated ring asserts at every push and reap.
+//! The rules of `ring/mod.rs`, one scene each. What a rule forbids, the simulated ring asserts at every push and reap.
 
 use std::time::Duration;
 
 use super::stage::{Client, Frame, SIZES, Stage, config, head};
 use crate::config::Config;
 use crate::conn::slot::Phase;
+use crate::proto::CloseCode;
 use crate::ring::Ring;
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::Sizes;
@@ -189,6 +190,27 @@ fn rule_10_completion_queue_overflow_is_counted_and_survived() {
         assert_eq!(stage.frames_to_the_end(client), messages(0..5, 100));
     }
     assert!(stage.sim.shard.stats().counters.overflows > 0);
+    stage.end();
+}
+
+/// The ring asserts it at every close; here closes come while the worker still has the shutdown.
+#[test]
+fn rule_11_a_descriptor_is_closed_after_its_shutdown() {
+    let mut stage = Stage::new(config(), SIZES);
+    for _ in 0..50 {
+        let client = stage.open(Conduct::Echo);
+        stage.write(&client, &[0x81, 0x00]);
+        // The close frame leaves in one turn, the shutdown in the next.
+        stage.turns(2);
+        stage.sim.world.borrow_mut().end(client.socket);
+        stage.turns(6);
+        let next = stage.open(Conduct::Echo);
+        stage.send(&next, b"you are not the one");
+        stage.turns(6);
+        assert_eq!(stage.frames(&next), [Frame::Message(b"you are not the one".to_vec())]);
+        stage.close(&next, CloseCode::NORMAL);
+        stage.turns(6);
+    }
     stage.end();
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::stage::{Frame, SIZES, Stage, config, head};
 use crate::config::Config;
 use crate::proto::{CloseCode, Opcode};
+use crate::ring::sim::world::Sizes;
 use crate::shard::command::Command;
 use crate::shard::sim::{Conduct, frame};
 
@@ -72,6 +73,36 @@ fn a_silent_connection_is_pinged_and_lost_without_a_pong() {
     assert_eq!(stage.told(&alive), (vec![], vec![]));
     stage.turns_for(SECOND / 5);
     assert_eq!(stage.frames(&alive), [Frame::Ping], "and again after another interval");
+    stage.end();
+}
+
+#[test]
+fn a_paused_connection_is_judged_by_the_idle_timeout_alone() {
+    let config =
+        Config { ping_interval: Some(SECOND), pong_timeout: SECOND, idle_timeout: Some(4 * SECOND), ..config() };
+    let mut stage = Stage::new(config, SIZES);
+    let paused = stage.open(Conduct::Hold);
+    stage.turns_for(3 * SECOND);
+    assert_eq!((stage.told(&paused), stage.frames(&paused)), ((vec![], vec![]), vec![]));
+    stage.turns_for(2 * SECOND);
+    assert_eq!(stage.frames(&paused), [Frame::Close(Some(CloseCode::GOING_AWAY))]);
+    stage.end();
+}
+
+#[test]
+fn a_slow_reader_that_reads_is_not_lost() {
+    let config =
+        Config { ping_interval: Some(SECOND), pong_timeout: SECOND, idle_timeout: Some(4 * SECOND), ..config() };
+    let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 16, 1 << 16), ..SIZES });
+    let flood = Conduct::Flood { count: 4000, bytes: 500 };
+    let (reading, stuck) = (stage.open(flood), stage.open(flood));
+    stage.send(&reading, b"go");
+    stage.send(&stuck, b"go");
+    for _ in 0..6 {
+        stage.turns_for(SECOND / 2);
+        assert!(!stage.read(&reading).is_empty());
+    }
+    assert_eq!((stage.told(&reading), stage.told(&stuck).0.len()), ((vec![], vec![]), 1));
     stage.end();
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Shard<R, H: Handler> {
     window: Window,
     completions_max: usize,
     bytes_max: u64,
+    /// Slots whose recv found no buffer this turn.
+    unfed: Vec<u32>,
     /// Slots whose timers went off this turn.
     due: Vec<u32>,
     accepts: accept::Accepts,
@@ -107,6 +109,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
             bytes_max: config.turn_bytes_max as u64,
+            unfed: Vec::new(),
             due: Vec::new(),
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,

@@ -5,7 +5,7 @@
 //! together take no longer than that fan-out. A lone message never meets it.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Shard;
 use crate::handler::Handler;

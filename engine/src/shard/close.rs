@@ -6,7 +6,7 @@
 //! ```
 
 use super::Shard;
-use crate::conn::slot::{Phase, Sending};
+use crate::conn::slot::{Linger, Phase};
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
 use crate::proto::{CloseCode, CloseFrame, ProtocolError};
@@ -17,6 +17,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     #[cold]
     pub(super) fn lose(&mut self, slot: u32, error: &ConnError) {
         lose(&mut self.local, &mut self.handler, slot, error);
+    }
+
+    /// Our half of a lingering connection has ended; if all of it was to end meanwhile, it can now.
+    #[cold]
+    pub(super) fn on_shut_down(&mut self, completion: Completion) {
+        let slot = completion.token.slot();
+        if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) {
+            conn.linger = Linger::Done;
+            self.local.mark_dirty(slot);
+        }
     }
 
     /// The descriptor is closed: the slot is free, and a parked accept may have it.
@@ -74,7 +84,7 @@ pub(super) fn end<D>(local: &mut Local<D>, slot: u32, phase: Phase) {
 
 /// Ends a connection whose peer may still send: it gets all that is queued, and what it sends is thrown away.
 pub(super) fn end_lingering<D>(local: &mut Local<D>, slot: u32) {
-    local.conns[slot].linger = true;
+    local.conns[slot].linger = Linger::Wanted;
     end(local, slot, Phase::Flushing);
 }
 
@@ -114,8 +124,9 @@ pub(super) fn tell_close<H: Handler>(
 pub(super) fn advance<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     if conn.phase == Phase::Flushing && conn.is_clear() {
-        if conn.linger && !conn.peer_finished {
+        if conn.linger == Linger::Wanted && !conn.peer_finished {
             conn.phase = Phase::Lingering;
+            conn.linger = Linger::Asked;
             let generation = conn.generation;
             ring.push(Op::Shutdown { slot, generation });
             local.wheel.set(slot, local.close_ticks);
@@ -128,11 +139,11 @@ pub(super) fn advance<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32)
     }
 }
 
-/// Rule 1: the descriptor is closed when no op refers to the connection's memory any more.
+/// Rule 1: the descriptor is closed when no op refers to it or to the connection's memory any more.
 fn release<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     let generation = conn.generation;
-    if conn.sending == Sending::Nothing && !conn.recv_armed {
+    if conn.is_idle() {
         conn.phase = Phase::Releasing;
         conn.queue = None;
         ring.push(Op::Close { slot, generation });

@@ -194,7 +194,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::Close => self.on_closed(completion),
             OpKind::Wake => self.on_wake(completion),
             OpKind::CancelRecv => self.on_recv_cancelled(completion),
-            OpKind::CancelAll | OpKind::Shutdown | OpKind::StopAccepting | OpKind::WakeShard => {}
+            OpKind::Shutdown => self.on_shut_down(completion),
+            OpKind::CancelAll | OpKind::StopAccepting | OpKind::WakeShard => {}
         }
     }
 

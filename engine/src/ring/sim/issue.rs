@@ -111,6 +111,9 @@ impl World {
         let id = descriptor.socket.take().expect("a close of a closed descriptor");
         assert!(descriptor.recv.is_none(), "descriptor {slot} is closed under its recv");
         assert!(descriptor.sending.is_none(), "descriptor {slot} is closed under its send");
+        // A worker thread looks the descriptor up when it gets to it, and would shut down the next holder.
+        let shutting = self.shutdowns.iter().any(|(token, _)| token.slot() == slot);
+        assert!(!shutting, "descriptor {slot} is closed under its shutdown");
         let output = self.sockets[id].to_peer.bytes.len();
         let kept = self.dice.between(0, output);
         self.sockets[id].close_server(kept);

@@ -6,7 +6,7 @@
 //! ```
 
 use super::Shard;
-use crate::conn::slot::{Linger, Phase};
+use crate::conn::slot::{Linger, Phase, Sending};
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
 use crate::proto::{CloseCode, CloseFrame, ProtocolError};
@@ -25,6 +25,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let slot = completion.token.slot();
         if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) {
             conn.linger = Linger::Done;
+            self.local.mark_dirty(slot);
+        }
+    }
+
+    /// What is still in flight then was between two attempts of the kernel and not to be found: it is cancelled again.
+    #[cold]
+    pub(super) fn on_all_cancelled(&mut self, completion: Completion) {
+        let slot = completion.token.slot();
+        if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation())
+            && (conn.recv_armed || conn.sending != Sending::Nothing)
+        {
+            conn.cancelled = false;
             self.local.mark_dirty(slot);
         }
     }

@@ -195,7 +195,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::Wake => self.on_wake(completion),
             OpKind::CancelRecv => self.on_recv_cancelled(completion),
             OpKind::Shutdown => self.on_shut_down(completion),
-            OpKind::CancelAll | OpKind::StopAccepting | OpKind::WakeShard => {}
+            OpKind::CancelAll => self.on_all_cancelled(completion),
+            OpKind::StopAccepting | OpKind::WakeShard => {}
         }
     }
 

@@ -89,6 +89,9 @@ impl World {
 
     /// Completes the recv with `ECANCELED` if there is one; a cancel by `user_data` finds only its own generation.
     fn cancel_recv(&mut self, slot: u32, generation: Option<u32>) -> bool {
+        if self.dice.chance(self.faults.missed_cancel) {
+            return false;
+        }
         let recv = &mut self.descriptors[slot as usize].recv;
         let found = recv.take_if(|token| generation.is_none_or(|generation| generation == token.generation()));
         if let Some(token) = found {

@@ -110,7 +110,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Phase::Open | Phase::Closing if conn.input.is_some() => {}
             Phase::Open | Phase::Closing => self.lose(slot, &ConnError::Truncated),
             // A client that shut down its half may still read the response.
-            Phase::Http if !conn.is_clear() => conn.phase = Phase::Flushing,
+            Phase::Http if !conn.is_clear() => close::end(&mut self.local, slot, Phase::Flushing),
             Phase::Http | Phase::Lingering => close::kill(&mut self.local, slot),
             Phase::Flushing | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }

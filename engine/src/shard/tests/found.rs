@@ -181,3 +181,14 @@ fn a_loud_connection_does_not_take_every_recv_buffer() {
     assert!(stage.sim.shard.local.counters.recv_buffers_exhausted > 20, "the buffers are too many for this test");
     stage.end();
 }
+
+/// A client that asks for a page, begins another request, and shuts its half down.
+#[test]
+fn a_half_request_behind_a_response_is_forgotten_at_the_end_of_the_stream() {
+    let mut stage = Stage::new(config(), Sizes { socket_bytes: (1 << 20, 10), ..SIZES });
+    let client = stage.connect(Conduct::Echo);
+    stage.write(&client, b"GET /page HTTP/1.1\r\nHost: sim\r\n\r\nGET /half");
+    stage.sim.world.borrow_mut().end(client.socket);
+    stage.turns(4);
+    stage.end();
+}

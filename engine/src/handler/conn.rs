@@ -113,10 +113,17 @@ impl<'a, D> Conn<'a, D> {
         self.local.begin_close(self.slot, code, reason);
     }
 
-    /// Stops `on_message` until [`Conn::resume`]: the peer's bytes stay in the kernel, and TCP slows it down.
+    /// Stops `on_message` until [`Conn::resume`]: the peer's bytes stay in the kernel, and TCP slows it down. Nothing
+    /// happens when the connection is not open: the peer's answer to a close frame must be read.
+    ///
+    /// What is not read is no sign of life either: a pause that outlasts `idle_timeout`, or `ping_interval` and
+    /// `pong_timeout`, ends the connection.
     pub fn pause(&mut self) {
-        self.local.conns[self.slot].paused = true;
-        self.local.mark_dirty(self.slot);
+        let conn = &mut self.local.conns[self.slot];
+        if conn.phase == Phase::Open {
+            conn.paused = true;
+            self.local.mark_dirty(self.slot);
+        }
     }
 
     /// Ends [`Conn::pause`].

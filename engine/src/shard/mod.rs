@@ -176,13 +176,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     fn run_completions(&mut self) {
         let bytes_max = self.local.counters.bytes_in + self.bytes_max;
-        for _ in 0..self.completions_max {
-            let Some(completion) = self.ring.next_completion() else { return };
+        let mut taken = 0;
+        while taken < self.completions_max && self.local.counters.bytes_in < bytes_max {
+            let Some(completion) = self.ring.next_completion() else { break };
             self.complete(completion);
-            if self.local.counters.bytes_in >= bytes_max {
-                return;
-            }
+            taken += 1;
         }
+        self.local.counters.completions += taken as u64;
     }
 
     #[inline]

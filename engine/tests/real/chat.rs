@@ -71,7 +71,7 @@ fn what_is_not_understood_gets_an_error_and_nothing_more() {
     let _machine = Shared::wait();
     let node = Node::start(&[]);
     let mut client = polite(node.addr, "/chat");
-    let long_name = format!(r#"{{"type":"join","name":"{}"}}"#, "x".repeat(25));
+    let long_name = format!(r#"{{"type":"join","name":"{}"}}"#, "x".repeat(33));
     for (said, word) in [
         ("", "not understood"),
         ("hello", "not understood"),
@@ -81,8 +81,8 @@ fn what_is_not_understood_gets_an_error_and_nothing_more() {
         (r#"{"type":"join"}"#, "not understood"),
         (r#"{"type":"join","name":7}"#, "not understood"),
         (r#"{"type":"say","text":"too soon"}"#, "join first"),
-        (r#"{"type":"join","name":"   "}"#, "1 to 24"),
-        (&long_name, "1 to 24"),
+        (r#"{"type":"join","name":"   "}"#, "1 to 32"),
+        (&long_name, "1 to 32"),
     ] {
         say(&mut client, said);
         let (kind, message) = heard(&mut client, "message");

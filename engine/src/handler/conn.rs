@@ -160,8 +160,8 @@ impl<'a, D> Conn<'a, D> {
         self.local.publish(topic, message.opcode(), message.as_bytes(), Some(self.slot));
     }
 
-    /// Connections of this shard that are open or about to be.
+    /// WebSockets of this shard for which `on_open` was called and `on_close` was not; in `on_close`, without this one.
     pub fn shard_connections(&self) -> usize {
-        self.local.conns.occupied() as usize
+        self.local.open_count as usize
     }
 }

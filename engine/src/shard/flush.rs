@@ -1,4 +1,5 @@
-//! The end of a turn: whatever changed, the ops that it calls for are pushed here and nowhere else.
+//! The end of a turn: whatever changed of a connection, the ops that it calls for are pushed here or, at its end, in `close`.
+//! Only a fan-out pushes the sends that share its bytes itself.
 
 use std::cmp::Reverse;
 

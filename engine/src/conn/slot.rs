@@ -42,6 +42,21 @@ pub(crate) enum Sending {
     Queue,
 }
 
+/// Whether the peer gets time to read our last bytes, and how far that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Linger {
+    /// It needs none.
+    No,
+    /// When all is flushed, our half of the connection ends, and the peer's rest is thrown away.
+    Wanted,
+    /// The end of our half is asked for. A worker thread looks the descriptor up when it gets to it, so that closing the
+    /// descriptor before would shut down its next holder.
+    Asked,
+    /// Our half has ended.
+    Done,
+}
+
 /// One connection's place in its shard: two cache lines with a small `D`, and what every message needs in the first.
 ///
 /// The order of the fields is that of memory: the eight bytes from `phase` on are read as one number by [`Slot::status`].
@@ -84,16 +99,13 @@ pub(crate) struct Slot<D> {
     pub(crate) data: D,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) peer: Peer,
-    /// Our half of the connection ends when all is flushed, and the peer's rest is thrown away.
-    pub(crate) linger: bool,
+    pub(crate) linger: Linger,
     /// The peer will send no more.
     pub(crate) peer_finished: bool,
     /// Left out of the fan-out that is under way.
     pub(crate) excluded: bool,
     /// The cancel of all its ops is asked for.
     pub(crate) cancelled: bool,
-    /// The shutdown of our half is with the kernel.
-    pub(crate) shutting_down: bool,
 }
 
 /// The [status](Slot::status) of a connection that is open, takes messages, has nothing in flight and is not dirty.
@@ -130,11 +142,10 @@ impl<D: Default> Slot<D> {
             paused: false,
             ping_unanswered: false,
             close_told: false,
-            linger: false,
+            linger: Linger::No,
             peer_finished: false,
             excluded: false,
             cancelled: false,
-            shutting_down: false,
             received_at: 0,
             segment: Segment::default(),
             decoder: Decoder::default(),
@@ -206,6 +217,11 @@ impl<D> Slot<D> {
         !(self.congested | self.paused | self.input.is_some())
     }
 
+    /// Whether no op refers to its descriptor or its memory, so that the descriptor may be closed.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sending == Sending::Nothing && !self.recv_armed && self.linger != Linger::Asked
+    }
+
     /// Notes that the kernel will not deliver more from the recv that was armed.
     pub(crate) fn note_recv_ended(&mut self) {
         self.recv_armed = false;
@@ -243,7 +259,7 @@ impl<D> Slot<D> {
     #[cfg(any(test, feature = "sim"))]
     fn phase_invariants(&self) {
         let held = self.input.is_some();
-        let is_idle = self.sending == Sending::Nothing && !self.recv_armed && !self.shutting_down;
+        let is_idle = self.is_idle();
         match self.phase {
             Phase::Http => assert!(self.subscriptions.is_empty(), "a subscriber without a WebSocket"),
             Phase::Open | Phase::Closing => {

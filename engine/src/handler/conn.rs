@@ -113,12 +113,16 @@ impl<'a, D> Conn<'a, D> {
         self.local.begin_close(self.slot, code, reason);
     }
 
-    /// Stops `on_message` until [`Conn::resume`]: the peer's bytes stay in the kernel, and TCP slows it down.
+    /// Stops `on_message` until [`Conn::resume`]: the peer's bytes stay in the kernel, and TCP slows it down. Nothing
+    /// happens when the connection is not open: the peer's answer to a close frame must be read.
     ///
     /// A pause longer than `idle_timeout` ends the connection: who does not listen cannot tell a peer that is gone.
     pub fn pause(&mut self) {
-        self.local.conns[self.slot].paused = true;
-        self.local.mark_dirty(self.slot);
+        let conn = &mut self.local.conns[self.slot];
+        if conn.phase == Phase::Open {
+            conn.paused = true;
+            self.local.mark_dirty(self.slot);
+        }
     }
 
     /// Ends [`Conn::pause`].
@@ -155,8 +159,8 @@ impl<'a, D> Conn<'a, D> {
         self.local.publish(topic, message.opcode(), message.as_bytes(), Some(self.slot));
     }
 
-    /// Connections of this shard that are open or about to be.
+    /// WebSockets of this shard for which `on_open` was called and `on_close` was not; in `on_close`, without this one.
     pub fn shard_connections(&self) -> usize {
-        self.local.conns.occupied() as usize
+        self.local.open_count as usize
     }
 }

@@ -49,7 +49,7 @@ pub trait Handler: 'static {
 
     /// The connection is over, exactly once for every `on_open`. Nothing can be sent to it any more.
     ///
-    /// `code` is the peer's, or ours if we ended it for a violation or a limit; 1005 when the peer's close frame had none
+    /// `code` is the peer's, or ours if we ended it for a violation of the protocol or of its limits; 1005 when the peer's close frame had none
     /// (RFC 6455 §7.1.5), 1006 when there was no close frame.
     fn on_close(&mut self, conn: &mut Conn<'_, Self::Data>, code: CloseCode, reason: &str) {
         let _ = (conn, code, reason);
@@ -90,7 +90,4 @@ pub enum ConnError {
     /// The peer did not answer a ping, stayed silent past the idle timeout, or did not complete the closing handshake.
     #[error("the peer did not answer in time: {0}")]
     Timeout(&'static str),
-    /// The send queue was full, and the overflow policy is to disconnect.
-    #[error("the peer reads too slowly: its send queue is full")]
-    SlowConsumer,
 }

@@ -7,13 +7,14 @@
 //!
 //! Each has a test of the same number in `shard/tests/rules.rs` (`rule_1_…` to `rule_11_…`).
 //!
-//! 1. Memory handed to the kernel outlives its completion: send arenas are recycled at the last completion, send queues and
-//!    recv buffers are never freed while an op refers to them.
+//! 1. Memory handed to the kernel outlives its completion, and so does a descriptor that an op names: send arenas are recycled
+//!    at the last completion, send queues and recv buffers are never freed while an op refers to them.
 //! 2. One send in flight per connection: io_uring does not order independent SQEs.
 //! 3. `user_data` carries op, slot and generation; a stale completion is normal and is dropped after its buffer went back.
 //! 4. Every completion of pooled memory is awaited: no `CQE_SKIP_SUCCESS` there.
 //! 5. Short sends happen; the rest is sent next, before anything newer.
-//! 6. `ENOBUFS` is normal: the recv is armed again when buffers came back; never in a loop, never an exit.
+//! 6. `ENOBUFS` is normal: the recv is armed again when buffers came back, who waits longest first; never in a loop, never an
+//!    exit.
 //! 7. `EINTR`, `EAGAIN` and `EBUSY` on submit mean: reap first.
 //! 8. Multishot recv has no back-pressure of its own: above the high mark it is cancelled, below the low mark armed again.
 //! 9. The work of one turn is bounded, so one loud connection starves nobody.

@@ -192,8 +192,10 @@ impl Ring for UringRing {
         let entry = self.entry(op);
         self.push_entry(&entry);
         if matches!(op, Op::StopAccepting) {
-            // The SQE names the listener by descriptor: submit before it is closed.
-            self.make_room();
+            // The SQE names the listener by descriptor: it must be submitted before that is closed, and a submit may fail.
+            while !self.ring.submission().is_empty() {
+                self.make_room();
+            }
             self.listener = None;
         }
     }

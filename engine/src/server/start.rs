@@ -145,12 +145,19 @@ where
         threads.push(thread.map_err(|error| StartError::Shard { shard: index, error })?);
     }
     drop(greet);
-    let rings = collect_rings(&greetings, count)?;
-    for start in starts {
-        // A shard that is gone already has said why, or panicked; `join` brings that up.
-        let _ = start.send(Arc::clone(&rings));
+    match collect_rings(&greetings, count) {
+        Ok(rings) => {
+            // A shard that is gone already has said why, or panicked; `join` brings that up.
+            starts.into_iter().for_each(|start| drop(start.send(Arc::clone(&rings))));
+            Ok(threads)
+        }
+        Err(error) => {
+            // The others end when their start does not come; then nothing is left behind, and the port is free.
+            drop(starts);
+            threads.into_iter().for_each(|thread| drop(thread.join()));
+            Err(error)
+        }
     }
-    Ok(threads)
 }
 
 /// The rings of all shards, or the first error; shards that wait for a start end when their channel does.

@@ -6,7 +6,7 @@
 //! ```
 
 use super::Shard;
-use crate::conn::slot::{Phase, Sending};
+use crate::conn::slot::{Linger, Phase, Sending};
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
 use crate::proto::{CloseCode, CloseFrame, ProtocolError};
@@ -19,11 +19,24 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         lose(&mut self.local, &mut self.handler, slot, error);
     }
 
-    /// Rule 11: only now may the descriptor be closed.
+    /// Our half of a lingering connection has ended; if all of it was to end meanwhile, it can now.
+    #[cold]
     pub(super) fn on_shut_down(&mut self, completion: Completion) {
         let slot = completion.token.slot();
         if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) {
-            conn.shutting_down = false;
+            conn.linger = Linger::Done;
+            self.local.mark_dirty(slot);
+        }
+    }
+
+    /// What is still in flight then was between two attempts of the kernel and not to be found: it is cancelled again.
+    #[cold]
+    pub(super) fn on_all_cancelled(&mut self, completion: Completion) {
+        let slot = completion.token.slot();
+        if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation())
+            && (conn.recv_armed || conn.sending != Sending::Nothing)
+        {
+            conn.cancelled = false;
             self.local.mark_dirty(slot);
         }
     }
@@ -83,7 +96,7 @@ pub(super) fn end<D>(local: &mut Local<D>, slot: u32, phase: Phase) {
 
 /// Ends a connection whose peer may still send: it gets all that is queued, and what it sends is thrown away.
 pub(super) fn end_lingering<D>(local: &mut Local<D>, slot: u32) {
-    local.conns[slot].linger = true;
+    local.conns[slot].linger = Linger::Wanted;
     end(local, slot, Phase::Flushing);
 }
 
@@ -123,9 +136,9 @@ pub(super) fn tell_close<H: Handler>(
 pub(super) fn advance<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     if conn.phase == Phase::Flushing && conn.is_clear() {
-        if conn.linger && !conn.peer_finished {
+        if conn.linger == Linger::Wanted && !conn.peer_finished {
             conn.phase = Phase::Lingering;
-            conn.shutting_down = true;
+            conn.linger = Linger::Asked;
             let generation = conn.generation;
             ring.push(Op::Shutdown { slot, generation });
             local.wheel.set(slot, local.close_ticks);
@@ -142,7 +155,7 @@ pub(super) fn advance<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32)
 fn release<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     let generation = conn.generation;
-    if conn.sending == Sending::Nothing && !conn.recv_armed && !conn.shutting_down {
+    if conn.is_idle() {
         conn.phase = Phase::Releasing;
         conn.queue = None;
         ring.push(Op::Close { slot, generation });

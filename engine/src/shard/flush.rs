@@ -1,4 +1,7 @@
-//! The end of a turn: whatever changed, the ops that it calls for are pushed here and nowhere else.
+//! The end of a turn: whatever changed of a connection, the ops that it calls for are pushed here or, at its end, in `close`.
+//! Only a fan-out pushes the sends that share its bytes itself.
+
+use std::cmp::Reverse;
 
 use super::recv;
 use super::{Shard, close};
@@ -11,6 +14,9 @@ use crate::ring::{Op, Ring, SendBytes};
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// Looks at every connection that something happened to.
     pub(super) fn flush(&mut self) {
+        if !self.unfed.is_empty() {
+            self.arm_unfed();
+        }
         let mut next = 0;
         // Held input may dirty more connections, and the same again.
         while let Some(&slot) = self.local.dirty.get(next) {
@@ -26,6 +32,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         self.local.dirty.clear();
         self.local.arena.trim();
+    }
+
+    /// Recvs take their buffers in the order in which they are armed, and one connection may have input for all of them: who
+    /// waits longest comes first, or would find none left again and again (rule 6).
+    #[cold]
+    fn arm_unfed(&mut self) {
+        let Self { ring, local, unfed, .. } = self;
+        unfed.sort_by_key(|&slot| Reverse(local.now.wrapping_sub(local.conns[slot].received_at)));
+        unfed.drain(..).for_each(|slot| push_recv(ring, local, slot));
     }
 
     fn flush_any(&mut self, slot: u32) {

@@ -54,6 +54,8 @@ pub(crate) struct Shard<R, H: Handler> {
     window: Window,
     completions_max: usize,
     bytes_max: u64,
+    /// Slots whose recv found no buffer this turn.
+    unfed: Vec<u32>,
     /// Slots whose timers went off this turn.
     due: Vec<u32>,
     accepts: accept::Accepts,
@@ -104,6 +106,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
             bytes_max: config.turn_bytes_max as u64,
+            unfed: Vec::new(),
             due: Vec::new(),
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
@@ -170,13 +173,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     fn run_completions(&mut self) {
         let bytes_max = self.local.counters.bytes_in + self.bytes_max;
-        for _ in 0..self.completions_max {
-            let Some(completion) = self.ring.next_completion() else { return };
+        let mut taken = 0;
+        while taken < self.completions_max && self.local.counters.bytes_in < bytes_max {
+            let Some(completion) = self.ring.next_completion() else { break };
             self.complete(completion);
-            if self.local.counters.bytes_in >= bytes_max {
-                return;
-            }
+            taken += 1;
         }
+        self.local.counters.completions += taken as u64;
     }
 
     #[inline]
@@ -189,7 +192,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::Wake => self.on_wake(completion),
             OpKind::CancelRecv => self.on_recv_cancelled(completion),
             OpKind::Shutdown => self.on_shut_down(completion),
-            OpKind::CancelAll | OpKind::StopAccepting | OpKind::WakeShard => {}
+            OpKind::CancelAll => self.on_all_cancelled(completion),
+            OpKind::StopAccepting | OpKind::WakeShard => {}
         }
     }
 

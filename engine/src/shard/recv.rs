@@ -110,7 +110,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Phase::Open | Phase::Closing if conn.input.is_some() => {}
             Phase::Open | Phase::Closing => self.lose(slot, &ConnError::Truncated),
             // A client that shut down its half may still read the response.
-            Phase::Http if !conn.is_clear() => conn.phase = Phase::Flushing,
+            Phase::Http if !conn.is_clear() => close::end(&mut self.local, slot, Phase::Flushing),
             Phase::Http | Phase::Lingering => close::kill(&mut self.local, slot),
             Phase::Flushing | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }
@@ -119,7 +119,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn on_recv_error(&mut self, slot: u32, errno: i32) {
         match errno {
             // Rule 6: armed again at the end of the turn, when this turn's buffers are back.
-            libc::ENOBUFS => self.local.counters.recv_buffers_exhausted += 1,
+            libc::ENOBUFS => {
+                self.local.counters.recv_buffers_exhausted += 1;
+                self.unfed.push(slot);
+            }
             // Ours (rule 8), or nothing at all: armed again when it is wanted.
             libc::ECANCELED | libc::EINTR | libc::EAGAIN => {}
             errno => self.lose(slot, &ConnError::Io(io::Error::from_raw_os_error(errno))),

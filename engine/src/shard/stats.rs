@@ -1,4 +1,4 @@
-//! A shard's counters and what it holds, and the invariants that must stand between turns.
+//! A shard's counters, and what it holds now.
 
 use super::Shard;
 use crate::handler::Handler;

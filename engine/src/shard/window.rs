@@ -26,7 +26,8 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(max: Duration) -> Self {
-        Self { max, fan_out: Duration::ZERO }
+        // Until one was timed, a fan-out is taken to be worth one wait.
+        Self { max, fan_out: max }
     }
 
     /// Notes how long a fan-out took, its system call included.

@@ -13,6 +13,8 @@ pub(crate) struct Faults {
     pub(crate) short_recv: u32,
     /// A multishot recv ends for no reason.
     pub(crate) ended_recv: u32,
+    /// A cancel misses a recv that is between two attempts of the kernel: it finds nothing, and the recv goes on.
+    pub(crate) missed_cancel: u32,
     /// The connection breaks.
     pub(crate) reset: u32,
     /// An accept fails.
@@ -32,6 +34,7 @@ impl Faults {
         refused_send: 0,
         short_recv: 0,
         ended_recv: 0,
+        missed_cancel: 0,
         reset: 0,
         accept: 0,
         submit: 0,
@@ -47,6 +50,7 @@ impl Faults {
             refused_send: rate(300),
             short_recv: rate(400),
             ended_recv: rate(300),
+            missed_cancel: rate(300),
             reset: rate(4),
             accept: rate(200),
             submit: rate(150),

@@ -89,6 +89,9 @@ impl World {
 
     /// Completes the recv with `ECANCELED` if there is one; a cancel by `user_data` finds only its own generation.
     fn cancel_recv(&mut self, slot: u32, generation: Option<u32>) -> bool {
+        if self.dice.chance(self.faults.missed_cancel) {
+            return false;
+        }
         let recv = &mut self.descriptors[slot as usize].recv;
         let found = recv.take_if(|token| generation.is_none_or(|generation| generation == token.generation()));
         if let Some(token) = found {
@@ -111,9 +114,9 @@ impl World {
         let id = descriptor.socket.take().expect("a close of a closed descriptor");
         assert!(descriptor.recv.is_none(), "descriptor {slot} is closed under its recv");
         assert!(descriptor.sending.is_none(), "descriptor {slot} is closed under its send");
-        // The worker that shuts a socket down looks the descriptor up late, and would find the next one there.
-        let shut_down_later = self.shutdowns.iter().any(|&(_, socket)| socket == id);
-        assert!(!shut_down_later, "descriptor {slot} is closed under its shutdown");
+        // A worker thread looks the descriptor up when it gets to it, and would shut down the next holder.
+        let shutting = self.shutdowns.iter().any(|(token, _)| token.slot() == slot);
+        assert!(!shutting, "descriptor {slot} is closed under its shutdown");
         let output = self.sockets[id].to_peer.bytes.len();
         let kept = self.dice.between(0, output);
         self.sockets[id].close_server(kept);

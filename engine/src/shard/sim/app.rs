@@ -170,6 +170,8 @@ impl Handler for App {
                 let _ = self.send(conn, message);
                 if count == after {
                     conn.close(code, "enough");
+                    // Too late: the peer's answer is read.
+                    conn.pause();
                 }
             }
         }

@@ -23,7 +23,7 @@ use super::command::Command;
 use super::mailbox::Mailbox;
 use super::{Seat, Shard};
 use crate::config::ValidConfig;
-use crate::http::{Routes, WebSocketRoute};
+use crate::http::{Page, Routes, WebSocketRoute};
 use crate::metrics::Counters;
 use crate::ring::Ring;
 use crate::ring::sim::SimRing;
@@ -161,7 +161,8 @@ impl<R: Ring> Simulation<R> {
 
 fn routes() -> Arc<Routes> {
     let route = WebSocketRoute::new("/ws").expect("a path");
-    Arc::new(Routes::builder().websocket(route).build().expect("one route"))
+    let page = Page::new("/page", "text/plain", b"a page").expect("a path");
+    Arc::new(Routes::builder().websocket(route).page(page).build().expect("two routes"))
 }
 
 /// Sizes that make small things go wrong; none of them matters to what is right.

@@ -161,3 +161,34 @@ fn a_subscriber_gets_nothing_from_before_its_subscription() {
     assert_eq!(stage.frames(&first), [Frame::Message(b"before or after".to_vec())]);
     stage.end();
 }
+
+/// Somebody who always has more to say than there are recv buffers, and whose recv was armed again before the other's.
+#[test]
+fn a_loud_connection_does_not_take_every_recv_buffer() {
+    let mut stage = Stage::new(config(), Sizes { buffers: 2, buffer_bytes: 200, ..SIZES });
+    let (loud, quiet) = (stage.open(Conduct::Echo), stage.open(Conduct::Echo));
+    for trip in 0..20 {
+        stage.send(&quiet, b"me too");
+        let answered = (0..30).any(|_| {
+            (0..4).for_each(|_| stage.send(&loud, &[1; 190]));
+            stage.sim.world.borrow_mut().now += Duration::from_millis(2);
+            stage.turns(1);
+            stage.read(&loud);
+            stage.frames(&quiet) == [Frame::Message(b"me too".to_vec())]
+        });
+        assert!(answered, "no answer in 30 turns, trip {trip}");
+    }
+    assert!(stage.sim.shard.local.counters.recv_buffers_exhausted > 20, "the buffers are too many for this test");
+    stage.end();
+}
+
+/// A client that asks for a page, begins another request, and shuts its half down.
+#[test]
+fn a_half_request_behind_a_response_is_forgotten_at_the_end_of_the_stream() {
+    let mut stage = Stage::new(config(), Sizes { socket_bytes: (1 << 20, 10), ..SIZES });
+    let client = stage.connect(Conduct::Echo);
+    stage.write(&client, b"GET /page HTTP/1.1\r\nHost: sim\r\n\r\nGET /half");
+    stage.sim.world.borrow_mut().end(client.socket);
+    stage.turns(4);
+    stage.end();
+}

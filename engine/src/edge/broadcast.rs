@@ -25,9 +25,9 @@ impl Handler for Broadcast {
 
     #[inline(always)]
     fn on_message(&mut self, conn: &mut Conn<'_, Box<str>>, message: Message<'_>) {
-        let path = std::mem::take(conn.data());
+        let path = std::mem::take(conn.data_mut());
         conn.publish(&path, message);
-        *conn.data() = path;
+        *conn.data_mut() = path;
     }
 }
 

@@ -69,7 +69,7 @@ impl Chat {
     }
 
     pub(super) fn on_close(&mut self, conn: &mut ChatConn<'_>) {
-        if let Some(name) = conn.data().as_mut().and_then(|member| member.name.take()) {
+        if let Some(name) = conn.data_mut().as_mut().and_then(|member| member.name.take()) {
             let online = self.online.fetch_sub(1, Ordering::Relaxed) - 1;
             publish(conn, &Heard::Left { name: &name, online });
         }
@@ -79,13 +79,13 @@ impl Chat {
         if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
             return Err(format!("a name has 1 to {NAME_CHARS_MAX} characters"));
         }
-        let member = conn.data().as_mut().expect("only chat connections come here");
+        let member = conn.data_mut().as_mut().expect("only chat connections come here");
         if member.name.is_some() {
             return Err("you have joined already".into());
         }
         conn.subscribe(TOPIC).map_err(|error| error.to_string())?;
         // Who has a name counts as online until the end.
-        *conn.data() = Some(Box::new(Member { name: Some(name.to_owned()) }));
+        *conn.data_mut() = Some(Box::new(Member { name: Some(name.to_owned()) }));
         let online = self.online.fetch_add(1, Ordering::Relaxed) + 1;
         send(conn, &Heard::Welcome { id: conn.id().to_string(), online });
         publish(conn, &Heard::Joined { name, online });

@@ -1,6 +1,7 @@
 //! Starts a server and keeps it until the process is told to stop.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -10,6 +11,9 @@ use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
 use crate::server::{Server, ShardInfo};
+
+/// `timeout(1)` and some supervisors signal a process and its group: what comes so soon again is the same wish.
+const REPEATED_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts.
 ///
@@ -27,9 +31,11 @@ where
     let (handle, grace) = (server.handle(), config.shutdown_grace);
     let listener = signals.handle();
     let stopper = thread::spawn(move || {
-        for (index, _signal) in signals.forever().enumerate() {
-            let grace = if index == 0 { grace } else { std::time::Duration::ZERO };
-            tracing::info!(?grace, "shutting down; a second signal cuts");
+        let mut first = None;
+        for _signal in signals.forever() {
+            let since = first.get_or_insert_with(Instant::now).elapsed();
+            let grace = if since < REPEATED_SIGNAL { grace } else { Duration::ZERO };
+            tracing::info!(?grace, "shutting down; another signal cuts");
             handle.shutdown(grace);
         }
     });

@@ -63,7 +63,13 @@ impl<'a, D> Conn<'a, D> {
 
     /// The application's data of this connection.
     #[inline]
-    pub fn data(&mut self) -> &mut D {
+    pub fn data(&self) -> &D {
+        &self.local.conns[self.slot].data
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub fn data_mut(&mut self) -> &mut D {
         &mut self.local.conns[self.slot].data
     }
 

@@ -1,5 +1,6 @@
 //! What can stand in the way of a start, and of a request to a running server.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
@@ -8,7 +9,7 @@ use crate::http::RouteError;
 use crate::ring::probe::ProbeError;
 
 /// Why a server did not start. Nothing was left behind.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// A limit or setting is out of range.
@@ -48,6 +49,13 @@ pub enum StartError {
     },
 }
 
+/// As it is displayed: a `main` that returns this error shows the advice.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// What mends it, an arrow before each alternative.
 fn mend_lines(error: &ProbeError) -> String {
     error.mend().lines().map(|line| format!("\n  → {line}")).collect()
@@ -80,6 +88,9 @@ pub enum CommandError {
     /// The message was dropped: the connection's send queue is full.
     #[error("dropped: the connection is not open or its send queue is full")]
     Dropped,
+    /// The question was asked by a shard's callback, which would wait for itself.
+    #[error("a callback cannot wait for its own shard: ask from another thread")]
+    InCallback,
     /// The close code may not be sent.
     #[error("this close code may not be sent (RFC 6455 §7.4)")]
     InvalidCloseCode,

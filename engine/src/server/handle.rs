@@ -1,5 +1,6 @@
 //! Reaches a server's shards from any thread, through their lock-free command queues.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -20,8 +21,8 @@ const LIFE_CHECK: Duration = Duration::from_millis(50);
 
 /// A cheap, cloneable way to a running server, for every thread that is not a shard.
 ///
-/// Methods that return what a shard says wait for its turn: call them from anywhere but a [`Handler`](crate::Handler)'s
-/// callbacks, which would wait for themselves.
+/// Methods that return what a shard says wait for its turn. A [`Handler`](crate::Handler)'s callback would wait for itself, and
+/// gets [`CommandError::InCallback`]; `publish` and `shutdown` do not wait and may be called there.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     inner: Arc<Inner>,
@@ -31,6 +32,11 @@ pub struct ServerHandle {
 struct Inner {
     addr: SocketAddr,
     shards: Vec<ShardPort>,
+}
+
+thread_local! {
+    /// Set on the threads of shards.
+    pub(super) static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How a shard is reached.
@@ -169,6 +175,9 @@ impl ShardPort {
     }
 
     fn begin_ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<Receiver<T>, CommandError> {
+        if IN_CALLBACK.get() {
+            return Err(CommandError::InCallback);
+        }
         let (reply, answer) = channel();
         self.post(command(reply))?;
         Ok(answer)

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_queue::ArrayQueue;
 
-use super::handle::ShardPort;
+use super::handle::{IN_CALLBACK, ShardPort};
 use super::{Server, ServerHandle, ShardInfo, StartError};
 use crate::config::ValidConfig;
 use crate::handler::Handler;
@@ -186,6 +186,7 @@ impl Birth {
         started: &Receiver<Arc<[RawFd]>>,
         handler: &dyn Fn(ShardInfo) -> H,
     ) {
+        IN_CALLBACK.set(true);
         let shard = self.info.index;
         if let Some(core) = self.info.core
             && !affinity::pin_to(core)

@@ -12,7 +12,7 @@ use crate::handler::Handler;
 use crate::ring::{Ring, Wait};
 
 /// Fan-outs smaller than this are not worth a system call.
-pub(super) const SENDS_MIN: usize = 16;
+pub(super) const SENDS_MIN: usize = 8;
 
 /// Batches stop growing here: longer ones gain nothing and leave the cache.
 const BATCH_BYTES_MAX: usize = 64 * 1024;

@@ -92,10 +92,10 @@ impl App {
     fn pump(&self, conn: &mut Conn<'_, Seat>, bytes: usize) {
         let message = vec![b'f'; bytes];
         while conn.data().owed > 0 && self.send(conn, Message::Binary(&message)) == SendStatus::Queued {
-            conn.data().owed -= 1;
+            conn.data_mut().owed -= 1;
         }
         // The one that met back-pressure was taken, one that was dropped ends the flood.
-        conn.data().owed = conn.data().owed.saturating_sub(1);
+        conn.data_mut().owed = conn.data().owed.saturating_sub(1);
     }
 
     fn publish(&self, conn: &mut Conn<'_, Seat>, message: Message<'_>, to_self: bool) {
@@ -162,7 +162,7 @@ impl Handler for App {
             Conduct::Echo | Conduct::Hold => drop(self.send(conn, message)),
             Conduct::Broadcast { to_self } => self.publish(conn, message, to_self),
             Conduct::Flood { count, bytes } => {
-                conn.data().owed += count;
+                conn.data_mut().owed += count;
                 self.pump(conn, bytes);
             }
             Conduct::Pause => self.echo_and_pause(conn, message),

@@ -21,9 +21,6 @@ const WINDOW: usize = 300;
 const WINDOWS: usize = 7;
 const MEASURED: Duration = Duration::from_millis(1500);
 
-/// Below this a neighbour's percentile is fine whatever it was before: attackers, node and neighbour share two cores here.
-const FLOOR: Duration = Duration::from_millis(4);
-
 /// How long the second attack takes.
 const AGAIN: Duration = Duration::from_millis(400);
 
@@ -99,7 +96,7 @@ fn suffering(attack: Attack) -> Result<(), String> {
         node.rss_kib()
     });
     assert!(again <= held.max(resident) + GROWN_KIB_MAX, "{again} KiB the second time. {verdict}");
-    if during <= FLOOR.max(2 * before) { Ok(()) } else { Err(verdict) }
+    if during <= attack.floor.max(2 * before) { Ok(()) } else { Err(verdict) }
 }
 
 macro_rules! withstood {
@@ -115,5 +112,6 @@ macro_rules! withstood {
 
 withstood! {
     dripping_heads dripping_frames readers_that_never_read half_open pings fragments_of_one_byte tiny_frames
+    takers_of_every_recv_buffer
     resets_at_every_state connects_and_aborts huge_lengths a_full_server
 }

@@ -20,6 +20,8 @@ pub(crate) struct Attack {
     pub(crate) arguments: &'static [&'static str],
     /// What a node may hold at most while it is attacked so, in KiB.
     pub(crate) held_kib_max: u64,
+    /// Below this the neighbour's percentile is fine whatever it was before.
+    pub(crate) floor: Duration,
     /// Attacks from one thread until it is over.
     run: fn(SocketAddr, &AtomicBool),
 }
@@ -38,11 +40,14 @@ impl Attack {
     }
 }
 
+/// What a neighbour may suffer: attackers, node and neighbour share two cores here.
+const FLOOR: Duration = Duration::from_millis(4);
+
 /// Threads that attack at the same time.
 const THREADS: usize = 2;
 
 fn attack(name: &'static str, run: fn(SocketAddr, &AtomicBool)) -> Attack {
-    Attack { name, arguments: &[], held_kib_max: 32 * 1024, run }
+    Attack { name, arguments: &[], held_kib_max: 32 * 1024, floor: FLOOR, run }
 }
 
 /// A breath between two steps, so that an attack is bounded by the clock and not by how many cores it can take.
@@ -179,6 +184,14 @@ pub(crate) fn fragments_of_one_byte() -> Attack {
 /// Empty messages and messages of one byte.
 pub(crate) fn tiny_frames() -> Attack {
     attack("tiny frames", |addr, over| flood(addr, over, 4, &[text(""), text("x")].concat().repeat(300), true))
+}
+
+/// More input at any time than all recv buffers hold.
+pub(crate) fn takers_of_every_recv_buffer() -> Attack {
+    let run = |addr, over: &_| flood(addr, over, 4, &frame(Opcode::Binary, true, b"x").repeat(200_000), true);
+    let arguments = &["--recv-buffer-count=8", "--recv-buffer-bytes=4KiB"];
+    // Who waits longest has the next buffer, and waiting is counted in timer ticks of 8 ms.
+    Attack { arguments, floor: 10 * FLOOR, ..attack("takers of every recv buffer", run) }
 }
 
 /// Resets before the head, in it, behind it, in a frame, with echoes unread, in the closing handshake.

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use ringwire::{CloseCode, CommandError, Config, Conn, ConnId, Handler, Message, ReadyState};
+use ringwire::{CloseCode, CommandError, Config, Conn, ConnId, Handler, Message, ReadyState, Server, ServerHandle};
 
 use crate::common::raw;
 use crate::common::{Log, PATIENCE, Probe, Raw, TestServer, config, eventually, holds_within};
@@ -213,4 +213,31 @@ fn counters_add_up_over_the_shards() {
     assert_eq!(counters.bytes_in, 80 * head + 400 * raw::text("count me").len() as u64);
     assert_eq!((counters.messages_dropped, counters.protocol_errors, counters.overflows), (0, 0, 0), "{counters:?}");
     server.finish();
+}
+
+/// Asks its own server from a callback, and sends what comes of it.
+struct Curious(Arc<OnceLock<ServerHandle>>);
+
+impl Handler for Curious {
+    type Data = ();
+
+    fn on_message(&mut self, conn: &mut Conn<'_, ()>, _message: Message<'_>) {
+        let handle = self.0.get().expect("set before the first client");
+        let outcome = (handle.send(conn.id(), "to myself"), handle.stats().err(), handle.publish("nobody", "listens"));
+        let _ = conn.send(format!("{outcome:?}").as_str());
+    }
+}
+
+#[test]
+fn a_callback_that_would_wait_for_itself_gets_an_error() {
+    let slot = Arc::new(OnceLock::new());
+    let seen = Arc::clone(&slot);
+    let server = Server::start(config(1), move |_shard| Curious(Arc::clone(&seen))).expect("io_uring is there");
+    slot.set(server.handle()).expect("set once");
+    let mut client = Raw::open(server.local_addr());
+    client.write(&raw::text("ask"));
+    let said = String::from_utf8(client.frame().payload).expect("text");
+    assert_eq!(said, "(Err(InCallback), Some(InCallback), Ok(()))");
+    server.handle().shutdown(Duration::ZERO);
+    server.join();
 }

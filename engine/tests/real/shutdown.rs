@@ -230,6 +230,9 @@ fn a_second_signal_cuts() {
     let mut client = Raw::open(node.addr);
     node.signal("TERM");
     assert_eq!(client.frame().close().0, Some(1001));
+    // One that comes with the first is the same wish, and does not cut.
+    node.signal("INT");
+    std::thread::sleep(Duration::from_millis(150));
     node.signal("TERM");
     assert!(node.wait(PATIENCE).success());
     let mut rest = Vec::new();

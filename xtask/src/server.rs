@@ -60,8 +60,10 @@ impl ServerCommand {
     }
 
     /// The command as a person would type it.
+    /// As one types it in the workspace: results name no folder of the machine that made them.
     pub(crate) fn line(&self) -> String {
-        self.words.join(" ")
+        let here = std::env::current_dir().map(|folder| format!("{}/", folder.display())).unwrap_or_default();
+        self.words.join(" ").replace(&here, "")
     }
 
     /// Starts it, on `core` if given, and waits until it listens.

@@ -46,7 +46,7 @@ pub mod sim {
 }
 
 pub use config::Config;
-pub use conn::ConnId;
+pub use conn::{ConnId, ParseConnIdError};
 pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, SubscribeError};
 pub use http::{Refusal, Request};
 pub use metrics::{Counters, Gauges, Stats};

@@ -9,7 +9,7 @@
 use std::fmt;
 
 use super::ValidConfig;
-use super::text::human_bytes;
+use super::text::{human_bytes, plural};
 
 /// Bytes of one connection slot: state, timers, the send queue's header, its place in lists.
 pub const CONNECTION_SLOT_BYTES: u64 = 256;
@@ -178,7 +178,8 @@ fn holder(name: &'static str, settings: &'static str, factors: &[(u64, &'static 
         .map(|&(factor, unit)| match unit {
             "" => factor.to_string(),
             "B" => human_bytes(factor),
-            unit => format!("{factor} {unit}"),
+            // Units stand in the plural.
+            unit => plural(factor as usize, unit.trim_end_matches('s')),
         })
         .collect();
     Holder { name, settings, sum: sum.join(" × "), bytes }

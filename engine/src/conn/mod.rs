@@ -10,4 +10,4 @@ pub(crate) mod queue;
 pub(crate) mod slot;
 pub(crate) mod table;
 
-pub use id::ConnId;
+pub use id::{ConnId, ParseConnIdError};

@@ -40,11 +40,15 @@ pub(crate) fn listen_all(
 /// Waits until nobody listens on `addr`, and returns a socket that is bound to it, and the address with its port filled in.
 fn claim(addr: SocketAddr) -> io::Result<(OwnedFd, SocketAddr)> {
     let deadline = Instant::now() + PORT_WAIT;
+    let mut told = false;
     loop {
         let socket = tcp_socket(addr)?;
         set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
         match bind(&socket, addr).and_then(|()| local_addr(&socket)) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!("somebody listens on {addr}: waiting {PORT_WAIT:?} for it to end");
+                }
                 std::thread::sleep(Duration::from_millis(20));
             }
             outcome => return outcome.map(|addr| (socket, addr)),

@@ -33,22 +33,13 @@ where
     check_pins(&pins, &cores)?;
     // Direct descriptors are bounded by this limit; what cannot be raised shows in the probe.
     let _ = limits::raise_nofile();
-    probe::require(&wanted(&config, count))?;
+    probe::require(&Wanted::new(&config, count))?;
     let (addr, listeners) = listen(&config, count)?;
     let config = Arc::new(config);
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
     let threads = spawn_all(&config, &routes, &handler, listeners, links, &pins)?;
     Ok(Server { handle: ServerHandle::new(addr, ports), threads })
-}
-
-fn wanted(config: &ValidConfig, count: usize) -> Wanted {
-    Wanted {
-        connections_max: config.connections_max,
-        shard_count: count as u32,
-        ring_entries: config.ring_entries,
-        recv_buffer_count: config.recv_buffer_count as u16,
-    }
 }
 
 fn check_pins(pins: &[Option<usize>], cores: &[usize]) -> Result<(), StartError> {

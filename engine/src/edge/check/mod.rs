@@ -44,7 +44,7 @@ impl Facts {
         let _ = limits::raise_nofile();
         let allowed_cores = affinity::allowed_cores();
         Self {
-            ring: RingFacts::gather(&wanted(config, config.shard_count(allowed_cores.len()))),
+            ring: RingFacts::gather(&Wanted::new(config, config.shard_count(allowed_cores.len()))),
             somaxconn: kernel::somaxconn(),
             allowed_cores,
             physical_memory_bytes: limits::physical_memory_bytes(),
@@ -55,16 +55,6 @@ impl Facts {
 
     fn shard_count(&self, config: &ValidConfig) -> usize {
         config.shard_count(self.allowed_cores.len())
-    }
-}
-
-/// What the probe is asked for, on behalf of this configuration.
-fn wanted(config: &ValidConfig, shard_count: usize) -> Wanted {
-    Wanted {
-        connections_max: config.connections_max,
-        shard_count: shard_count as u32,
-        ring_entries: config.ring_entries,
-        recv_buffer_count: config.recv_buffer_count as u16,
     }
 }
 
@@ -124,7 +114,7 @@ fn rings(config: &ValidConfig, facts: &Facts) -> Vec<Finding> {
     const GROUP: &str = "io_uring";
     const NAMES: [&str; 8] =
         ["kernel", "permission", "operations", "file table", "recv buffers", "accept", "multishot recv", "send"];
-    let wanted = wanted(config, facts.shard_count(config));
+    let wanted = Wanted::new(config, facts.shard_count(config));
     let problems = facts.ring.problems(&wanted);
     let finding = |name| match problems.iter().find(|problem| name_of(problem) == name) {
         Some(problem) => Ok(Finding::missing(GROUP, name, problem.to_string(), problem.mend())),

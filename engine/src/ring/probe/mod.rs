@@ -14,6 +14,7 @@ mod trial;
 use std::io;
 
 use super::SPARE_DESCRIPTORS;
+use crate::config::ValidConfig;
 use crate::sys::kernel::{self, Version};
 use crate::sys::limits;
 
@@ -34,6 +35,16 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// What a server with this configuration and so many shards asks for.
+    pub fn new(config: &ValidConfig, shard_count: usize) -> Self {
+        Self {
+            connections_max: config.connections_max,
+            shard_count: shard_count as u32,
+            ring_entries: config.ring_entries,
+            recv_buffer_count: config.recv_buffer_count as u16,
+        }
+    }
+
     /// Entries of the largest ring's file table, the spare ones included.
     pub fn file_table(&self) -> u32 {
         self.connections_max.div_ceil(self.shard_count.max(1)).saturating_add(SPARE_DESCRIPTORS)

@@ -172,8 +172,8 @@ pub struct Config {
     pub command_queue_count: u32,
 
     /// The longest that a shard waits for more publications before it sends, so that a burst leaves in one send per
-    /// subscriber. 0 (never) to 10 ms, default 50 µs. It waits only under a burst of publications, and needs
-    /// kernel 6.12.
+    /// subscriber. 0 (never) to 10 ms, default 50 µs. It waits only under a burst of publications, on
+    /// every kernel that Ringwire runs on.
     #[serde(with = "text::duration")]
     pub publish_window_max: Duration,
 }

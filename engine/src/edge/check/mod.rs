@@ -188,7 +188,7 @@ fn features(facts: &Facts) -> Vec<Finding> {
         ("no SQ array", no_sqarray, "6.6", "one indirection less per submission"),
         ("fd install", fixed_fd_install, "6.8", "a direct descriptor can become an ordinary one"),
         ("bundles", bundles, "6.10", "one operation fills or sends several buffers"),
-        ("min-wait", min_wait, "6.12", "gathers a burst of publications into one send per subscriber"),
+        ("min-wait", min_wait, "6.12", "one wait for many completions, or for one once a time has passed"),
         ("incremental buffers", incremental_buffers, "6.12", "a recv buffer is used up piece by piece"),
         ("vectored send", vectored_send, "6.17", "a plain send takes several pieces"),
     ];

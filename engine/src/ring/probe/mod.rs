@@ -60,7 +60,7 @@ pub struct Features {
     pub fixed_fd_install: bool,
     /// `IORING_RECVSEND_BUNDLE`, kernel 6.10: one operation fills or sends several provided buffers.
     pub bundles: bool,
-    /// `min_wait_usec` of `io_uring_enter`, kernel 6.12: the window that gathers a burst of publications.
+    /// `min_wait_usec` of `io_uring_enter`, kernel 6.12: one wait for many completions, or for one once a time has passed.
     pub min_wait: bool,
     /// `IOU_PBUF_RING_INC`, kernel 6.12: a recv buffer is consumed piece by piece.
     pub incremental_buffers: bool,

@@ -58,8 +58,6 @@ pub struct Gauges {
     pub topics: u64,
     /// Recv buffers lent to the shard.
     pub recv_buffers_lent: u64,
-    /// Segments of the send arena that are pending or in flight.
-    pub segments_held: u64,
     /// Reassembly states in use.
     pub reassemblies: u64,
     /// Bytes in send queues.
@@ -89,7 +87,7 @@ macro_rules! sum_fields {
 sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications deliveries messages_dropped
     batches_dropped slow_consumers backpressure protocol_errors recv_buffers_exhausted stale_completions short_sends turns
     completions windows overflows);
-sum_fields!(Gauges: descriptors connections topics recv_buffers_lent segments_held reassemblies queued_bytes);
+sum_fields!(Gauges: descriptors connections topics recv_buffers_lent reassemblies queued_bytes);
 
 impl std::ops::AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {

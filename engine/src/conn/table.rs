@@ -75,8 +75,8 @@ impl<D> Table<D> {
 
     /// Checks every slot's invariants, and the count.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn invariants(&self) {
-        self.slots.iter().for_each(Slot::invariants);
+    pub(crate) fn invariants(&self, flight: u32) {
+        self.slots.iter().for_each(|conn| conn.invariants(flight));
         assert_eq!(self.iter().count(), self.occupied as usize, "slots were lost");
     }
 }

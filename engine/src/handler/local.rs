@@ -7,7 +7,7 @@ use super::{Limits, SendStatus};
 use crate::config::Overflow;
 use crate::conn::ConnId;
 use crate::conn::arena::{Arena, Segment};
-use crate::conn::slot::{Phase, Sending, Slot, Subscription};
+use crate::conn::slot::{Phase, Slot, Subscription};
 use crate::conn::table::Table;
 use crate::metrics::Counters;
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
@@ -20,6 +20,8 @@ pub(crate) struct Local<D> {
     pub(crate) shard: u16,
     pub(crate) conns: Table<D>,
     pub(crate) arena: Arena,
+    /// Numbers the turns' impatient sends: those of the last turn until they are settled, then those of this one.
+    pub(crate) flight: u32,
     pub(crate) topics: Topics,
     pub(crate) wheel: Wheel,
     /// The present, in timer ticks since the shard began.
@@ -255,14 +257,11 @@ impl<D> Local<D> {
         ConnId { shard: self.shard, generation: self.conns[slot].generation, slot }
     }
 
-    /// Gives up what the connection has pending in the arena, unless it is in flight.
+    /// Gives up what the connection has pending, unless it is in flight.
     pub(crate) fn drop_pending(&mut self, slot: u32) {
         let conn: &mut Slot<D> = &mut self.conns[slot];
-        if conn.sending != Sending::Segment && !conn.segment.is_empty() {
-            self.arena.release(conn.segment);
-            conn.segment = Segment::default();
-        }
-        if conn.sending != Sending::Queue {
+        conn.segment = Segment::default();
+        if !conn.sending {
             conn.queue = None;
         }
     }

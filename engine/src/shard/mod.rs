@@ -54,6 +54,8 @@ pub(crate) struct Shard<R, H: Handler> {
     window: Window,
     completions_max: usize,
     bytes_max: u64,
+    /// Slots that wait for the end of the flight they sent in.
+    unsettled: Vec<u32>,
     /// Slots whose recv found no buffer this turn.
     unfed: Vec<u32>,
     /// Slots whose timers went off this turn.
@@ -82,6 +84,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             shard: seat.index as u16,
             conns: Table::new(descriptors),
             arena: Arena::new(),
+            flight: 1,
             topics: Topics::default(),
             wheel: Wheel::new(descriptors),
             now: 0,
@@ -106,6 +109,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
             bytes_max: config.turn_bytes_max as u64,
+            unsettled: Vec::new(),
             unfed: Vec::new(),
             due: Vec::new(),
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
@@ -138,6 +142,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(crate) fn turn(&mut self) -> io::Result<()> {
         self.wait()?;
         self.run_completions();
+        self.settle();
         self.run_mailbox();
         self.run_timers();
         self.gather()?;
@@ -168,6 +173,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.local.topics.is_dirty()
             || !self.local.outbox.is_empty()
             || !self.local.dirty.is_empty()
+            || !self.unsettled.is_empty()
             || self.is_finished()
     }
 

@@ -15,7 +15,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             connections: u64::from(self.local.open_count),
             topics: self.local.topics.len() as u64,
             recv_buffers_lent: u64::from(ring.buffers_lent),
-            segments_held: self.local.arena.holders(),
             reassemblies: self.local.pool.lent_count() as u64,
             queued_bytes: self.local.conns.iter().map(|(_, conn)| conn.queued_bytes() as u64).sum(),
         };

@@ -109,6 +109,11 @@ impl Topics {
         }
     }
 
+    /// Topics that wait for a fan-out.
+    pub(crate) fn dirty_count(&self) -> usize {
+        self.dirty.len()
+    }
+
     /// Whether anything waits for a fan-out.
     #[inline]
     pub(crate) fn is_dirty(&self) -> bool {

@@ -31,6 +31,14 @@ impl Segment {
     pub(crate) fn len(self) -> usize {
         self.len as usize
     }
+
+    /// The segment; what is left is empty.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        let taken = *self;
+        self.len = 0;
+        taken
+    }
 }
 
 /// The send memory of one shard.

@@ -87,7 +87,7 @@ fn send_segment<R: Ring, D>(ring: &mut R, arena: &Arena, flight: u32, slot: u32,
     debug_assert_ne!(conn.flight, flight, "one send in flight per connection (rule 2)");
     let bytes = SendBytes::new(arena.pending(conn.segment));
     conn.flight = flight;
-    conn.sent = std::mem::take(&mut conn.segment);
+    conn.sent = conn.segment.take();
     ring.push(Op::Send { slot, generation: conn.generation, bytes, patient: false });
 }
 
@@ -95,7 +95,7 @@ fn send_segment<R: Ring, D>(ring: &mut R, arena: &Arena, flight: u32, slot: u32,
 #[cold]
 fn queue_segment<D>(arena: &Arena, conn: &mut Slot<D>) {
     if !conn.segment.is_empty() {
-        let segment = std::mem::take(&mut conn.segment);
+        let segment = conn.segment.take();
         conn.queue.get_or_insert_default().push_front(&[], arena.pending(segment));
     }
 }

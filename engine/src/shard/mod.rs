@@ -190,8 +190,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     #[inline]
     fn complete(&mut self, completion: Completion) {
+        if completion.token.is_recv() { self.on_recv(completion) } else { self.complete_other(completion) }
+    }
+
+    #[inline(never)]
+    fn complete_other(&mut self, completion: Completion) {
         match completion.token.kind() {
-            OpKind::Recv => self.on_recv(completion),
+            OpKind::Recv => unreachable!("completed by the caller"),
             OpKind::Send => self.on_send(completion),
             OpKind::Accept => self.on_accept(completion),
             OpKind::Close => self.on_closed(completion),

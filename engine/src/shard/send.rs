@@ -57,7 +57,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(sent) = sent.filter(|_| conn.phase < Phase::Dead) else { return };
         local.counters.short_sends += 1;
         let older = &local.arena.in_flight(conn.sent)[sent..];
-        let newer = local.arena.pending(std::mem::take(&mut conn.segment));
+        let newer = local.arena.pending(conn.segment.take());
         conn.queue.get_or_insert_default().push_front(older, newer);
         local.update_congestion(slot);
     }

@@ -21,7 +21,7 @@ const PATIENT: i32 = libc::MSG_NOSIGNAL;
 
 /// Flags of a send that does not. `MSG_WAITALL` makes less than all of it a failure, and failures complete though successes do
 /// not; the completion has the count of what was taken.
-const IMPATIENT: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL;
+pub(super) const IMPATIENT: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL;
 
 /// How a shard wants its ring.
 #[derive(Clone, Copy, Debug)]

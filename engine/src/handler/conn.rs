@@ -29,7 +29,7 @@ pub enum ReadyState {
     Open = 1,
     /// The closing handshake is under way.
     Closing = 2,
-    /// Over.
+    /// Over: what `on_error` and `on_close` see.
     Closed = 3,
 }
 
@@ -38,8 +38,9 @@ impl ReadyState {
         match phase {
             Phase::Http => Self::Connecting,
             Phase::Open => Self::Open,
-            Phase::Closing | Phase::Flushing => Self::Closing,
-            Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
+            Phase::Closing => Self::Closing,
+            // From `Flushing` on, only the last bytes leave: to callbacks the connection is over, as to a browser's `onclose`.
+            Phase::Flushing | Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
         }
     }
 }

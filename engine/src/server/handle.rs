@@ -141,7 +141,7 @@ impl ServerHandle {
     fn ask_all<T>(&self, command: impl Fn(Sender<T>) -> Command) -> Result<Vec<T>, CommandError> {
         let shards = &self.inner.shards;
         let asked = shards.iter().map(|shard| shard.begin_ask(&command)).collect::<Result<Vec<_>, _>>()?;
-        shards.iter().zip(&asked).map(|(shard, answer)| shard.await_answer(answer)).collect()
+        shards.iter().zip(&asked).map(|(shard, answer)| await_answer(answer, || shard.is_stopped())).collect()
     }
 }
 
@@ -156,17 +156,7 @@ impl ShardPort {
     }
 
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, CommandError> {
-        self.await_answer(&self.begin_ask(command)?)
-    }
-
-    /// A question that reached the queue behind the shard's last look is never answered, so the shard is looked after.
-    fn await_answer<T>(&self, answer: &Receiver<T>) -> Result<T, CommandError> {
-        loop {
-            match answer.recv_timeout(LIFE_CHECK) {
-                Err(RecvTimeoutError::Timeout) if !self.is_stopped() => {}
-                outcome => return outcome.map_err(|_| CommandError::Stopped),
-            }
-        }
+        await_answer(&self.begin_ask(command)?, || self.is_stopped())
     }
 
     /// The shard has dropped its end of the queue.
@@ -181,5 +171,37 @@ impl ShardPort {
         let (reply, answer) = channel();
         self.post(command(reply))?;
         Ok(answer)
+    }
+}
+
+/// A question that reached the queue behind the shard's last look is never answered, so the shard is looked after.
+fn await_answer<T>(answer: &Receiver<T>, is_stopped: impl Fn() -> bool) -> Result<T, CommandError> {
+    loop {
+        match answer.recv_timeout(LIFE_CHECK) {
+            Ok(said) => return Ok(said),
+            Err(RecvTimeoutError::Timeout) if !is_stopped() => {}
+            // It may have answered after the wait and before its end: what it said counts.
+            Err(_) => return answer.try_recv().map_err(|_| CommandError::Stopped),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shards_last_answer_counts() {
+        let (reply, answer) = channel();
+        let answers_and_ends = || reply.send("here").is_ok();
+        assert_eq!(await_answer(&answer, answers_and_ends), Ok("here"));
+    }
+
+    #[test]
+    fn a_shard_that_ends_without_an_answer_has_stopped() {
+        let (reply, answer) = channel::<()>();
+        assert_eq!(await_answer(&answer, || true), Err(CommandError::Stopped));
+        drop(reply);
+        assert_eq!(await_answer(&answer, || false), Err(CommandError::Stopped), "the question was thrown away");
     }
 }

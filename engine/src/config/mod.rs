@@ -77,7 +77,10 @@ pub struct Config {
     #[serde(with = "text::duration")]
     pub pong_timeout: Duration,
 
-    /// Time that a peer has to answer our close frame before its connection is cut. 10 ms to 1 h, default 5 s.
+    /// Time for each step of an orderly end, after which the connection is cut: for the peer to answer our close frame, which
+    /// leaves behind all that is queued; for what is queued to leave once the peer's close frame came, or we refused its
+    /// request or failed it; and then for the peer to close its end. 10 ms to 1 h, default 5 s. So it bounds the whole last
+    /// flush: a peer that takes longer to read a full send queue loses the rest of it.
     #[serde(with = "text::duration")]
     pub close_timeout: Duration,
 

@@ -72,7 +72,8 @@ struct Connections {
     /// Cut a connection that does not answer our ping within this time [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pong_timeout: Option<Duration>,
-    /// Cut a connection that does not answer our close frame within this time [default: 5s]
+    /// Cut a connection that within this time does not answer our close frame, or does not take all that is queued at its
+    /// end [default: 5s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     close_timeout: Option<Duration>,
 }

@@ -35,6 +35,21 @@ impl Routes {
         RoutesBuilder { entries: Vec::new(), websocket_count: 0 }
     }
 
+    /// The WebSocket routes in the order of their [`WebSocketRoute::index`].
+    pub fn websockets(&self) -> Vec<&WebSocketRoute> {
+        let mut routes: Vec<_> = self.entries.iter().filter_map(Entry::websocket).collect();
+        routes.sort_by_key(|route| route.index);
+        routes
+    }
+
+    /// The pages, in no particular order.
+    pub fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Page(page, _) => Some(page),
+            Entry::WebSocket(_) => None,
+        })
+    }
+
     /// Where `request` goes.
     ///
     /// # Errors
@@ -93,7 +108,7 @@ impl RoutesBuilder {
     /// [`RouteError::Repeated`] when two routes have the same path or prefix.
     pub fn build(self) -> Result<Routes, RouteError> {
         let mut entries = self.entries;
-        let patterns: Vec<_> = entries.iter().filter_map(Entry::websocket_pattern).collect();
+        let patterns: Vec<_> = entries.iter().filter_map(Entry::websocket).map(WebSocketRoute::pattern).collect();
         let no_websocket_here = if patterns.is_empty() {
             "no WebSocket is served on this port".to_owned()
         } else {
@@ -168,6 +183,11 @@ impl WebSocketRoute {
         }
     }
 
+    /// The subprotocols that it supports, the preferred one first.
+    pub fn supported_protocols(&self) -> &[String] {
+        &self.protocols
+    }
+
     /// The subprotocol that the server prefers among those that `upgrade` offers.
     pub fn choose_protocol(&self, upgrade: &Upgrade<'_>) -> Option<&str> {
         upgrade.choose_protocol(&self.protocols)
@@ -218,9 +238,9 @@ impl Entry {
         }
     }
 
-    fn websocket_pattern(&self) -> Option<String> {
+    fn websocket(&self) -> Option<&WebSocketRoute> {
         match self {
-            Self::WebSocket(route) => Some(route.pattern()),
+            Self::WebSocket(route) => Some(route),
             Self::Page(..) => None,
         }
     }

@@ -10,6 +10,7 @@ use crossbeam_queue::ArrayQueue;
 
 use super::error::CommandError;
 use crate::conn::ConnId;
+use crate::http::Routes;
 use crate::metrics::Stats;
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
@@ -31,6 +32,7 @@ pub struct ServerHandle {
 #[derive(Debug)]
 struct Inner {
     addr: SocketAddr,
+    routes: Arc<Routes>,
     shards: Vec<ShardPort>,
 }
 
@@ -52,13 +54,23 @@ impl std::fmt::Debug for ShardPort {
 }
 
 impl ServerHandle {
-    pub(super) fn new(addr: SocketAddr, shards: Vec<ShardPort>) -> Self {
-        Self { inner: Arc::new(Inner { addr, shards }) }
+    pub(super) fn new(addr: SocketAddr, routes: Arc<Routes>, shards: Vec<ShardPort>) -> Self {
+        Self { inner: Arc::new(Inner { addr, routes, shards }) }
     }
 
     /// The address that the server listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.addr
+    }
+
+    /// What is served at which path; [`ConnInfo::route`] is an index of its [`Routes::websockets`].
+    pub fn routes(&self) -> &Routes {
+        &self.inner.routes
+    }
+
+    /// Whether the server has ended: every shard has, after a [`ServerHandle::shutdown`] or a failure of its ring.
+    pub fn is_stopped(&self) -> bool {
+        self.inner.shards.iter().all(ShardPort::is_stopped)
     }
 
     /// Number of shards.

@@ -39,7 +39,7 @@ where
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
     let threads = spawn_all(&config, &routes, &handler, listeners, links, &pins)?;
-    Ok(Server { handle: ServerHandle::new(addr, ports), threads })
+    Ok(Server { handle: ServerHandle::new(addr, routes, ports), threads })
 }
 
 fn check_pins(pins: &[Option<usize>], cores: &[usize]) -> Result<(), StartError> {

@@ -35,7 +35,7 @@ pub struct ConnInfo {
     pub id: ConnId,
     /// The peer's address.
     pub remote_addr: SocketAddr,
-    /// Index of the route that accepted it.
+    /// Index of the route that accepted it, among [`Routes::websockets`](crate::http::Routes::websockets).
     pub route: usize,
     /// Where it is in its life.
     pub ready_state: ReadyState,

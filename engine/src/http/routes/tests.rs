@@ -188,3 +188,15 @@ fn what_is_no_route() {
         assert_eq!(routes.build().unwrap_err(), RouteError::Repeated(repeated.to_owned()));
     }
 }
+
+#[test]
+fn routes_can_be_read_back() {
+    let routes = routes();
+    let found: Vec<_> = routes.websockets().iter().map(|route| (route.index(), route.pattern())).collect();
+    let expected = ["/topics/*", "/topics/private/*", "/chat"].map(str::to_owned);
+    assert_eq!(found, expected.into_iter().enumerate().collect::<Vec<_>>());
+    assert_eq!(routes.websockets()[2].supported_protocols(), ["v2", "v1"]);
+    let mut paths: Vec<_> = routes.pages().map(Page::path).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/", "/topics/help"]);
+}

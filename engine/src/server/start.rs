@@ -1,5 +1,6 @@
 //! The start: everything is probed, opened and made before the first connection is accepted, or nothing is left behind.
 
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
@@ -101,6 +102,19 @@ struct Greeting {
     ring: Result<RawFd, StartError>,
 }
 
+/// A shard's one chance to greet. Greeting gives it up, so that the starting thread does not wait for one who panicked.
+struct Greeter {
+    shard: usize,
+    greet: Sender<Greeting>,
+}
+
+impl Greeter {
+    fn greet(self, ring: Result<RawFd, StartError>) {
+        // The starting thread may have given up already, because of another shard.
+        let _ = self.greet.send(Greeting { shard: self.shard, ring });
+    }
+}
+
 fn spawn_all<H, F>(
     config: &Arc<ValidConfig>,
     routes: &Arc<Routes>,
@@ -130,8 +144,8 @@ where
             routes: Arc::clone(routes),
             wakers: Arc::clone(&wakers),
         };
-        let (greet, handler) = (greet.clone(), Arc::clone(handler));
-        let body = move || birth.run(&greet, &started, &*handler);
+        let (greeter, handler) = (Greeter { shard: index, greet: greet.clone() }, Arc::clone(handler));
+        let body = move || birth.run(greeter, &started, &*handler);
         let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(body);
         threads.push(thread.map_err(|error| StartError::Shard { shard: index, error })?);
     }
@@ -153,11 +167,13 @@ where
 
 /// The rings of all shards, or the first error; shards that wait for a start end when their channel does.
 fn collect_rings(greetings: &Receiver<Greeting>, count: usize) -> Result<Arc<[RawFd]>, StartError> {
-    let mut rings = vec![-1; count];
-    for Greeting { shard, ring } in greetings.iter().take(count) {
-        rings[shard] = ring?;
+    let mut rings = vec![None; count];
+    // Ends when all have greeted or are gone.
+    for Greeting { shard, ring } in greetings {
+        rings[shard] = Some(ring?);
     }
-    Ok(rings.into())
+    let silent = |shard| StartError::Shard { shard, error: io::Error::other("its thread panicked") };
+    rings.into_iter().enumerate().map(|(shard, ring)| ring.ok_or_else(|| silent(shard))).collect()
 }
 
 /// All that a shard's thread is given.
@@ -173,7 +189,7 @@ struct Birth {
 impl Birth {
     fn run<H: Handler>(
         self,
-        greet: &Sender<Greeting>,
+        greeter: Greeter,
         started: &Receiver<Arc<[RawFd]>>,
         handler: &dyn Fn(ShardInfo) -> H,
     ) {
@@ -183,17 +199,13 @@ impl Birth {
             && !affinity::pin_to(core)
         {
             let allowed = affinity::allowed_cores();
-            let _ = greet.send(Greeting { shard, ring: Err(StartError::Pin { shard, core, allowed }) });
-            return;
+            return greeter.greet(Err(StartError::Pin { shard, core, allowed }));
         }
         let ring = match UringRing::new(self.uring_options(), self.listener, Arc::clone(&self.link.waker)) {
             Ok(ring) => ring,
-            Err(error) => {
-                let _ = greet.send(Greeting { shard, ring: Err(StartError::Shard { shard, error }) });
-                return;
-            }
+            Err(error) => return greeter.greet(Err(StartError::Shard { shard, error })),
         };
-        let _ = greet.send(Greeting { shard, ring: Ok(ring.fd()) });
+        greeter.greet(Ok(ring.fd()));
         // Another shard failed, and with it the start.
         let Ok(rings) = started.recv() else { return };
         let mailbox = mailbox(self.link, &self.wakers, &rings);
@@ -219,4 +231,47 @@ fn mailbox(link: Link, wakers: &[Arc<Waker>], rings: &[RawFd]) -> Mailbox {
     let outbound = link.outbound.into_iter();
     let outbound = outbound.map(|(to, queue)| Outbound { queue, waker: Arc::clone(&wakers[to]), ring: rings[to] });
     Mailbox { commands: link.commands, waker: link.waker, inbound: link.inbound, outbound: outbound.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What [`Birth::run`] does with its greeter, as far as the starting thread sees it.
+    fn shard(greeter: Greeter, started: &Receiver<()>) {
+        if greeter.shard == 1 {
+            std::panic::resume_unwind(Box::new("before its greeting"));
+        }
+        greeter.greet(Ok(7));
+        assert!(started.recv().is_err(), "the start failed");
+    }
+
+    #[test]
+    fn a_shard_that_panics_before_its_greeting_fails_the_start() {
+        let (greet, greetings) = channel();
+        let (start, started): (Vec<_>, Vec<_>) = (0..3).map(|_| channel()).unzip();
+        let threads = started.into_iter().enumerate().map(|(index, started)| {
+            let greeter = Greeter { shard: index, greet: greet.clone() };
+            thread::spawn(move || shard(greeter, &started))
+        });
+        let threads: Vec<_> = threads.collect();
+        drop(greet);
+        // Elsewhere, so that a hang fails the test.
+        let (tell, outcome) = channel();
+        thread::spawn(move || tell.send(collect_rings(&greetings, 3)));
+        let outcome = outcome.recv_timeout(std::time::Duration::from_secs(10)).expect("no hang");
+        assert!(outcome.unwrap_err().to_string().starts_with("shard 1 cannot start: its thread panicked"));
+        drop(start);
+        assert_eq!(threads.into_iter().map(|thread| thread.join().is_ok()).collect::<Vec<_>>(), [true, false, true]);
+    }
+
+    #[test]
+    fn rings_are_ordered_by_shard() {
+        let (greet, greetings) = channel();
+        for (shard, ring) in [(1, 5), (0, 9)] {
+            Greeter { shard, greet: greet.clone() }.greet(Ok(ring));
+        }
+        drop(greet);
+        assert_eq!(collect_rings(&greetings, 2).expect("both greeted")[..], [9, 5]);
+    }
 }

@@ -54,7 +54,7 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// A [`Refusal`]: 404 for an unknown path; 405 for a method that the path does not take; 426 for a request on a
+    /// A [`Refusal`]: 307 to a page whose path is the requested one without its last `/`; 404 for an unknown path; 405 for a method that the path does not take; 426 for a request on a
     /// WebSocket path that does not ask for one, or for another version than 13; 400 for a malformed handshake, or one
     /// on a page's path; 403 for an origin that is not allowed.
     pub fn route<'q>(&self, request: &'q Request<'_>) -> Result<Routed<'_, 'q>, Refusal> {
@@ -63,9 +63,17 @@ impl Routes {
             Some(Entry::WebSocket(route)) => route.accept(request),
             Some(Entry::Page(page, _)) => self.serve(page, request),
             None if request.is_upgrade() => Err(Refusal::not_found().because(self.no_websocket_here.clone())),
-            None => Err(Refusal::not_found()),
+            None => Err(self.without_slash(request).unwrap_or_else(Refusal::not_found)),
         };
         routed.map_err(|refusal| refusal.in_reply_to(request.method()))
+    }
+
+    /// Leads from `/about/` to the page `/about`: the slash is easily typed, and the page's relative links need it gone.
+    fn without_slash(&self, request: &Request<'_>) -> Option<Refusal> {
+        let path = request.path().strip_suffix('/')?;
+        let page = self.pages().find(|page| page.path() == path)?;
+        let query = request.query().map_or_else(String::new, |query| format!("?{query}"));
+        Refusal::elsewhere(format!("{}{query}", page.path())).ok()
     }
 
     fn serve<'r>(&self, page: &'r Page, request: &Request<'_>) -> Result<Routed<'r, 'static>, Refusal> {

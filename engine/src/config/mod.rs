@@ -40,7 +40,9 @@ const MIB: usize = 1024 * KIB;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Address that every shard listens on (`SO_REUSEPORT`). Default 127.0.0.1:9001: reaching beyond this machine is
-    /// a decision of the operator's.
+    /// a decision of the operator's. In a file, as on the command line, a port alone or `localhost` with a port is one of
+    /// 127.0.0.1.
+    #[serde(with = "text::listen")]
     pub listen: SocketAddr,
 
     /// Number of shards, each one thread with one ring. 1 to 1024, default one per core that the process may use.

@@ -274,7 +274,7 @@ fn wrong_texts_are_told_with_line_and_key() {
         ("message_bytes_max = -1\n", "1: message_bytes_max: the value is not a size in bytes"),
         ("tcp_nodelay = \"yes\"\n", "1: tcp_nodelay: invalid type: string \"yes\", expected a boolean"),
         ("overflow = \"drop\"\n", "1: overflow: "),
-        ("listen = \"localhost\"\n", "1: listen: invalid socket address"),
+        ("listen = \"localhost\"\n", "1: listen: `localhost` is not an address with a port such as 127.0.0.1:9001"),
         ("shards = \"many\"\n", "1: shards: `many` is not `auto` or a number of shards"),
         ("pin = []\n", "1: pin: `` is not `auto`, `none` or a list of cores"),
         ("pin = \"3-1\"\n", "1: pin: `3-1` is not"),

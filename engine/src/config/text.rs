@@ -1,4 +1,4 @@
-//! How values are written: sizes (`64KiB`), durations (`250ms`), `off`, shard counts and core lists.
+//! How values are written: addresses, sizes (`64KiB`), durations (`250ms`), `off`, shard counts and core lists.
 //!
 //! Each kind has a parser and a printer that are each other's inverse, used by the file and by the command line alike.
 //! The modules are for `#[serde(with = …)]`.
@@ -6,6 +6,7 @@
 //! Not here: whether a value is within its range (`limits`).
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -54,8 +55,24 @@ const TIME_UNITS: [(&str, u64); 6] = [
 const DURATION_EXPECTED: &str = "a duration such as 10s, 250ms, 50us, 2m or 1h";
 const DURATION_OR_OFF_EXPECTED: &str = "`off` or a duration such as 10s, 250ms, 50us, 2m or 1h";
 
+const LISTEN_EXPECTED: &str = "an address with a port such as 127.0.0.1:9001, 0.0.0.0:9001, [::1]:9001 or localhost:9001, \
+                               or a port alone, which is one of 127.0.0.1";
+
 const SHARDS_EXPECTED: &str = "`auto` or a number of shards such as 4";
 const PIN_EXPECTED: &str = "`auto`, `none` or a list of cores such as 0,2,4-7";
+
+/// Reads an address to listen on: an IP address with a port. A port alone, and `localhost` with one, are of 127.0.0.1; other
+/// names are not looked up.
+///
+/// # Errors
+///
+/// [`ParseError`] when it is written otherwise.
+pub fn parse_listen(typed: &str) -> Result<SocketAddr, ParseError> {
+    let port = typed.strip_prefix("localhost:").unwrap_or(typed);
+    let local = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?)));
+    let addr = typed.parse().ok().or_else(local);
+    addr.ok_or_else(|| ParseError { typed: typed.into(), expected: LISTEN_EXPECTED })
+}
 
 /// Reads a size: an integer in bytes, or one with the unit `B`, `KiB`, `MiB` or `GiB`.
 ///
@@ -275,6 +292,19 @@ where
     // The message of an untagged enum names none of its alternatives.
     let typed = Typed::deserialize(input).map_err(|_| D::Error::custom(format_args!("the value is not {expected}")))?;
     parse(&typed.into_text()).map_err(D::Error::custom)
+}
+
+/// `"127.0.0.1:9001"` or a port.
+pub(crate) mod listen {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(addr: &SocketAddr, output: S) -> Result<S::Ok, S::Error> {
+        addr.to_string().serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SocketAddr, D::Error> {
+        deserialize_with(input, LISTEN_EXPECTED, parse_listen)
+    }
 }
 
 /// `"64KiB"` or an integer.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::StartError;
-use crate::config::text::{OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off};
+use crate::config::text::{OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen};
 use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -37,8 +37,8 @@ pub(super) struct Options {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Server")]
 struct Server {
-    /// Address to listen on [default: 127.0.0.1:9001]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address to listen on, or a port of 127.0.0.1 [default: 127.0.0.1:9001]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
     /// Threads, each with its own ring: a number, or auto for one per core [default: auto]
     #[arg(long, value_name = "COUNT|auto")]

@@ -204,7 +204,7 @@ pub enum Pin {
 }
 
 /// What happens to a message that does not fit into a connection's send queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overflow {
     /// The connection is closed: the peer comes back and starts from a known state.

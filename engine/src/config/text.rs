@@ -261,37 +261,20 @@ impl fmt::Display for Overflow {
     }
 }
 
-/// A value of a file before we know what it should be.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Typed {
-    Number(u64),
-    Text(String),
-    List(Vec<usize>),
-}
-
-impl Typed {
-    /// As it would stand on the command line.
-    fn into_text(self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => text,
-            Self::List(cores) => Pin::List(cores).to_string(),
-        }
+/// A value of a file as it would stand on the command line.
+fn typed(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(list) if !list.is_empty() => list.iter().map(typed).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }
 
-fn deserialize_with<'de, D, T>(
-    input: D,
-    expected: &'static str,
-    parse: fn(&str) -> Result<T, ParseError>,
-) -> Result<T, D::Error>
+fn deserialize_with<'de, D, T>(input: D, parse: fn(&str) -> Result<T, ParseError>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
 {
-    // The message of an untagged enum names none of its alternatives.
-    let typed = Typed::deserialize(input).map_err(|_| D::Error::custom(format_args!("the value is not {expected}")))?;
-    parse(&typed.into_text()).map_err(D::Error::custom)
+    parse(&typed(&toml::Value::deserialize(input)?)).map_err(D::Error::custom)
 }
 
 /// `"127.0.0.1:9001"` or a port.
@@ -303,7 +286,7 @@ pub(crate) mod listen {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SocketAddr, D::Error> {
-        deserialize_with(input, LISTEN_EXPECTED, parse_listen)
+        deserialize_with(input, parse_listen)
     }
 }
 
@@ -318,7 +301,7 @@ pub(crate) mod bytes {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
-        deserialize_with(input, BYTES_EXPECTED, parse_bytes)
+        deserialize_with(input, parse_bytes)
     }
 }
 
@@ -334,7 +317,7 @@ pub(crate) mod bytes_or_off {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<usize>, D::Error> {
-        deserialize_with(input, BYTES_OR_OFF_EXPECTED, parse_bytes_or_off).map(Into::into)
+        deserialize_with(input, parse_bytes_or_off).map(Into::into)
     }
 }
 
@@ -347,7 +330,7 @@ pub(crate) mod duration {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
-        deserialize_with(input, DURATION_EXPECTED, parse_duration)
+        deserialize_with(input, parse_duration)
     }
 }
 
@@ -363,7 +346,13 @@ pub(crate) mod duration_or_off {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
-        deserialize_with(input, DURATION_OR_OFF_EXPECTED, parse_duration_or_off).map(Into::into)
+        deserialize_with(input, parse_duration_or_off).map(Into::into)
+    }
+}
+
+impl<'de> Deserialize<'de> for Overflow {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        deserialize_with(input, Self::from_str)
     }
 }
 
@@ -378,7 +367,7 @@ impl Serialize for Shards {
 
 impl<'de> Deserialize<'de> for Shards {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        deserialize_with(input, SHARDS_EXPECTED, Self::from_str)
+        deserialize_with(input, Self::from_str)
     }
 }
 
@@ -393,7 +382,7 @@ impl Serialize for Pin {
 
 impl<'de> Deserialize<'de> for Pin {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        // `[]` has no textual form: it is refused here as "" is on the command line.
-        deserialize_with(input, PIN_EXPECTED, Self::from_str)
+        // `[]` means no more than "" on the command line does.
+        deserialize_with(input, Self::from_str)
     }
 }

@@ -103,10 +103,6 @@ fn per_connection(config: &ValidConfig) -> Vec<Holder> {
         holder(name, settings, &[(u64::from(config.connections_max), "connections"), (each, "B")])
     };
     vec![
-        // The kernel's side of a direct descriptor.
-        line("file tables", "connections_max", FILE_SLOT_BYTES),
-        // Allocated with the shard, touched when a connection comes.
-        line("connection slots", "connections_max", CONNECTION_SLOT_BYTES),
         // A head that came in parts is kept until it is whole.
         line("request heads", "connections_max or head_bytes_max", config.head_bytes_max as u64),
         // A message that spans recv buffers is kept until it is whole.
@@ -129,7 +125,12 @@ fn per_shard(config: &ValidConfig, shards: u64) -> Vec<Holder> {
     let line = |name, settings, count: u32, each| {
         holder(name, settings, &[(shards, "shards"), (u64::from(count), ""), (each, "B")])
     };
+    let room = config.connections_room(shards as usize);
     vec![
+        // The kernel's side of a direct descriptor.
+        line("file tables", "connections_max", room, FILE_SLOT_BYTES),
+        // Allocated with the shard, touched when a connection comes.
+        line("connection slots", "connections_max", room, CONNECTION_SLOT_BYTES),
         // Lent to the kernel and back within a turn.
         line(
             "recv buffers",

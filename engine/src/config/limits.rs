@@ -58,7 +58,15 @@ impl ValidConfig {
         }
     }
 
-    /// Connections of shard `index` out of `shard_count`; the first shards take what does not divide evenly.
+    /// Connections that a shard out of `shard_count` makes room for: more than its share, because the kernel spreads connections
+    /// by a hash, not evenly. Small servers get room for all of them on each shard, large ones for twice the share.
+    pub fn connections_room(&self, shard_count: usize) -> u32 {
+        const AT_LEAST: u32 = 1024;
+        let share = self.connections_share(shard_count, 0);
+        share.saturating_mul(2).max(AT_LEAST).min(self.connections_max)
+    }
+
+    /// Even share of shard `index` out of `shard_count`; the first shards take what does not divide evenly.
     pub fn connections_share(&self, shard_count: usize, index: usize) -> u32 {
         let shards = u32::try_from(shard_count).expect("at most 1024 shards");
         let remainder = self.connections_max % shards;

@@ -51,8 +51,9 @@ pub struct Config {
     /// Which core each shard's thread is pinned to. Default: one each, where there are cores enough.
     pub pin: Pin,
 
-    /// Connections of the whole server, split evenly over the shards. 1 to 16,777,216, default 10,000. Each shard's
-    /// share is the size of its ring's file table, which `RLIMIT_NOFILE` bounds: the start checks that.
+    /// Connections of the whole server, on whichever shards the kernel puts them. 1 to 16,777,216, default 10,000. Each shard
+    /// has descriptors for twice its even share, and for 1024 at least, as far as `RLIMIT_NOFILE` goes, which bounds a ring's
+    /// file table; the start checks that it goes as far as the share.
     pub connections_max: u32,
 
     /// Bytes of a request head, request line included; a longer one is refused with 431. 256 B to 1 MiB, default

@@ -200,6 +200,16 @@ fn connections_are_shared_out_evenly_and_completely() {
 }
 
 #[test]
+fn a_shard_has_room_for_more_than_its_share() {
+    for (connections, shards, room) in
+        [(10, 4, 10), (10, 1, 10), (5000, 4, 2500), (5000, 16, 1024), (10_000, 2, 10_000), (1 << 24, 1000, 33_556)]
+    {
+        let config = valid(|c| c.connections_max = connections);
+        assert_eq!(config.connections_room(shards), room, "{connections} connections on {shards} shards");
+    }
+}
+
+#[test]
 fn shards_and_pins_follow_the_cores() {
     let config = valid(|_| {});
     assert_eq!(config.shard_count(6), 6);

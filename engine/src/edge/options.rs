@@ -54,7 +54,7 @@ struct Server {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Connections")]
 struct Connections {
-    /// Connections of the whole server, shared out evenly over the shards [default: 10000]
+    /// Connections of the whole server [default: 10000]
     #[arg(long, value_name = "COUNT")]
     connections_max: Option<u32>,
     /// Longest request head; a longer one gets 431 [default: 16KiB]

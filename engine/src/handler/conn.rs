@@ -168,6 +168,6 @@ impl<'a, D> Conn<'a, D> {
 
     /// WebSockets of this shard for which `on_open` was called and `on_close` was not; in `on_close`, without this one.
     pub fn shard_connections(&self) -> usize {
-        self.local.open_count as usize
+        self.local.open_count.taken() as usize
     }
 }

@@ -13,6 +13,7 @@ use super::handle::{IN_CALLBACK, ShardPort};
 use super::{Server, ServerHandle, ShardInfo, StartError};
 use crate::config::ValidConfig;
 use crate::handler::Handler;
+use crate::handler::places::ServerPlaces;
 use crate::http::Routes;
 use crate::ring::probe::{self, Wanted};
 use crate::ring::{SPARE_DESCRIPTORS, UringOptions, UringRing};
@@ -33,14 +34,26 @@ where
     let pins = config.pins(count, &cores);
     check_pins(&pins, &cores)?;
     // Direct descriptors are bounded by this limit; what cannot be raised shows in the probe.
-    let _ = limits::raise_nofile();
+    let nofile = limits::raise_nofile().or_else(|_| limits::nofile()).map_or(0, |limit| limit.soft);
     probe::require(&Wanted::new(&config, count))?;
     let (addr, listeners) = listen(&config, count)?;
-    let config = Arc::new(config);
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
-    let threads = spawn_all(&config, &routes, &handler, listeners, links, &pins)?;
+    let common = Common {
+        connections_max: connections_max(&config, count, nofile),
+        places: Arc::new(ServerPlaces::new(config.connections_max)),
+        wakers: links.iter().map(|link| Arc::clone(&link.waker)).collect(),
+        config,
+        routes: Arc::clone(&routes),
+    };
+    let threads = spawn_all(&Arc::new(common), &handler, listeners, links, &pins)?;
     Ok(Server { handle: ServerHandle::new(addr, routes, ports), threads })
+}
+
+/// Connections that each shard has descriptors for: its share, which the probe found room for, and as much more as it may.
+fn connections_max(config: &ValidConfig, count: usize, nofile: u64) -> u32 {
+    let table = u32::try_from(nofile).unwrap_or(u32::MAX).saturating_sub(SPARE_DESCRIPTORS);
+    config.connections_room(count).min(table).max(config.connections_share(count, 0))
 }
 
 fn check_pins(pins: &[Option<usize>], cores: &[usize]) -> Result<(), StartError> {
@@ -115,9 +128,18 @@ impl Greeter {
     }
 }
 
+/// What all shards are given alike.
+struct Common {
+    config: ValidConfig,
+    routes: Arc<Routes>,
+    wakers: Vec<Arc<Waker>>,
+    /// Of one shard.
+    connections_max: u32,
+    places: Arc<ServerPlaces>,
+}
+
 fn spawn_all<H, F>(
-    config: &Arc<ValidConfig>,
-    routes: &Arc<Routes>,
+    common: &Arc<Common>,
     handler: &Arc<F>,
     listeners: Vec<OwnedFd>,
     links: Vec<Link>,
@@ -129,21 +151,13 @@ where
 {
     let count = links.len();
     let (greet, greetings) = channel();
-    let wakers: Arc<[Arc<Waker>]> = links.iter().map(|link| Arc::clone(&link.waker)).collect();
     let mut threads = Vec::with_capacity(count);
     let mut starts = Vec::with_capacity(count);
     for (index, (listener, link)) in listeners.into_iter().zip(links).enumerate() {
         let (start, started) = channel();
         starts.push(start);
         let info = ShardInfo { index, count, core: pins[index] };
-        let birth = Birth {
-            info,
-            listener,
-            link,
-            config: Arc::clone(config),
-            routes: Arc::clone(routes),
-            wakers: Arc::clone(&wakers),
-        };
+        let birth = Birth { info, listener, link, common: Arc::clone(common) };
         let (greeter, handler) = (Greeter { shard: index, greet: greet.clone() }, Arc::clone(handler));
         let body = move || birth.run(greeter, &started, &*handler);
         let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(body);
@@ -181,9 +195,7 @@ struct Birth {
     info: ShardInfo,
     listener: OwnedFd,
     link: Link,
-    config: Arc<ValidConfig>,
-    routes: Arc<Routes>,
-    wakers: Arc<[Arc<Waker>]>,
+    common: Arc<Common>,
 }
 
 impl Birth {
@@ -208,21 +220,28 @@ impl Birth {
         greeter.greet(Ok(ring.fd()));
         // Another shard failed, and with it the start.
         let Ok(rings) = started.recv() else { return };
-        let mailbox = mailbox(self.link, &self.wakers, &rings);
-        let seat = Seat { index: shard, count: self.info.count, mailbox };
+        let Common { config, routes, wakers, connections_max, places } = &*self.common;
+        let seat = Seat {
+            index: shard,
+            count: self.info.count,
+            mailbox: mailbox(self.link, wakers, &rings),
+            connections_max: *connections_max,
+            places: Arc::clone(places),
+        };
         let handler = handler(self.info);
-        if let Err(error) = Shard::new(ring, handler, &self.config, self.routes, seat).run() {
+        if let Err(error) = Shard::new(ring, handler, config, Arc::clone(routes), seat).run() {
             tracing::error!(shard, %error, "the ring failed; this shard has ended");
         }
     }
 
     fn uring_options(&self) -> UringOptions {
+        let config = &self.common.config;
         UringOptions {
-            entries: self.config.ring_entries,
-            descriptors: self.config.connections_share(self.info.count, self.info.index) + SPARE_DESCRIPTORS,
-            buffer_count: self.config.recv_buffer_count as u16,
-            buffer_bytes: self.config.recv_buffer_bytes as u32,
-            accepts: self.config.accepts_in_flight,
+            entries: config.ring_entries,
+            descriptors: self.common.connections_max + SPARE_DESCRIPTORS,
+            buffer_count: config.recv_buffer_count as u16,
+            buffer_bytes: config.recv_buffer_bytes as u32,
+            accepts: config.accepts_in_flight,
         }
     }
 }

@@ -23,6 +23,7 @@ use super::command::Command;
 use super::mailbox::Mailbox;
 use super::{Seat, Shard};
 use crate::config::ValidConfig;
+use crate::handler::places::ServerPlaces;
 use crate::http::{Page, Routes, WebSocketRoute};
 use crate::metrics::Counters;
 use crate::ring::Ring;
@@ -94,7 +95,9 @@ impl<R: Ring> Simulation<R> {
         let world = ring.world();
         let app = App { journal: Rc::clone(&journal), dice: dice.split() };
         let mailbox = Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new() };
-        let seat = Seat { index: 0, count: 1, mailbox };
+        let connections_max = scenario.config.connections_max;
+        let places = Arc::new(ServerPlaces::new(connections_max));
+        let seat = Seat { index: 0, count: 1, mailbox, connections_max, places };
         let mut shard = Shard::new(wrap(ring), app, &scenario.config, routes(), seat);
         shard.begin();
         Self { shard, world, town, journal, scenario }

@@ -202,6 +202,8 @@ impl Check {
         self.bytes("send_queue_bytes_max", config.send_queue_bytes_max, KIB..=4 * GIB);
         self.bytes("recv_buffer_bytes", config.recv_buffer_bytes, 4 * KIB..=MIB);
         self.bytes("turn_bytes_max", config.turn_bytes_max, 4 * KIB..=GIB);
+        self.bytes("shard_queue_bytes_max", config.shard_queue_bytes_max, 64 * KIB..=4 * GIB);
+        self.bytes("command_queue_bytes_max", config.command_queue_bytes_max, 64 * KIB..=4 * GIB);
         self.bytes_or_off("socket_send_buffer_bytes", config.socket_send_buffer_bytes, 4 * KIB..=GIB);
         self.bytes_or_off("socket_recv_buffer_bytes", config.socket_recv_buffer_bytes, 4 * KIB..=GIB);
         self.bytes_or_off("tcp_notsent_lowat", config.tcp_notsent_lowat, KIB..=GIB);

@@ -174,8 +174,18 @@ pub struct Config {
     /// 4096. A full queue drops, and counts what it dropped.
     pub shard_queue_count: u32,
 
+    /// Bytes that wait between one shard and another; a full queue drops as above, but takes one publication whatever its
+    /// size when it is empty. 64 KiB to 4 GiB, default 16 MiB.
+    #[serde(with = "text::bytes")]
+    pub shard_queue_bytes_max: usize,
+
     /// Commands (publish, send, close, …) from other threads that wait for one shard. 16 to 1,048,576, default 4096.
     pub command_queue_count: u32,
+
+    /// Bytes of the messages in them; whoever sends more is told `Busy`, but one message is taken whatever its size when it is
+    /// alone. 64 KiB to 4 GiB, default 16 MiB.
+    #[serde(with = "text::bytes")]
+    pub command_queue_bytes_max: usize,
 
     /// The longest that a shard waits for more publications before it sends, so that a burst leaves in one send per
     /// subscriber. 0 (never) to 10 ms, default 50 µs. It waits only under a burst of publications, on
@@ -248,7 +258,9 @@ impl Default for Config {
             topics_max: 100_000,
             subscriptions_per_connection_max: 128,
             shard_queue_count: 4096,
+            shard_queue_bytes_max: 16 * MIB,
             command_queue_count: 4096,
+            command_queue_bytes_max: 16 * MIB,
             publish_window_max: Duration::from_micros(50),
         }
     }

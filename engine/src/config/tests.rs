@@ -89,6 +89,11 @@ fn the_ranges_of_sizes_are_enforced() {
             |c| c.tcp_notsent_lowat = Some(1023),
             "tcp_notsent_lowat = 1023 is out of range: allowed is 1KiB to 1GiB, or off",
         ),
+        (
+            |c| c.shard_queue_bytes_max = 65_535,
+            "shard_queue_bytes_max = 65535 is out of range: allowed is 64KiB to 4GiB",
+        ),
+        (|c| c.command_queue_bytes_max = 65_535, "command_queue_bytes_max = 65535 is out of range"),
         (|c| c.topic_name_bytes_max = 0, "topic_name_bytes_max = 0 is out of range: allowed is 1 to 65535"),
         (|c| c.topic_name_bytes_max = 65_536, "topic_name_bytes_max = 65536 is out of range"),
     ]);
@@ -361,7 +366,7 @@ fn the_budget_sums_every_holder() {
     assert_eq!(bytes("reassembly buffers"), 1000 * 4096);
     assert_eq!(bytes("send queues"), 1000 * 2 * MIB as u64);
     assert_eq!(bytes("recv buffers"), 2 * 128 * (32 * 1024 + 16));
-    assert_eq!(bytes("queues between shards"), 2 * 4096 * (64 + 4096));
+    assert_eq!(bytes("queues between shards"), 2 * (4096 * 64 + 16 * MIB as u64));
     assert_eq!(budget.total_bytes(), budget.holders.iter().map(|holder| holder.bytes).sum::<u64>());
 }
 
@@ -370,6 +375,15 @@ fn one_shard_has_no_queues_between_shards() {
     let budget = Budget::new(&valid(|_| {}), 1);
     let between = budget.holders.iter().find(|holder| holder.name == "queues between shards").expect("a holder");
     assert_eq!(between.bytes, 0);
+}
+
+#[test]
+fn the_defaults_do_not_alarm_on_an_ordinary_machine() {
+    for shards in [1, 2, 8] {
+        let budget = Budget::new(&valid(|_| {}), shards);
+        assert_eq!(budget.warning(8 << 30), None, "{budget}");
+    }
+    assert!(Budget::new(&valid(|_| {}), 2).warning(1 << 30).is_some(), "a small container is another matter");
 }
 
 #[test]
@@ -389,5 +403,7 @@ fn the_budget_does_not_overflow() {
         c.send_queue_bytes_max = 4096 * MIB;
         c.shard_queue_count = 1 << 20;
     });
-    assert_eq!(Budget::new(&config, 1024).total_bytes(), u64::MAX);
+    let budget = Budget::new(&config, 1024);
+    let least = (1 << 24) * 4096 * MIB as u64;
+    assert!(budget.total_bytes() > least && budget.holders.iter().all(|holder| holder.bytes < u64::MAX), "{budget}");
 }

@@ -33,7 +33,9 @@ impl ConnId {
 
     /// The id as one number: 12 bits of shard, 24 of generation, 28 of slot.
     pub fn to_bits(self) -> u64 {
-        u64::from(self.shard) << (GENERATION_BITS + SLOT_BITS) | u64::from(self.generation) << SLOT_BITS | u64::from(self.slot)
+        u64::from(self.shard) << (GENERATION_BITS + SLOT_BITS)
+            | u64::from(self.generation) << SLOT_BITS
+            | u64::from(self.slot)
     }
 
     /// The id that [`ConnId::to_bits`] made.

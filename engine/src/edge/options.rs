@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::StartError;
-use crate::config::text::{OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen};
+use crate::config::text::{
+    OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen,
+};
 use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -156,9 +158,15 @@ struct Topics {
     /// Publications that wait between one shard and another [default: 4096]
     #[arg(long, value_name = "COUNT")]
     shard_queue_count: Option<u32>,
+    /// Bytes of publications that wait between one shard and another [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    shard_queue_bytes_max: Option<usize>,
     /// Commands from other threads that wait for one shard [default: 4096]
     #[arg(long, value_name = "COUNT")]
     command_queue_count: Option<u32>,
+    /// Bytes of the messages in these commands [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    command_queue_bytes_max: Option<usize>,
     /// Longest wait for more of a burst of publications; 0 never waits [default: 50us]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     publish_window_max: Option<Duration>,
@@ -255,7 +263,9 @@ impl Topics {
         set(&mut config.topics_max, &self.topics_max);
         set(&mut config.subscriptions_per_connection_max, &self.subscriptions_per_connection_max);
         set(&mut config.shard_queue_count, &self.shard_queue_count);
+        set(&mut config.shard_queue_bytes_max, &self.shard_queue_bytes_max);
         set(&mut config.command_queue_count, &self.command_queue_count);
+        set(&mut config.command_queue_bytes_max, &self.command_queue_bytes_max);
         set(&mut config.publish_window_max, &self.publish_window_max);
     }
 }

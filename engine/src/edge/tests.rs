@@ -81,7 +81,9 @@ fn every_field_can_be_typed() {
         topics_max: 9,
         subscriptions_per_connection_max: 10,
         shard_queue_count: 17,
+        shard_queue_bytes_max: 65_537,
         command_queue_count: 18,
+        command_queue_bytes_max: 65_538,
         publish_window_max: Duration::from_micros(19),
     };
     let default = toml::Table::try_from(Config::default()).expect("TOML");

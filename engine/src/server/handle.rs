@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::error::CommandError;
 use crate::conn::ConnId;
 use crate::http::Routes;
@@ -15,6 +13,7 @@ use crate::metrics::Stats;
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnInfo};
+use crate::shard::queues::CommandQueue;
 use crate::sys::waker::Waker;
 
 /// How often one who waits for an answer sees whether the shard still runs.
@@ -43,7 +42,7 @@ thread_local! {
 
 /// How a shard is reached.
 pub(super) struct ShardPort {
-    pub(super) commands: Arc<ArrayQueue<Command>>,
+    pub(super) commands: Arc<CommandQueue>,
     pub(super) waker: Arc<Waker>,
 }
 

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_queue::ArrayQueue;
-
 use super::handle::{IN_CALLBACK, ShardPort};
 use super::{Server, ServerHandle, ShardInfo, StartError};
 use crate::config::ValidConfig;
@@ -18,11 +16,11 @@ use crate::http::Routes;
 use crate::ring::probe::{self, Wanted};
 use crate::ring::{SPARE_DESCRIPTORS, UringOptions, UringRing};
 use crate::shard::mailbox::{Mailbox, Outbound};
+use crate::shard::queues::{self, BatchReceiver, BatchSender, CommandQueue};
 use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
 use crate::sys::{affinity, limits};
-use crate::topic::outbox::Batch;
 
 pub(super) fn start<H, F>(config: ValidConfig, routes: Arc<Routes>, handler: Arc<F>) -> Result<Server, StartError>
 where
@@ -79,11 +77,11 @@ fn listen(config: &ValidConfig, count: usize) -> Result<(SocketAddr, Vec<OwnedFd
 
 /// A shard's queues, before its thread has them.
 struct Link {
-    commands: Arc<ArrayQueue<crate::shard::command::Command>>,
+    commands: Arc<CommandQueue>,
     waker: Arc<Waker>,
-    inbound: Vec<rtrb::Consumer<Arc<Batch>>>,
+    inbound: Vec<BatchReceiver>,
     /// With the shard that each leads to.
-    outbound: Vec<(usize, rtrb::Producer<Arc<Batch>>)>,
+    outbound: Vec<(usize, BatchSender)>,
 }
 
 impl Link {
@@ -95,15 +93,15 @@ impl Link {
 fn links(count: usize, config: &ValidConfig) -> Result<Vec<Link>, StartError> {
     let link = |shard| {
         let waker = Arc::new(Waker::new().map_err(|error| StartError::Shard { shard, error })?);
-        let commands = Arc::new(ArrayQueue::new(config.command_queue_count as usize));
-        Ok(Link { commands, waker, inbound: Vec::new(), outbound: Vec::new() })
+        let commands = CommandQueue::new(config.command_queue_count as usize, config.command_queue_bytes_max);
+        Ok(Link { commands: Arc::new(commands), waker, inbound: Vec::new(), outbound: Vec::new() })
     };
     let mut links = (0..count).map(link).collect::<Result<Vec<_>, StartError>>()?;
     for from in 0..count {
         for to in (0..count).filter(|&to| to != from) {
-            let (producer, consumer) = rtrb::RingBuffer::new(config.shard_queue_count as usize);
-            links[from].outbound.push((to, producer));
-            links[to].inbound.push(consumer);
+            let (sender, receiver) = queues::batches(config.shard_queue_count as usize, config.shard_queue_bytes_max);
+            links[from].outbound.push((to, sender));
+            links[to].inbound.push(receiver);
         }
     }
     Ok(links)
@@ -199,12 +197,7 @@ struct Birth {
 }
 
 impl Birth {
-    fn run<H: Handler>(
-        self,
-        greeter: Greeter,
-        started: &Receiver<Arc<[RawFd]>>,
-        handler: &dyn Fn(ShardInfo) -> H,
-    ) {
+    fn run<H: Handler>(self, greeter: Greeter, started: &Receiver<Arc<[RawFd]>>, handler: &dyn Fn(ShardInfo) -> H) {
         IN_CALLBACK.set(true);
         let shard = self.info.index;
         if let Some(core) = self.info.core

@@ -11,6 +11,7 @@ mod fanout;
 mod flush;
 mod http;
 pub(crate) mod mailbox;
+pub(crate) mod queues;
 mod recv;
 mod send;
 mod shutdown;

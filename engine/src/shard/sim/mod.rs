@@ -17,10 +17,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::command::Command;
 use super::mailbox::Mailbox;
+use super::queues::CommandQueue;
 use super::{Seat, Shard};
 use crate::config::ValidConfig;
 use crate::handler::places::ServerPlaces;
@@ -82,7 +81,7 @@ impl<R: Ring> Simulation<R> {
         let conducts = scenario.plans.iter().map(|plan| plan.conduct).collect();
         let records = scenario.plans.iter().map(|_| Record::default()).collect();
         let journal = Rc::new(RefCell::new(Journal { conducts, records, ..Journal::default() }));
-        let queue = Arc::new(ArrayQueue::new(16));
+        let queue = Arc::new(CommandQueue::new(16, usize::MAX));
         let waker = Arc::new(Waker::new().expect("an eventfd"));
         let peers = scenario.plans.iter().map(|plan| Peer::new(plan.clone(), dice.split())).collect();
         let mut commands = Vec::new();

@@ -7,9 +7,9 @@ use crate::config::Config;
 use crate::conn::GENERATION_MASK;
 use crate::conn::slot::Phase;
 use crate::proto::CloseCode;
-use crate::ring::{OpKind, Ring, Token};
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::Sizes;
+use crate::ring::{OpKind, Ring, Token};
 use crate::shard::sim::Conduct;
 
 /// A socket that is full after so many bytes.

@@ -47,7 +47,12 @@ pub struct Holder {
     pub sum: String,
     /// Most bytes it holds, over all shards.
     pub bytes: u64,
+    /// Whether every peer has a part in it.
+    pub per_connection: bool,
 }
+
+/// A warning supposes that one peer in so many does its worst at the same time as the others.
+const PEERS_PER_WORST: u64 = 10;
 
 impl Budget {
     /// Sums what `shard_count` shards with this configuration may hold.
@@ -63,13 +68,15 @@ impl Budget {
         self.holders.iter().fold(0, |sum, holder| sum.saturating_add(holder.bytes))
     }
 
-    /// A warning when the sum is above `memory_bytes`, what the machine or its control group has.
+    /// A warning when one peer in ten can make the server hold more than `memory_bytes`, what the machine or its control group
+    /// has. That all do their worst at once is what the sum says, and no reason to be alarmed at every start.
     pub fn warning(&self, memory_bytes: u64) -> Option<String> {
-        let total = self.total_bytes();
-        (total > memory_bytes).then(|| {
+        let held = |holder: &Holder| if holder.per_connection { holder.bytes / PEERS_PER_WORST } else { holder.bytes };
+        let bytes = self.holders.iter().fold(0u64, |sum, holder| sum.saturating_add(held(holder)));
+        (bytes > memory_bytes).then(|| {
             format!(
-                "if every peer did its worst, the server would hold {}, more than the {} there are",
-                human_bytes(total),
+                "if one peer in ten did its worst, the server would hold {}, more than the {} there are",
+                human_bytes(bytes),
                 human_bytes(memory_bytes),
             )
         })
@@ -100,13 +107,10 @@ impl fmt::Display for Budget {
 /// What each connection may hold.
 fn per_connection(config: &ValidConfig) -> Vec<Holder> {
     let line = |name, settings, each| {
-        holder(name, settings, &[(u64::from(config.connections_max), "connections"), (each, "B")])
+        let factors = [(u64::from(config.connections_max), "connections"), (each, "B")];
+        Holder { per_connection: true, ..holder(name, settings, &factors) }
     };
     vec![
-        // The kernel's side of a direct descriptor.
-        line("file tables", "connections_max", FILE_SLOT_BYTES),
-        // Allocated with the shard, touched when a connection comes.
-        line("connection slots", "connections_max", CONNECTION_SLOT_BYTES),
         // A head that came in parts is kept until it is whole.
         line("request heads", "connections_max or head_bytes_max", config.head_bytes_max as u64),
         // A message that spans recv buffers is kept until it is whole.
@@ -129,7 +133,12 @@ fn per_shard(config: &ValidConfig, shards: u64) -> Vec<Holder> {
     let line = |name, settings, count: u32, each| {
         holder(name, settings, &[(shards, "shards"), (u64::from(count), ""), (each, "B")])
     };
+    let room = config.connections_room(shards as usize);
     vec![
+        // The kernel's side of a direct descriptor.
+        line("file tables", "connections_max", room, FILE_SLOT_BYTES),
+        // Allocated with the shard, touched when a connection comes.
+        line("connection slots", "connections_max", room, CONNECTION_SLOT_BYTES),
         // Lent to the kernel and back within a turn.
         line(
             "recv buffers",
@@ -151,22 +160,30 @@ fn per_shard(config: &ValidConfig, shards: u64) -> Vec<Holder> {
     ]
 }
 
-/// What waits for a shard. At worst each entry is the only owner of a message of the largest size.
+/// What waits for a shard: entries, and the bytes that they refer to.
 fn queues(config: &ValidConfig, shards: u64) -> Vec<Holder> {
-    let each = QUEUE_ENTRY_BYTES + config.message_bytes_max as u64;
-    let line = |name, settings, queues, count: u32| {
-        holder(name, settings, &[(queues, "queues"), (u64::from(count), ""), (each, "B")])
+    let line = |name, settings, queues, count: u32, bytes_max: usize| {
+        // One message is taken whatever its size.
+        let each = u64::from(count) * QUEUE_ENTRY_BYTES + bytes_max.max(config.message_bytes_max) as u64;
+        holder(name, settings, &[(queues, "queues"), (each, "B")])
     };
     vec![
         // One for each ordered pair of shards.
         line(
             "queues between shards",
-            "shard_queue_count or message_bytes_max",
+            "shard_queue_bytes_max",
             shards * shards.saturating_sub(1),
             config.shard_queue_count,
+            config.shard_queue_bytes_max,
         ),
         // One for each shard, from all other threads.
-        line("command queues", "command_queue_count or message_bytes_max", shards, config.command_queue_count),
+        line(
+            "command queues",
+            "command_queue_bytes_max",
+            shards,
+            config.command_queue_count,
+            config.command_queue_bytes_max,
+        ),
     ]
 }
 
@@ -182,5 +199,5 @@ fn holder(name: &'static str, settings: &'static str, factors: &[(u64, &'static 
             unit => plural(factor as usize, unit.trim_end_matches('s')),
         })
         .collect();
-    Holder { name, settings, sum: sum.join(" × "), bytes }
+    Holder { name, settings, sum: sum.join(" × "), bytes, per_connection: false }
 }

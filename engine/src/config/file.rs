@@ -1,15 +1,16 @@
 //! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once.
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
-//! does. [`print()`] writes every field, so that its output is a complete file with the same meaning.
+//! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes every field, so that its output is a complete file with the same meaning.
 //!
 //! Not here: ranges and contradictions, which hold whatever the values came from (`limits`).
 
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::Config;
 
@@ -25,16 +26,34 @@ pub enum FileError {
         source: io::Error,
     },
     /// The file could be read, and its text is wrong.
-    #[error("{path}:{source}")]
+    #[error("{}", lines(errors, |error| format!("{}:{error}", path.display())))]
     Text {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: TextError,
+        /// All that is wrong with it.
+        errors: TextErrors,
     },
 }
 
-/// What is wrong with the text of a configuration, and in which line (from 1).
+/// All that is wrong with the text of a configuration, in the order of its lines; one line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", lines(self, TextError::to_string))]
+pub struct TextErrors(Vec<TextError>);
+
+impl Deref for TextErrors {
+    type Target = [TextError];
+
+    /// Never empty.
+    fn deref(&self) -> &[TextError] {
+        &self.0
+    }
+}
+
+fn lines(errors: &TextErrors, print: impl Fn(&TextError) -> String) -> String {
+    errors.iter().map(print).collect::<Vec<_>>().join("\n")
+}
+
+/// One thing that is wrong with the text of a configuration, and in which line (from 1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// The text is not TOML, a key stands twice, and the like.
@@ -82,27 +101,25 @@ pub enum TextError {
 /// [`FileError`] when it cannot be read or its text is wrong. Ranges are checked by [`Config::validated`].
 pub fn read(path: &Path) -> Result<Config, FileError> {
     let text = std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.into(), source })?;
-    parse(&text).map_err(|source| FileError::Text { path: path.into(), source })
+    parse(&text).map_err(|errors| FileError::Text { path: path.into(), errors })
 }
 
 /// Reads the text of a configuration file over the defaults.
 ///
 /// # Errors
 ///
-/// [`TextError`] for the first thing that is wrong.
-pub fn parse(text: &str) -> Result<Config, TextError> {
-    let syntax = |error: toml::de::Error| TextError::Syntax {
-        line: line_of(text, error.span().unwrap_or_default()),
-        message: error.message().to_owned(),
+/// [`TextErrors`]: the first thing that keeps the text from being TOML, or else every key and every value that is wrong.
+pub fn parse(text: &str) -> Result<Config, TextErrors> {
+    let syntax = |error: toml::de::Error| {
+        let line = line_of(text, &error.span().unwrap_or_default());
+        TextErrors(vec![TextError::Syntax { line, message: error.message().to_owned() }])
     };
     let table = DeTable::parse(text).map_err(syntax)?;
-    check_keys(text, table.get_ref())?;
-    toml::from_str(text).map_err(|error| match error.span().and_then(|span| key_at(table.get_ref(), &span)) {
-        Some((key, line_at)) => {
-            TextError::Value { line: line_of(text, line_at), key, message: error.message().to_owned() }
-        }
-        None => syntax(error),
-    })
+    let mut entries: Vec<_> = table.get_ref().iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    let known = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
+    let errors: Vec<_> = entries.into_iter().filter_map(|(key, value)| check(text, &known, key, value).err()).collect();
+    if errors.is_empty() { toml::from_str(text).map_err(syntax) } else { Err(TextErrors(errors)) }
 }
 
 /// Writes every field as TOML; [`parse`] reads it back to the same configuration.
@@ -110,32 +127,41 @@ pub fn print(config: &Config) -> String {
     toml::to_string(config).expect("every field has a TOML form")
 }
 
-/// Before the values, so that a mistyped key is not reported as a missing or wrong value.
-fn check_keys(text: &str, table: &DeTable<'_>) -> Result<(), TextError> {
-    let known = known_keys();
-    let mut typed: Vec<_> = table.iter().collect();
-    typed.sort_by_key(|(key, _)| key.span().start);
-    for (key, value) in typed {
-        let line = line_of(text, key.span());
-        let key = key.get_ref().to_string();
-        if known.contains(&key) {
-            continue;
-        }
-        if matches!(value.get_ref(), DeValue::Table(_)) {
-            return Err(TextError::Section { line, key });
-        }
-        return Err(TextError::UnknownKey { line, nearest: nearest(&key, &known), key });
-    }
-    Ok(())
+/// Checks one key and its value, as if they stood alone.
+fn check(
+    text: &str,
+    known: &toml::Table,
+    key: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<(), TextError> {
+    let line = line_of(text, &key.span());
+    let key = key.get_ref().to_string();
+    let Some(default) = known.get(&key) else {
+        return Err(match value.get_ref() {
+            DeValue::Table(_) => TextError::Section { line, key },
+            _ => TextError::UnknownKey { line, nearest: nearest(&key, known), key },
+        });
+    };
+    let found = &text[value.span()];
+    let Err(error) = toml::from_str::<Config>(&format!("{key} = {found}")) else { return Ok(()) };
+    let message = match expected(default) {
+        Some(expected) => format!("`{}` is not {expected}", found.lines().next().unwrap_or_default()),
+        None => error.message().to_owned(),
+    };
+    Err(TextError::Value { line: line_of(text, &value.span()), key, message })
 }
 
-fn known_keys() -> Vec<String> {
-    let all = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
-    all.into_iter().map(|(key, _)| key).collect()
+/// What to write for a field of which no parser of ours (`text`) says so.
+fn expected(default: &toml::Value) -> Option<String> {
+    match default {
+        toml::Value::Integer(number) => Some(format!("a whole number such as {number}")),
+        toml::Value::Boolean(_) => Some("`true` or `false`".into()),
+        _ => None,
+    }
 }
 
 /// The name most like `key`. Parts in another order (`max_connections`) weigh less than other letters do.
-fn nearest(key: &str, known: &[String]) -> String {
+fn nearest(key: &str, known: &toml::Table) -> String {
     let sorted = |name: &str| {
         let name = name.replace('-', "_").to_lowercase();
         let mut parts: Vec<_> = name.split('_').collect();
@@ -143,15 +169,9 @@ fn nearest(key: &str, known: &[String]) -> String {
         parts.join("_")
     };
     let likeness = |name: &&String| strsim::jaro_winkler(key, name).max(strsim::jaro(&sorted(key), &sorted(name)));
-    known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).expect("there are fields").clone()
+    known.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).expect("there are fields").clone()
 }
 
-/// Key whose value lies where the parser met a wrong one, and that value's place.
-fn key_at(table: &DeTable<'_>, error: &Range<usize>) -> Option<(String, Range<usize>)> {
-    let (key, value) = table.iter().find(|(_, value)| value.span().contains(&error.start))?;
-    Some((key.get_ref().to_string(), value.span()))
-}
-
-fn line_of(text: &str, span: Range<usize>) -> usize {
+fn line_of(text: &str, span: &Range<usize>) -> usize {
     1 + text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count()
 }

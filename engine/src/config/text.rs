@@ -1,4 +1,4 @@
-//! How values are written: sizes (`64KiB`), durations (`250ms`), `off`, shard counts and core lists.
+//! How values are written: addresses, sizes (`64KiB`), durations (`250ms`), `off`, shard counts and core lists.
 //!
 //! Each kind has a parser and a printer that are each other's inverse, used by the file and by the command line alike.
 //! The modules are for `#[serde(with = …)]`.
@@ -6,6 +6,7 @@
 //! Not here: whether a value is within its range (`limits`).
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -54,8 +55,24 @@ const TIME_UNITS: [(&str, u64); 6] = [
 const DURATION_EXPECTED: &str = "a duration such as 10s, 250ms, 50us, 2m or 1h";
 const DURATION_OR_OFF_EXPECTED: &str = "`off` or a duration such as 10s, 250ms, 50us, 2m or 1h";
 
+const LISTEN_EXPECTED: &str = "an address with a port such as 127.0.0.1:9001, 0.0.0.0:9001, [::1]:9001 or localhost:9001, \
+                               or a port alone, which is one of 127.0.0.1";
+
 const SHARDS_EXPECTED: &str = "`auto` or a number of shards such as 4";
 const PIN_EXPECTED: &str = "`auto`, `none` or a list of cores such as 0,2,4-7";
+
+/// Reads an address to listen on: an IP address with a port. A port alone, and `localhost` with one, are of 127.0.0.1; other
+/// names are not looked up.
+///
+/// # Errors
+///
+/// [`ParseError`] when it is written otherwise.
+pub fn parse_listen(typed: &str) -> Result<SocketAddr, ParseError> {
+    let port = typed.strip_prefix("localhost:").unwrap_or(typed);
+    let local = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?)));
+    let addr = typed.parse().ok().or_else(local);
+    addr.ok_or_else(|| ParseError { typed: typed.into(), expected: LISTEN_EXPECTED })
+}
 
 /// Reads a size: an integer in bytes, or one with the unit `B`, `KiB`, `MiB` or `GiB`.
 ///
@@ -244,37 +261,33 @@ impl fmt::Display for Overflow {
     }
 }
 
-/// A value of a file before we know what it should be.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Typed {
-    Number(u64),
-    Text(String),
-    List(Vec<usize>),
-}
-
-impl Typed {
-    /// As it would stand on the command line.
-    fn into_text(self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => text,
-            Self::List(cores) => Pin::List(cores).to_string(),
-        }
+/// A value of a file as it would stand on the command line.
+fn typed(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(list) if !list.is_empty() => list.iter().map(typed).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }
 
-fn deserialize_with<'de, D, T>(
-    input: D,
-    expected: &'static str,
-    parse: fn(&str) -> Result<T, ParseError>,
-) -> Result<T, D::Error>
+fn deserialize_with<'de, D, T>(input: D, parse: fn(&str) -> Result<T, ParseError>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
 {
-    // The message of an untagged enum names none of its alternatives.
-    let typed = Typed::deserialize(input).map_err(|_| D::Error::custom(format_args!("the value is not {expected}")))?;
-    parse(&typed.into_text()).map_err(D::Error::custom)
+    parse(&typed(&toml::Value::deserialize(input)?)).map_err(D::Error::custom)
+}
+
+/// `"127.0.0.1:9001"` or a port.
+pub(crate) mod listen {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(addr: &SocketAddr, output: S) -> Result<S::Ok, S::Error> {
+        addr.to_string().serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SocketAddr, D::Error> {
+        deserialize_with(input, parse_listen)
+    }
 }
 
 /// `"64KiB"` or an integer.
@@ -288,7 +301,7 @@ pub(crate) mod bytes {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
-        deserialize_with(input, BYTES_EXPECTED, parse_bytes)
+        deserialize_with(input, parse_bytes)
     }
 }
 
@@ -304,7 +317,7 @@ pub(crate) mod bytes_or_off {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<usize>, D::Error> {
-        deserialize_with(input, BYTES_OR_OFF_EXPECTED, parse_bytes_or_off).map(Into::into)
+        deserialize_with(input, parse_bytes_or_off).map(Into::into)
     }
 }
 
@@ -317,7 +330,7 @@ pub(crate) mod duration {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
-        deserialize_with(input, DURATION_EXPECTED, parse_duration)
+        deserialize_with(input, parse_duration)
     }
 }
 
@@ -333,7 +346,13 @@ pub(crate) mod duration_or_off {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
-        deserialize_with(input, DURATION_OR_OFF_EXPECTED, parse_duration_or_off).map(Into::into)
+        deserialize_with(input, parse_duration_or_off).map(Into::into)
+    }
+}
+
+impl<'de> Deserialize<'de> for Overflow {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        deserialize_with(input, Self::from_str)
     }
 }
 
@@ -348,7 +367,7 @@ impl Serialize for Shards {
 
 impl<'de> Deserialize<'de> for Shards {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        deserialize_with(input, SHARDS_EXPECTED, Self::from_str)
+        deserialize_with(input, Self::from_str)
     }
 }
 
@@ -363,7 +382,7 @@ impl Serialize for Pin {
 
 impl<'de> Deserialize<'de> for Pin {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        // `[]` has no textual form: it is refused here as "" is on the command line.
-        deserialize_with(input, PIN_EXPECTED, Self::from_str)
+        // `[]` means no more than "" on the command line does.
+        deserialize_with(input, Self::from_str)
     }
 }

@@ -1,5 +1,6 @@
 //! Starts a server and keeps it until the process is told to stop.
 
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,12 +11,13 @@ use super::StartError;
 use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
-use crate::server::{Server, ShardInfo};
+use crate::server::{Server, ServerHandle, ShardInfo};
 
 /// `timeout(1)` and some supervisors signal a process and its group: what comes so soon again is the same wish.
 const REPEATED_SIGNAL: Duration = Duration::from_millis(100);
 
-/// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts.
+/// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. One that comes before the server listens
+/// ends the process at once: a start may wait seconds for its port.
 ///
 /// # Errors
 /// [`StartError`] when the server cannot start.
@@ -24,25 +26,36 @@ where
     H: Handler,
     F: Fn(ShardInfo) -> H + Send + Sync + 'static,
 {
-    // Before any thread exists: a signal that comes during the start must not kill half a server.
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(StartError::Signals)?;
-    let server = Server::builder((**config).clone()).routes(routes).start(handler)?;
-    tracing::info!("listening on {}", server.local_addr());
-    let (handle, grace) = (server.handle(), config.shutdown_grace);
+    // Caught from the beginning: the first process of a container has no signals but those that it catches.
+    let signals = Signals::new([SIGTERM, SIGINT]).map_err(StartError::Signals)?;
     let listener = signals.handle();
-    let stopper = thread::spawn(move || {
-        let mut first = None;
-        for _signal in signals.forever() {
-            let since = first.get_or_insert_with(Instant::now).elapsed();
-            let grace = if since < REPEATED_SIGNAL { grace } else { Duration::ZERO };
-            tracing::info!(?grace, "shutting down; another signal cuts");
-            handle.shutdown(grace);
-        }
-    });
+    let running = Arc::new(OnceLock::new());
+    let stopper = {
+        let (running, grace) = (Arc::clone(&running), config.shutdown_grace);
+        thread::spawn(move || stop_on(signals, &running, grace))
+    };
+    let server = Server::builder((**config).clone()).routes(routes).start(handler)?;
+    running.get_or_init(|| server.handle());
+    tracing::info!("listening on {}", server.local_addr());
     server.join();
     listener.close();
     // It only forwards signals, and has nothing to report.
     let _ = stopper.join();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Turns signals into shutdowns, until the server has ended.
+fn stop_on(mut signals: Signals, running: &OnceLock<ServerHandle>, grace: Duration) {
+    let mut first = None;
+    for _signal in signals.forever() {
+        let Some(handle) = running.get() else {
+            tracing::info!("stopped before it listened");
+            std::process::exit(0);
+        };
+        let since = first.get_or_insert_with(Instant::now).elapsed();
+        let grace = if since < REPEATED_SIGNAL { grace } else { Duration::ZERO };
+        tracing::info!(?grace, "shutting down; another signal cuts");
+        handle.shutdown(grace);
+    }
 }

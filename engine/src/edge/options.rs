@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::StartError;
-use crate::config::text::{OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off};
+use crate::config::text::{
+    OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen,
+};
 use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -37,8 +39,8 @@ pub(super) struct Options {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Server")]
 struct Server {
-    /// Address to listen on [default: 127.0.0.1:9001]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address to listen on, or a port of 127.0.0.1 [default: 127.0.0.1:9001]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
     /// Threads, each with its own ring: a number, or auto for one per core [default: auto]
     #[arg(long, value_name = "COUNT|auto")]
@@ -54,7 +56,7 @@ struct Server {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Connections")]
 struct Connections {
-    /// Connections of the whole server, shared out evenly over the shards [default: 10000]
+    /// Connections of the whole server [default: 10000]
     #[arg(long, value_name = "COUNT")]
     connections_max: Option<u32>,
     /// Longest request head; a longer one gets 431 [default: 16KiB]
@@ -72,7 +74,8 @@ struct Connections {
     /// Cut a connection that does not answer our ping within this time [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pong_timeout: Option<Duration>,
-    /// Cut a connection that does not answer our close frame within this time [default: 5s]
+    /// Cut a connection that within this time does not answer our close frame, or does not take all that is queued at its
+    /// end [default: 5s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     close_timeout: Option<Duration>,
 }
@@ -155,9 +158,15 @@ struct Topics {
     /// Publications that wait between one shard and another [default: 4096]
     #[arg(long, value_name = "COUNT")]
     shard_queue_count: Option<u32>,
+    /// Bytes of publications that wait between one shard and another [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    shard_queue_bytes_max: Option<usize>,
     /// Commands from other threads that wait for one shard [default: 4096]
     #[arg(long, value_name = "COUNT")]
     command_queue_count: Option<u32>,
+    /// Bytes of the messages in these commands [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    command_queue_bytes_max: Option<usize>,
     /// Longest wait for more of a burst of publications; 0 never waits [default: 50us]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     publish_window_max: Option<Duration>,
@@ -254,7 +263,9 @@ impl Topics {
         set(&mut config.topics_max, &self.topics_max);
         set(&mut config.subscriptions_per_connection_max, &self.subscriptions_per_connection_max);
         set(&mut config.shard_queue_count, &self.shard_queue_count);
+        set(&mut config.shard_queue_bytes_max, &self.shard_queue_bytes_max);
         set(&mut config.command_queue_count, &self.command_queue_count);
+        set(&mut config.command_queue_bytes_max, &self.command_queue_bytes_max);
         set(&mut config.publish_window_max, &self.publish_window_max);
     }
 }

@@ -29,7 +29,7 @@ pub enum ReadyState {
     Open = 1,
     /// The closing handshake is under way.
     Closing = 2,
-    /// Over.
+    /// Over: what `on_error` and `on_close` see.
     Closed = 3,
 }
 
@@ -38,8 +38,9 @@ impl ReadyState {
         match phase {
             Phase::Http => Self::Connecting,
             Phase::Open => Self::Open,
-            Phase::Closing | Phase::Flushing => Self::Closing,
-            Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
+            Phase::Closing => Self::Closing,
+            // From `Flushing` on, only the last bytes leave: to callbacks the connection is over, as to a browser's `onclose`.
+            Phase::Flushing | Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
         }
     }
 }
@@ -167,6 +168,6 @@ impl<'a, D> Conn<'a, D> {
 
     /// WebSockets of this shard for which `on_open` was called and `on_close` was not; in `on_close`, without this one.
     pub fn shard_connections(&self) -> usize {
-        self.local.open_count as usize
+        self.local.open_count.taken() as usize
     }
 }

@@ -13,12 +13,10 @@ pub(crate) struct Limits {
     pub(crate) topic_name_bytes_max: usize,
     pub(crate) topics_max: u32,
     pub(crate) subscriptions_max: usize,
-    pub(crate) connections_max: u32,
 }
 
 impl Limits {
-    /// Those of one of `shards` shards.
-    pub(crate) fn new(config: &ValidConfig, shards: usize, shard: usize) -> Self {
+    pub(crate) fn new(config: &ValidConfig) -> Self {
         Self {
             head_bytes_max: config.head_bytes_max,
             send_queue_bytes_high: config.send_queue_bytes_high,
@@ -28,7 +26,6 @@ impl Limits {
             topic_name_bytes_max: config.topic_name_bytes_max,
             topics_max: config.topics_max,
             subscriptions_max: config.subscriptions_per_connection_max as usize,
-            connections_max: config.connections_share(shards, shard),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What callbacks may touch of their shard: connections, send arena, topics, timers. No ring: what they cause is pushed at the
 //! end of the turn.
 
+use super::places::Places;
 use super::protocols::Protocols;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
@@ -33,8 +34,8 @@ pub(crate) struct Local<D> {
     pub(crate) limits: Limits,
     pub(crate) close_ticks: u32,
     pub(crate) counters: Counters,
-    /// WebSockets of which the application was told the beginning and not yet the end.
-    pub(crate) open_count: u32,
+    /// WebSockets of which the application was told the beginning and not yet the end, and how many there may be.
+    pub(crate) open_count: Places,
     /// This turn's publications for other shards.
     pub(crate) outbox: Outbox,
     /// Names of the subprotocols in use.

@@ -76,8 +76,8 @@ fn listen_advice(error: &io::Error) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// A shard's command queue is full (`command_queue_count`); nothing was done. Try again.
-    #[error("the server is too busy: a command queue is full (`command_queue_count`)")]
+    /// A shard's command queue is full (`command_queue_count`, `command_queue_bytes_max`); nothing was done. Try again.
+    #[error("the server is too busy: a command queue is full (`command_queue_count`, `command_queue_bytes_max`)")]
     Busy,
     /// The server has stopped.
     #[error("the server has stopped")]

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::error::CommandError;
 use crate::conn::ConnId;
+use crate::http::Routes;
 use crate::metrics::Stats;
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnInfo};
+use crate::shard::queues::CommandQueue;
 use crate::sys::waker::Waker;
 
 /// How often one who waits for an answer sees whether the shard still runs.
@@ -31,6 +31,7 @@ pub struct ServerHandle {
 #[derive(Debug)]
 struct Inner {
     addr: SocketAddr,
+    routes: Arc<Routes>,
     shards: Vec<ShardPort>,
 }
 
@@ -41,7 +42,7 @@ thread_local! {
 
 /// How a shard is reached.
 pub(super) struct ShardPort {
-    pub(super) commands: Arc<ArrayQueue<Command>>,
+    pub(super) commands: Arc<CommandQueue>,
     pub(super) waker: Arc<Waker>,
 }
 
@@ -52,13 +53,23 @@ impl std::fmt::Debug for ShardPort {
 }
 
 impl ServerHandle {
-    pub(super) fn new(addr: SocketAddr, shards: Vec<ShardPort>) -> Self {
-        Self { inner: Arc::new(Inner { addr, shards }) }
+    pub(super) fn new(addr: SocketAddr, routes: Arc<Routes>, shards: Vec<ShardPort>) -> Self {
+        Self { inner: Arc::new(Inner { addr, routes, shards }) }
     }
 
     /// The address that the server listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.addr
+    }
+
+    /// What is served at which path; [`ConnInfo::route`] is an index of its [`Routes::websockets`].
+    pub fn routes(&self) -> &Routes {
+        &self.inner.routes
+    }
+
+    /// Whether the server has ended: every shard has, after a [`ServerHandle::shutdown`] or a failure of its ring.
+    pub fn is_stopped(&self) -> bool {
+        self.inner.shards.iter().all(ShardPort::is_stopped)
     }
 
     /// Number of shards.
@@ -141,7 +152,7 @@ impl ServerHandle {
     fn ask_all<T>(&self, command: impl Fn(Sender<T>) -> Command) -> Result<Vec<T>, CommandError> {
         let shards = &self.inner.shards;
         let asked = shards.iter().map(|shard| shard.begin_ask(&command)).collect::<Result<Vec<_>, _>>()?;
-        shards.iter().zip(&asked).map(|(shard, answer)| shard.await_answer(answer)).collect()
+        shards.iter().zip(&asked).map(|(shard, answer)| await_answer(answer, || shard.is_stopped())).collect()
     }
 }
 
@@ -156,17 +167,7 @@ impl ShardPort {
     }
 
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, CommandError> {
-        self.await_answer(&self.begin_ask(command)?)
-    }
-
-    /// A question that reached the queue behind the shard's last look is never answered, so the shard is looked after.
-    fn await_answer<T>(&self, answer: &Receiver<T>) -> Result<T, CommandError> {
-        loop {
-            match answer.recv_timeout(LIFE_CHECK) {
-                Err(RecvTimeoutError::Timeout) if !self.is_stopped() => {}
-                outcome => return outcome.map_err(|_| CommandError::Stopped),
-            }
-        }
+        await_answer(&self.begin_ask(command)?, || self.is_stopped())
     }
 
     /// The shard has dropped its end of the queue.
@@ -181,5 +182,37 @@ impl ShardPort {
         let (reply, answer) = channel();
         self.post(command(reply))?;
         Ok(answer)
+    }
+}
+
+/// A question that reached the queue behind the shard's last look is never answered, so the shard is looked after.
+fn await_answer<T>(answer: &Receiver<T>, is_stopped: impl Fn() -> bool) -> Result<T, CommandError> {
+    loop {
+        match answer.recv_timeout(LIFE_CHECK) {
+            Ok(said) => return Ok(said),
+            Err(RecvTimeoutError::Timeout) if !is_stopped() => {}
+            // It may have answered after the wait and before its end: what it said counts.
+            Err(_) => return answer.try_recv().map_err(|_| CommandError::Stopped),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shards_last_answer_counts() {
+        let (reply, answer) = channel();
+        let answers_and_ends = || reply.send("here").is_ok();
+        assert_eq!(await_answer(&answer, answers_and_ends), Ok("here"));
+    }
+
+    #[test]
+    fn a_shard_that_ends_without_an_answer_has_stopped() {
+        let (reply, answer) = channel::<()>();
+        assert_eq!(await_answer(&answer, || true), Err(CommandError::Stopped));
+        drop(reply);
+        assert_eq!(await_answer(&answer, || false), Err(CommandError::Stopped), "the question was thrown away");
     }
 }

@@ -27,6 +27,18 @@ pub(crate) enum Command {
     Shutdown { grace: Duration },
 }
 
+impl Command {
+    /// Bytes that it carries, beside its place in the queue.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Publish { topic, frames } => topic.len() + frames.len(),
+            Self::Send { payload, .. } => payload.len(),
+            Self::Close { reason, .. } => reason.len(),
+            Self::List { .. } | Self::Stats { .. } | Self::Shutdown { .. } => 0,
+        }
+    }
+}
+
 /// An open connection, as seen from outside of its shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,7 +47,7 @@ pub struct ConnInfo {
     pub id: ConnId,
     /// The peer's address.
     pub remote_addr: SocketAddr,
-    /// Index of the route that accepted it.
+    /// Index of the route that accepted it, among [`Routes::websockets`](crate::http::Routes::websockets).
     pub route: usize,
     /// Where it is in its life.
     pub ready_state: ReadyState,

@@ -1,37 +1,35 @@
 //! What comes from other threads: commands by a bounded lock-free queue, publications of other shards by one bounded
-//! single-producer queue each.
+//! single-producer queue each (`queues`).
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::Shard;
 use super::command::{Command, ConnInfo};
+use super::queues::{BatchReceiver, BatchSender, CommandQueue};
 use crate::conn::ConnId;
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
 use crate::handler::{Handler, ReadyState, SendStatus};
 use crate::ring::{Op, Ring};
 use crate::sys::waker::Waker;
-use crate::topic::outbox::Batch;
 
 /// Commands that one turn takes, so that a flood of them does not starve connections (rule 9).
 const COMMANDS_PER_TURN: usize = 256;
 
 /// A shard's ends of its queues.
 pub(crate) struct Mailbox {
-    pub(crate) commands: Arc<ArrayQueue<Command>>,
+    pub(crate) commands: Arc<CommandQueue>,
     pub(crate) waker: Arc<Waker>,
     /// From every other shard.
-    pub(crate) inbound: Vec<rtrb::Consumer<Arc<Batch>>>,
+    pub(crate) inbound: Vec<BatchReceiver>,
     /// To every other shard.
     pub(crate) outbound: Vec<Outbound>,
 }
 
 /// The way to another shard.
 pub(crate) struct Outbound {
-    pub(crate) queue: rtrb::Producer<Arc<Batch>>,
+    pub(crate) queue: BatchSender,
     pub(crate) waker: Arc<Waker>,
     /// The other shard's ring.
     pub(crate) ring: RawFd,

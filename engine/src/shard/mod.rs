@@ -11,6 +11,7 @@ mod fanout;
 mod flush;
 mod http;
 pub(crate) mod mailbox;
+pub(crate) mod queues;
 mod recv;
 mod send;
 mod shutdown;
@@ -30,6 +31,7 @@ use crate::config::ValidConfig;
 use crate::conn::arena::Arena;
 use crate::conn::table::Table;
 use crate::handler::local::{Local, ticks};
+use crate::handler::places::{Places, ServerPlaces};
 use crate::handler::protocols::Protocols;
 use crate::handler::wheel::{TICK, Wheel};
 use crate::handler::{Handler, Limits};
@@ -74,12 +76,16 @@ pub(crate) struct Seat {
     pub(crate) index: usize,
     pub(crate) count: usize,
     pub(crate) mailbox: Mailbox,
+    /// WebSockets that it has descriptors for.
+    pub(crate) connections_max: u32,
+    /// What it shares with its siblings.
+    pub(crate) places: Arc<ServerPlaces>,
 }
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     pub(crate) fn new(ring: R, handler: H, config: &ValidConfig, routes: Arc<Routes>, seat: Seat) -> Self {
-        let limits = Limits::new(config, seat.count, seat.index);
-        let descriptors = limits.connections_max + SPARE_DESCRIPTORS;
+        let limits = Limits::new(config);
+        let descriptors = seat.connections_max + SPARE_DESCRIPTORS;
         let local = Local {
             shard: seat.index as u16,
             conns: Table::new(descriptors),
@@ -94,7 +100,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             limits,
             close_ticks: ticks(config.close_timeout),
             counters: Counters::default(),
-            open_count: 0,
+            open_count: Places::new(seat.connections_max, seat.places),
             outbox: Outbox::new(seat.count),
             protocols: Protocols::default(),
         };

@@ -12,7 +12,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         counters.overflows = ring.overflows;
         let gauges = Gauges {
             descriptors: u64::from(self.local.conns.occupied()),
-            connections: u64::from(self.local.open_count),
+            connections: u64::from(self.local.open_count.taken()),
             topics: self.local.topics.len() as u64,
             recv_buffers_lent: u64::from(ring.buffers_lent),
             reassemblies: self.local.pool.lent_count() as u64,

@@ -11,6 +11,13 @@ pub(crate) struct Batch {
     pub(crate) frames: Vec<u8>,
 }
 
+impl Batch {
+    /// Bytes that it holds while it waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.topic.len() + self.frames.len()
+    }
+}
+
 /// What this turn's callbacks published, by topic.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::plan::Conduct;
-use crate::handler::{Accept, Conn, ConnError, Handler, SendStatus};
+use crate::handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus};
 use crate::http::{Refusal, Request};
 use crate::proto::{CloseCode, Message};
 use crate::ring::sim::dice::Dice;
@@ -192,6 +192,7 @@ impl Handler for App {
 
     fn on_close(&mut self, conn: &mut Conn<'_, Seat>, code: CloseCode, _reason: &str) {
         let peer = conn.data().peer;
+        assert_eq!(conn.ready_state(), ReadyState::Closed);
         assert_eq!(conn.send("too late"), SendStatus::Dropped);
         let turn = self.journal.borrow().turn;
         let mut record = self.record(peer);
@@ -200,6 +201,7 @@ impl Handler for App {
     }
 
     fn on_error(&mut self, conn: &mut Conn<'_, Seat>, error: &ConnError) {
+        assert_eq!(conn.ready_state(), ReadyState::Closed);
         let peer = conn.data().peer;
         self.record(peer).errors.push(error.to_string());
     }

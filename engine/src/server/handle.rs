@@ -15,6 +15,7 @@ use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnInfo};
 use crate::sys::waker::Waker;
+use crate::topic::name::{NameLimits, check_name};
 
 /// How often one who waits for an answer sees whether the shard still runs.
 const LIFE_CHECK: Duration = Duration::from_millis(50);
@@ -32,6 +33,7 @@ pub struct ServerHandle {
 struct Inner {
     addr: SocketAddr,
     shards: Vec<ShardPort>,
+    names: NameLimits,
 }
 
 thread_local! {
@@ -52,8 +54,8 @@ impl std::fmt::Debug for ShardPort {
 }
 
 impl ServerHandle {
-    pub(super) fn new(addr: SocketAddr, shards: Vec<ShardPort>) -> Self {
-        Self { inner: Arc::new(Inner { addr, shards }) }
+    pub(super) fn new(addr: SocketAddr, shards: Vec<ShardPort>, names: NameLimits) -> Self {
+        Self { inner: Arc::new(Inner { addr, shards, names }) }
     }
 
     /// The address that the server listens on.
@@ -66,11 +68,13 @@ impl ServerHandle {
         self.inner.shards.len()
     }
 
-    /// Publishes to all subscribers of a topic. The message is framed once, here.
+    /// Publishes to all subscribers of a topic, and of patterns that match it. The message is framed once, here.
     ///
     /// # Errors
-    /// [`CommandError::Busy`] when a shard's queue is full; the other shards may have got the message then.
+    /// [`CommandError::TopicName`] when the name is none, [`CommandError::Busy`] when a shard's queue is full; the other shards
+    /// may have got the message then.
     pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
+        check_name(topic, self.inner.names)?;
         let message = message.into();
         let header = EncodedHeader::server(message.opcode(), message.len() as u64);
         let frames: Arc<[u8]> = [header.as_bytes(), message.as_bytes()].concat().into();

@@ -20,6 +20,7 @@ use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
 use crate::sys::{affinity, limits};
+use crate::topic::name::NameLimits;
 use crate::topic::outbox::Batch;
 
 pub(super) fn start<H, F>(config: ValidConfig, routes: Arc<Routes>, handler: Arc<F>) -> Result<Server, StartError>
@@ -38,8 +39,9 @@ where
     let config = Arc::new(config);
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
+    let names = NameLimits::new(&config);
     let threads = spawn_all(&config, &routes, &handler, listeners, links, &pins)?;
-    Ok(Server { handle: ServerHandle::new(addr, ports), threads })
+    Ok(Server { handle: ServerHandle::new(addr, ports, names), threads })
 }
 
 fn check_pins(pins: &[Option<usize>], cores: &[usize]) -> Result<(), StartError> {

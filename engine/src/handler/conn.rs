@@ -177,7 +177,11 @@ impl<'a, D> Conn<'a, D> {
     ///
     /// # Errors
     /// As [`Conn::publish`].
-    pub fn publish_to_others<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), TopicNameError> {
+    pub fn publish_to_others<'m>(
+        &mut self,
+        topic: &str,
+        message: impl Into<Message<'m>>,
+    ) -> Result<(), TopicNameError> {
         let message = message.into();
         self.local.publish(topic, message.opcode(), message.as_bytes(), Some(self.slot))
     }

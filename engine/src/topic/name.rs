@@ -168,7 +168,9 @@ mod tests {
 
     #[test]
     fn names_and_patterns_are_told_apart() {
-        for name in ["a", "a.b", "sport.tennis.scores", "a.b.c.d", "/room", "$x-y_z", "größe.ü", "twenty-four.bytes.are.ok"] {
+        for name in
+            ["a", "a.b", "sport.tennis.scores", "a.b.c.d", "/room", "$x-y_z", "größe.ü", "twenty-four.bytes.are.ok"]
+        {
             assert_eq!(Interest::parse(name, LIMITS), Ok(Interest::Name(name)));
             assert_eq!(check_name(name, LIMITS), Ok(()));
         }

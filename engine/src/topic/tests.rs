@@ -142,15 +142,15 @@ fn random_subscriptions_and_publications_are_as_said() {
     }
 }
 
-/// A crowd of patterns of which no name matches more than the ten that are there in any case.
+/// So many names, and one in ten a pattern; none matches but the ten that are there in any case.
 fn crowd(count: usize) -> Topics {
     let mut topics = Topics::default();
     topics.create_all(["s.1.*", "s.*.t", "*.1.t", "s.>", ">", "s.1.t", "*.*.*", "*.1.>", "s.1.>", "*.>"]);
     for index in 0..count {
-        let text = match index % 10 {
+        let text = match index % 30 {
             0 => format!("s.{index}.*.x"),
-            1 => format!("*.{index}.>"),
-            2 => format!("s.1.t.{index}.*"),
+            10 => format!("*.{index}.>"),
+            20 => format!("s.1.t.{index}.*"),
             _ => format!("s.{index}.t"),
         };
         topics.create_all([&*text]);
@@ -160,7 +160,7 @@ fn crowd(count: usize) -> Topics {
 
 #[test]
 fn what_does_not_match_costs_nothing() {
-    let (mut small, mut large) = (crowd(1_000), crowd(300_000));
+    let (mut small, mut large) = (crowd(1_000), crowd(1_000_000));
     let few = small.reached("s.1.t").1;
     assert!(few <= 2 * 8, "{few} nodes");
     let (reached, many) = large.reached("s.1.t");
@@ -172,7 +172,7 @@ fn what_does_not_match_costs_nothing() {
 fn a_crowd_leaves_nothing_behind() {
     let mut topics = crowd(10_000);
     let (nodes, literals) = topics.patterns.node_counts();
-    assert!(nodes > 6_000 && literals > 4_000, "{nodes} {literals}");
+    assert!(nodes > 2_000 && literals > 1_300, "{nodes} {literals}");
     let mut texts: Vec<_> = topics.topics.iter().map(|topic| topic.name.clone()).collect();
     fastrand::Rng::with_seed(7).shuffle(&mut texts);
     texts.iter().for_each(|text| topics.remove(text));

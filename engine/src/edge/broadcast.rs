@@ -32,9 +32,9 @@ impl Handler for Broadcast {
     }
 }
 
-/// A path as one token: what tokens cannot have, and wildcards, are escaped as URLs do it.
+/// A path as one token, and no pattern: dots and `*` are escaped as URLs do it. No path has a `>`.
 fn topic(path: &str) -> Box<str> {
-    path.replace('%', "%25").replace('.', "%2E").replace('*', "%2A").replace('>', "%3E").into()
+    path.replace('%', "%25").replace('.', "%2E").replace('*', "%2A").into()
 }
 
 /// Serves until the process is told to stop.

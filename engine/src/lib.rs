@@ -45,6 +45,13 @@ pub mod sim {
     pub use crate::shard::sim::run_bytes;
 }
 
+/// The door of the bench of subscription tables; no part of the interface.
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod bench {
+    pub use crate::topic::bench::Table;
+}
+
 pub use config::Config;
 pub use conn::{ConnId, ParseConnIdError};
 pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, SubscribeError};
@@ -53,3 +60,4 @@ pub use metrics::{Counters, Gauges, Stats};
 pub use proto::{CloseCode, Message};
 pub use server::{CommandError, Server, ServerBuilder, ServerHandle, ShardInfo, StartError};
 pub use shard::command::ConnInfo;
+pub use topic::name::TopicNameError;

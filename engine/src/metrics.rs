@@ -22,7 +22,7 @@ pub struct Counters {
     pub deliveries: u64,
     /// Messages that a full send queue dropped.
     pub messages_dropped: u64,
-    /// Batches that a full queue between two shards dropped.
+    /// Batches of publications that a full queue between two shards dropped.
     pub batches_dropped: u64,
     /// Connections closed because their send queue was full.
     pub slow_consumers: u64,
@@ -54,7 +54,7 @@ pub struct Gauges {
     pub descriptors: u64,
     /// Open WebSockets.
     pub connections: u64,
-    /// Topics with subscribers.
+    /// Topics and patterns with subscribers.
     pub topics: u64,
     /// Recv buffers lent to the shard.
     pub recv_buffers_lent: u64,

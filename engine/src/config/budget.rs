@@ -13,8 +13,10 @@ use super::text::{human_bytes, plural};
 
 /// Bytes of one connection slot: state, timers, the send queue's header, its place in lists.
 pub const CONNECTION_SLOT_BYTES: u64 = 256;
-/// Bytes of one topic in a shard's table, without its name.
-pub const TOPIC_ENTRY_BYTES: u64 = 96;
+/// Bytes of one topic or pattern in a shard's table, without its name.
+pub const TOPIC_ENTRY_BYTES: u64 = 112;
+/// Bytes of one token of a pattern, without its characters.
+pub const PATTERN_NODE_BYTES: u64 = 72;
 /// Bytes of one subscription: the topic's side and the connection's side.
 pub const SUBSCRIPTION_BYTES: u64 = 16;
 /// Bytes of one entry of a queue between shards, or from another thread to a shard, without the message it refers to.
@@ -150,12 +152,15 @@ fn per_shard(config: &ValidConfig, shards: u64) -> Vec<Holder> {
         line("rings", "ring_entries", config.ring_entries, RING_ENTRY_BYTES),
         // Frames encoded during one turn, before they are on send queues or sent.
         line("send arenas", "turn_bytes_max", 1, config.turn_bytes_max as u64),
-        // Names and tables of topics that have subscribers.
+        // Names and tables of topics and patterns that have subscribers. At worst all are patterns, which are held once whole
+        // and once in tokens, and share none.
         line(
             "topics",
-            "topics_max or topic_name_bytes_max",
+            "topics_max, topic_name_bytes_max or topic_tokens_max",
             config.topics_max,
-            TOPIC_ENTRY_BYTES + config.topic_name_bytes_max as u64,
+            TOPIC_ENTRY_BYTES
+                + 2 * config.topic_name_bytes_max as u64
+                + u64::from(config.topic_tokens_max) * PATTERN_NODE_BYTES,
         ),
     ]
 }

@@ -190,6 +190,7 @@ impl Check {
         self.count("turn_completions_max", config.turn_completions_max, 1..=65_536);
         self.count("accepts_in_flight", config.accepts_in_flight, 1..=1024);
         self.count("listen_backlog", config.listen_backlog, 1..=65_535);
+        self.count("topic_tokens_max", config.topic_tokens_max, 1..=64);
         self.count("topics_max", config.topics_max, 1..=1 << 24);
         self.count("subscriptions_per_connection_max", config.subscriptions_per_connection_max, 1..=65_535);
         self.count("shard_queue_count", config.shard_queue_count, 16..=1 << 20);

@@ -161,17 +161,21 @@ pub struct Config {
     #[serde(with = "text::bytes_or_off")]
     pub tcp_notsent_lowat: Option<usize>,
 
-    /// Bytes of a topic's name. 1 to 65,535, default 256.
+    /// Bytes of a topic's name or of a pattern. 1 to 65,535, default 256.
     pub topic_name_bytes_max: usize,
 
-    /// Topics that have subscribers, per shard. 1 to 16,777,216, default 100,000.
+    /// Tokens of a topic's name or of a pattern: `sport.tennis` has two. 1 to 64, default 16. Bounds what a publication may cost
+    /// where patterns with many `*` are subscribed to.
+    pub topic_tokens_max: u32,
+
+    /// Topics and patterns that have subscribers, per shard. 1 to 16,777,216, default 100,000.
     pub topics_max: u32,
 
-    /// Topics that one connection subscribes to. 1 to 65,535, default 128.
+    /// Topics and patterns that one connection subscribes to. 1 to 65,535, default 128.
     pub subscriptions_per_connection_max: u32,
 
-    /// Publications that wait between one shard and another, for each pair and direction. 16 to 1,048,576, default
-    /// 4096. A full queue drops, and counts what it dropped.
+    /// Batches of publications that wait between one shard and another, for each pair and direction. 16 to 1,048,576, default
+    /// 4096. A batch is what one turn published. A full queue drops, and counts what it dropped.
     pub shard_queue_count: u32,
 
     /// Bytes that wait between one shard and another; a full queue drops as above, but takes one publication whatever its
@@ -255,6 +259,7 @@ impl Default for Config {
             socket_recv_buffer_bytes: None,
             tcp_notsent_lowat: None,
             topic_name_bytes_max: 256,
+            topic_tokens_max: 16,
             topics_max: 100_000,
             subscriptions_per_connection_max: 128,
             shard_queue_count: 4096,

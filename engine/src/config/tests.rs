@@ -56,6 +56,8 @@ fn the_ranges_of_counts_are_enforced() {
         (|c| c.accepts_in_flight = 0, "accepts_in_flight = 0 is out of range: allowed is 1 to 1024"),
         (|c| c.listen_backlog = 0, "listen_backlog = 0 is out of range: allowed is 1 to 65535"),
         (|c| c.listen_backlog = 65_536, "listen_backlog = 65536 is out of range"),
+        (|c| c.topic_tokens_max = 0, "topic_tokens_max = 0 is out of range: allowed is 1 to 64"),
+        (|c| c.topic_tokens_max = 65, "topic_tokens_max = 65 is out of range"),
         (|c| c.topics_max = 0, "topics_max = 0 is out of range: allowed is 1 to 16777216"),
         (|c| c.subscriptions_per_connection_max = 0, "subscriptions_per_connection_max = 0 is out of range"),
         (|c| c.subscriptions_per_connection_max = 65_536, "subscriptions_per_connection_max = 65536 is out of range"),
@@ -139,6 +141,7 @@ fn the_ends_of_the_ranges_are_allowed() {
         c.recv_buffer_count = 32_768;
         c.ring_entries = 32_768;
         c.accepts_in_flight = 1024;
+        c.topic_tokens_max = 64;
         c.publish_window_max = Duration::from_millis(10);
     });
     valid(|c| {
@@ -150,6 +153,7 @@ fn the_ends_of_the_ranges_are_allowed() {
         c.turn_bytes_max = 4096;
         c.recv_buffer_count = 8;
         c.ring_entries = 64;
+        c.topic_tokens_max = 1;
         c.shutdown_grace = Duration::ZERO;
         c.publish_window_max = Duration::ZERO;
         c.idle_timeout = None;
@@ -367,6 +371,7 @@ fn the_budget_sums_every_holder() {
     assert_eq!(bytes("send queues"), 1000 * 2 * MIB as u64);
     assert_eq!(bytes("recv buffers"), 2 * 128 * (32 * 1024 + 16));
     assert_eq!(bytes("queues between shards"), 2 * (4096 * 64 + 16 * MIB as u64));
+    assert_eq!(bytes("topics"), 2 * 100_000 * (112 + 2 * 256 + 16 * 72));
     assert_eq!(budget.total_bytes(), budget.holders.iter().map(|holder| holder.bytes).sum::<u64>());
 }
 

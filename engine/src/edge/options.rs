@@ -146,16 +146,19 @@ struct Sockets {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Topics")]
 struct Topics {
-    /// Bytes of a topic's name [default: 256]
+    /// Bytes of a topic's name or pattern [default: 256]
     #[arg(long, value_name = "COUNT")]
     topic_name_bytes_max: Option<usize>,
-    /// Topics with subscribers, per shard [default: 100000]
+    /// Tokens of a topic's name or pattern: `sport.tennis` has two [default: 16]
+    #[arg(long, value_name = "COUNT")]
+    topic_tokens_max: Option<u32>,
+    /// Topics and patterns with subscribers, per shard [default: 100000]
     #[arg(long, value_name = "COUNT")]
     topics_max: Option<u32>,
-    /// Topics that one connection subscribes to [default: 128]
+    /// Topics and patterns that one connection subscribes to [default: 128]
     #[arg(long, value_name = "COUNT")]
     subscriptions_per_connection_max: Option<u32>,
-    /// Publications that wait between one shard and another [default: 4096]
+    /// Batches of publications that wait between one shard and another [default: 4096]
     #[arg(long, value_name = "COUNT")]
     shard_queue_count: Option<u32>,
     /// Bytes of publications that wait between one shard and another [default: 16MiB]
@@ -260,6 +263,7 @@ impl Sockets {
 impl Topics {
     fn apply(&self, config: &mut Config) {
         set(&mut config.topic_name_bytes_max, &self.topic_name_bytes_max);
+        set(&mut config.topic_tokens_max, &self.topic_tokens_max);
         set(&mut config.topics_max, &self.topics_max);
         set(&mut config.subscriptions_per_connection_max, &self.subscriptions_per_connection_max);
         set(&mut config.shard_queue_count, &self.shard_queue_count);

@@ -78,6 +78,7 @@ fn every_field_can_be_typed() {
         socket_recv_buffer_bytes: Some(4098),
         tcp_notsent_lowat: Some(4099),
         topic_name_bytes_max: 8,
+        topic_tokens_max: 11,
         topics_max: 9,
         subscriptions_per_connection_max: 10,
         shard_queue_count: 17,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use crate::config::ConfigError;
 use crate::http::RouteError;
 use crate::ring::probe::ProbeError;
+use crate::topic::name::TopicNameError;
 
 /// Why a server did not start. Nothing was left behind.
 #[derive(thiserror::Error)]
@@ -91,6 +92,9 @@ pub enum CommandError {
     /// The question was asked by a shard's callback, which would wait for itself.
     #[error("a callback cannot wait for its own shard: ask from another thread")]
     InCallback,
+    /// The topic's name is none; nothing was done.
+    #[error(transparent)]
+    TopicName(#[from] TopicNameError),
     /// The close code may not be sent.
     #[error("this close code may not be sent (RFC 6455 §7.4)")]
     InvalidCloseCode,

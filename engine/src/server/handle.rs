@@ -15,6 +15,7 @@ use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnInfo};
 use crate::shard::queues::CommandQueue;
 use crate::sys::waker::Waker;
+use crate::topic::name::{NameLimits, check_name};
 
 /// How often one who waits for an answer sees whether the shard still runs.
 const LIFE_CHECK: Duration = Duration::from_millis(50);
@@ -33,6 +34,7 @@ struct Inner {
     addr: SocketAddr,
     routes: Arc<Routes>,
     shards: Vec<ShardPort>,
+    names: NameLimits,
 }
 
 thread_local! {
@@ -53,8 +55,8 @@ impl std::fmt::Debug for ShardPort {
 }
 
 impl ServerHandle {
-    pub(super) fn new(addr: SocketAddr, routes: Arc<Routes>, shards: Vec<ShardPort>) -> Self {
-        Self { inner: Arc::new(Inner { addr, routes, shards }) }
+    pub(super) fn new(addr: SocketAddr, routes: Arc<Routes>, shards: Vec<ShardPort>, names: NameLimits) -> Self {
+        Self { inner: Arc::new(Inner { addr, routes, shards, names }) }
     }
 
     /// The address that the server listens on.
@@ -77,11 +79,13 @@ impl ServerHandle {
         self.inner.shards.len()
     }
 
-    /// Publishes to all subscribers of a topic. The message is framed once, here.
+    /// Publishes to all subscribers of a topic, and of patterns that match it. The message is framed once, here.
     ///
     /// # Errors
-    /// [`CommandError::Busy`] when a shard's queue is full; the other shards may have got the message then.
+    /// [`CommandError::TopicName`] when the name is none, [`CommandError::Busy`] when a shard's queue is full; the other shards
+    /// may have got the message then.
     pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
+        check_name(topic, self.inner.names)?;
         let message = message.into();
         let header = EncodedHeader::server(message.opcode(), message.len() as u64);
         let frames: Arc<[u8]> = [header.as_bytes(), message.as_bytes()].concat().into();

@@ -21,6 +21,7 @@ use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
 use crate::sys::{affinity, limits};
+use crate::topic::name::NameLimits;
 
 pub(super) fn start<H, F>(config: ValidConfig, routes: Arc<Routes>, handler: Arc<F>) -> Result<Server, StartError>
 where
@@ -37,6 +38,7 @@ where
     let (addr, listeners) = listen(&config, count)?;
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
+    let names = NameLimits::new(&config);
     let common = Common {
         connections_max: connections_max(&config, count, nofile),
         places: Arc::new(ServerPlaces::new(config.connections_max)),
@@ -45,7 +47,7 @@ where
         routes: Arc::clone(&routes),
     };
     let threads = spawn_all(&Arc::new(common), &handler, listeners, links, &pins)?;
-    Ok(Server { handle: ServerHandle::new(addr, routes, ports), threads })
+    Ok(Server { handle: ServerHandle::new(addr, routes, ports, names), threads })
 }
 
 /// Connections that each shard has descriptors for: its share, which the probe found room for, and as much more as it may.

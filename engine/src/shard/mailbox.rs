@@ -57,7 +57,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         for queue in &mut self.mailbox.inbound {
             while let Ok(batch) = queue.pop() {
-                self.local.publish_encoded(&batch.topic, &batch.frames);
+                batch.runs().for_each(|(topic, frames)| self.local.publish_encoded(topic, frames));
             }
         }
     }
@@ -93,14 +93,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if self.local.outbox.is_empty() {
             return;
         }
-        for batch in self.local.outbox.drain() {
-            for other in &mut self.mailbox.outbound {
-                if other.queue.push(Arc::clone(&batch)).is_err() {
-                    self.local.counters.batches_dropped += 1;
-                }
+        let batch = self.local.outbox.take();
+        for other in &mut self.mailbox.outbound {
+            if other.queue.push(Arc::clone(&batch)).is_err() {
+                self.local.counters.batches_dropped += 1;
             }
-        }
-        for other in &self.mailbox.outbound {
             if other.waker.must_wake() {
                 self.ring.push(Op::WakeShard { ring: other.ring });
             }

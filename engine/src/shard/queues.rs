@@ -126,7 +126,10 @@ mod tests {
     }
 
     fn batch(bytes: usize) -> Arc<Batch> {
-        Arc::new(Batch { topic: "t".into(), frames: vec![0; bytes - 1] })
+        let mut batch = Batch::default();
+        batch.append("t", &[], &vec![0; bytes - 17]);
+        assert_eq!(batch.bytes(), bytes);
+        Arc::new(batch)
     }
 
     #[test]
@@ -156,7 +159,7 @@ mod tests {
         let (mut sender, mut receiver) = batches(2, 100);
         assert!(sender.push(batch(60)).is_ok() && sender.push(batch(41)).is_err() && sender.push(batch(40)).is_ok());
         assert!(receiver.pop().is_ok());
-        assert!(sender.push(batch(1)).is_ok() && sender.push(batch(1)).is_err(), "a third entry");
+        assert!(sender.push(batch(20)).is_ok() && sender.push(batch(20)).is_err(), "a third entry");
         while receiver.pop().is_ok() {}
         assert!(receiver.is_empty() && sender.push(batch(100)).is_ok(), "what was refused holds nothing");
     }

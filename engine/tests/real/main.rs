@@ -18,3 +18,4 @@ mod hostile;
 mod http;
 mod request;
 mod shutdown;
+mod wildcards;

@@ -3,6 +3,9 @@
 //! A publication is framed once, into its topic's batch. At the end of the turn every subscriber gets the whole batch; those
 //! with nothing else to send share its very bytes. Names are exact here; order holds per topic.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
+#[expect(unused_imports, reason = "wired by the shard next")]
+pub(crate) mod history;
 pub(crate) mod outbox;
 
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! The journal's bytes: what is appended, what a start reads back, what may be deleted. No IO, no clock.
 //!
 //! One journal serves all topics: a row of numbered segment files, each a header and then records, appended in groups so that
-//! one write and one sync serve many publications. [`SegmentWriter`] encodes them, [`scan`] judges a segment, [`Recovery`]
+//! one write and one sync serve many publications. [`SegmentWriter`] encodes them, [`scan()`] judges a segment, [`Recovery`]
 //! makes histories of them, and [`retire`] tells which segments are needed no more.
 //!
 //! What the files' owner must keep to, because the judgement relies on it:

@@ -38,10 +38,12 @@ mod shard;
 mod sys;
 mod topic;
 
-/// The door of the fuzz target that plays simulated runs; no part of the interface.
+/// The doors of the fuzz targets that play simulated runs and break journals; no part of the interface.
 #[cfg(feature = "sim")]
 #[doc(hidden)]
 pub mod sim {
+    #[cfg(feature = "node")]
+    pub use crate::edge::journal::trial::check_bytes as journal_bytes;
     pub use crate::shard::sim::run_bytes;
 }
 

@@ -6,6 +6,7 @@ pub mod close_payload;
 pub mod corpus;
 pub mod decoder;
 pub mod handshake;
+pub mod journal;
 pub mod mask;
 #[path = "../../tests/handshake/oracle.rs"]
 mod oracle;

@@ -10,6 +10,9 @@ mod chat;
 mod check;
 pub mod cli;
 mod echo;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the control thread next"))]
+#[expect(unused_imports, reason = "wired by the control thread next")]
+pub(crate) mod journal;
 mod node;
 mod options;
 mod pages;

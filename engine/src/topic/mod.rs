@@ -6,6 +6,9 @@
 
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
+#[expect(unused_imports, reason = "wired by the shard next")]
+pub(crate) mod history;
 pub(crate) mod name;
 pub(crate) mod outbox;
 mod patterns;

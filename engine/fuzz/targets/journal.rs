@@ -1,0 +1,5 @@
+//! The journal's segments, broken.
+
+#![no_main]
+
+ringwire_fuzz::target!(journal);

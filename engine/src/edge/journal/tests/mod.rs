@@ -1,0 +1,43 @@
+//! The journal's bytes, whole and broken.
+
+mod damage;
+mod format;
+mod recovery;
+mod retention;
+
+use super::trial::{Message, Written};
+use super::{Place, Scan, Segment, SegmentHeader, SegmentWriter, scan};
+use crate::topic::history::{Epoch, MessageKind, Offset};
+
+const EPOCH: Epoch = Epoch(0xE);
+
+fn header(number: u64, sequence: u64) -> SegmentHeader {
+    SegmentHeader { epoch: EPOCH, number, sequence, floor: Offset::ZERO, time_ms: 5, salt: 77, is_skip: false }
+}
+
+/// A text that names its topic and offset.
+fn message(topic: &str, offset: u64) -> Message {
+    let payload = format!("{topic} {offset}").into_bytes();
+    Message { topic: topic.into(), offset: Offset(offset), time_ms: 1000 + offset, kind: MessageKind::Text, payload }
+}
+
+/// Three groups of two messages, the first two groups synced.
+fn three_groups() -> Written {
+    let mut written = Written::empty(header(1, 10));
+    let mut writer = SegmentWriter::start(written.header, &mut written.bytes);
+    for group in 0..3 {
+        written.push(&mut writer, message("a", group + 1));
+        written.push(&mut writer, message("b.c", group + 1));
+        if group < 2 {
+            written.sync(&mut writer);
+        }
+    }
+    written
+}
+
+fn sound(bytes: &[u8], number: u64) -> Segment<'_> {
+    match scan(bytes, number, Place::Last) {
+        Scan::Sound(segment) => segment,
+        other => panic!("{other:?}"),
+    }
+}

@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 use super::damage::{Corrupt, TornTail};
 use super::header::SegmentHeader;
@@ -26,7 +26,7 @@ const PROBLEMS_MAX: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Recovery<L> {
     limits: L,
-    topics: FxHashMap<Box<str>, History>,
+    topics: HashMap<Box<str>, History>,
     summaries: Vec<SegmentSummary>,
     problems: Vec<Problem>,
     problem_count: usize,
@@ -124,7 +124,7 @@ impl<L: Fn(&str) -> Option<HistoryLimits>> Recovery<L> {
     pub(crate) fn new(limits: L) -> Self {
         Self {
             limits,
-            topics: FxHashMap::default(),
+            topics: HashMap::default(),
             summaries: Vec::new(),
             problems: Vec::new(),
             problem_count: 0,

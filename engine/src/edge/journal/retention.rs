@@ -1,6 +1,6 @@
 //! Which segments are needed no more.
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 use crate::topic::history::Offset;
 
@@ -11,13 +11,13 @@ pub(crate) struct SegmentSummary {
     /// Length of the file.
     pub(crate) bytes: u64,
     /// The last offset of each topic that it has records of.
-    pub(crate) last: FxHashMap<Box<str>, Offset>,
+    pub(crate) last: HashMap<Box<str>, Offset>,
 }
 
 impl SegmentSummary {
     /// A segment without records.
     pub(super) fn new(number: u64, bytes: u64) -> Self {
-        Self { number, bytes, last: FxHashMap::default() }
+        Self { number, bytes, last: HashMap::default() }
     }
 
     /// It has this message.

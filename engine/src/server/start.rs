@@ -16,7 +16,7 @@ use crate::http::Routes;
 use crate::ring::probe::{self, Wanted};
 use crate::ring::{SPARE_DESCRIPTORS, UringOptions, UringRing};
 use crate::shard::mailbox::{Mailbox, Outbound};
-use crate::shard::queues::{self, BatchReceiver, BatchSender, CommandQueue};
+use crate::shard::queues::{self, ParcelReceiver, ParcelSender, CommandQueue};
 use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
@@ -81,9 +81,9 @@ fn listen(config: &ValidConfig, count: usize) -> Result<(SocketAddr, Vec<OwnedFd
 struct Link {
     commands: Arc<CommandQueue>,
     waker: Arc<Waker>,
-    inbound: Vec<BatchReceiver>,
+    inbound: Vec<ParcelReceiver>,
     /// With the shard that each leads to.
-    outbound: Vec<(usize, BatchSender)>,
+    outbound: Vec<(usize, ParcelSender)>,
 }
 
 impl Link {
@@ -101,7 +101,7 @@ fn links(count: usize, config: &ValidConfig) -> Result<Vec<Link>, StartError> {
     let mut links = (0..count).map(link).collect::<Result<Vec<_>, StartError>>()?;
     for from in 0..count {
         for to in (0..count).filter(|&to| to != from) {
-            let (sender, receiver) = queues::batches(config.shard_queue_count as usize, config.shard_queue_bytes_max);
+            let (sender, receiver) = queues::parcels(config.shard_queue_count as usize, config.shard_queue_bytes_max);
             links[from].outbound.push((to, sender));
             links[to].inbound.push(receiver);
         }
@@ -243,7 +243,7 @@ impl Birth {
 
 fn mailbox(link: Link, wakers: &[Arc<Waker>], rings: &[RawFd]) -> Mailbox {
     let outbound = link.outbound.into_iter();
-    let outbound = outbound.map(|(to, queue)| Outbound { queue, waker: Arc::clone(&wakers[to]), ring: rings[to] });
+    let outbound = outbound.map(|(to, queue)| Outbound::new(to, queue, Arc::clone(&wakers[to]), rings[to]));
     Mailbox { commands: link.commands, waker: link.waker, inbound: link.inbound, outbound: outbound.collect() }
 }
 

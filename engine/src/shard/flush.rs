@@ -76,6 +76,11 @@ fn push_send<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     } else if let Some(queue) = &mut conn.queue
         && !conn.sending
     {
+        if queue.is_empty() {
+            // It was to catch up, and does not want to any more, or there was nothing left to send.
+            conn.queue = None;
+            return;
+        }
         conn.sending = true;
         let bytes = SendBytes::new(queue.take());
         ring.push(Op::Send { slot, generation: conn.generation, bytes, patient: true });

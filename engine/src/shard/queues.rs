@@ -1,6 +1,6 @@
-//! The queues into a shard, bounded in entries and in bytes: of commands from any thread, of batches from another shard.
+//! The queues into a shard, bounded in entries and in bytes: of commands from any thread, of parcels from another shard.
 //!
-//! The bytes are counted when something enters and when it leaves, once per command or batch.
+//! The bytes are counted when something enters and when it leaves, once per command or parcel.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_queue::ArrayQueue;
 
 use super::command::Command;
-use crate::topic::outbox::Batch;
+use crate::topic::parcel::Parcel;
 
 /// Commands from any thread.
 #[derive(Debug)]
@@ -46,42 +46,42 @@ impl CommandQueue {
 }
 
 /// A queue from one shard to another.
-pub(crate) fn batches(count_max: usize, bytes_max: usize) -> (BatchSender, BatchReceiver) {
+pub(crate) fn parcels(count_max: usize, bytes_max: usize) -> (ParcelSender, ParcelReceiver) {
     let (sender, receiver) = rtrb::RingBuffer::new(count_max);
     let allowance = Arc::new(Allowance::new(bytes_max));
-    (BatchSender { entries: sender, allowance: Arc::clone(&allowance) }, BatchReceiver { entries: receiver, allowance })
+    (ParcelSender { entries: sender, allowance: Arc::clone(&allowance) }, ParcelReceiver { entries: receiver, allowance })
 }
 
 /// The end of the shard that publishes.
-pub(crate) struct BatchSender {
-    entries: rtrb::Producer<Arc<Batch>>,
+pub(crate) struct ParcelSender {
+    entries: rtrb::Producer<Parcel>,
     allowance: Arc<Allowance>,
 }
 
-impl BatchSender {
+impl ParcelSender {
     /// # Errors
-    /// The batch, if it is too many or too large beside those that wait.
-    pub(crate) fn push(&mut self, batch: Arc<Batch>) -> Result<(), Arc<Batch>> {
-        let bytes = batch.bytes();
+    /// The parcel, if it is too many or too large beside those that wait.
+    pub(crate) fn push(&mut self, parcel: Parcel) -> Result<(), Parcel> {
+        let bytes = parcel.bytes();
         if !self.allowance.try_take(bytes) {
-            return Err(batch);
+            return Err(parcel);
         }
-        self.entries.push(batch).map_err(|rtrb::PushError::Full(batch)| {
+        self.entries.push(parcel).map_err(|rtrb::PushError::Full(parcel)| {
             self.allowance.give_back(bytes);
-            batch
+            parcel
         })
     }
 }
 
 /// The end of the shard that hands on.
-pub(crate) struct BatchReceiver {
-    entries: rtrb::Consumer<Arc<Batch>>,
+pub(crate) struct ParcelReceiver {
+    entries: rtrb::Consumer<Parcel>,
     allowance: Arc<Allowance>,
 }
 
-impl BatchReceiver {
-    pub(crate) fn pop(&mut self) -> Result<Arc<Batch>, rtrb::PopError> {
-        self.entries.pop().inspect(|batch| self.allowance.give_back(batch.bytes()))
+impl ParcelReceiver {
+    pub(crate) fn pop(&mut self) -> Result<Parcel, rtrb::PopError> {
+        self.entries.pop().inspect(|parcel| self.allowance.give_back(parcel.bytes()))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -125,11 +125,11 @@ mod tests {
         Command::Publish { topic: "t".into(), frames: vec![0; bytes - 1].into() }
     }
 
-    fn batch(bytes: usize) -> Arc<Batch> {
-        let mut batch = Batch::default();
+    fn batch(bytes: usize) -> Parcel {
+        let mut batch = crate::topic::outbox::Batch::default();
         batch.append("t", &[], &vec![0; bytes - 17]);
-        assert_eq!(batch.bytes(), bytes);
-        Arc::new(batch)
+        assert_eq!(parcel.bytes(), bytes);
+        Parcel::Batch(Arc::new(batch))
     }
 
     #[test]
@@ -155,8 +155,8 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_bounded_in_bytes_and_in_entries() {
-        let (mut sender, mut receiver) = batches(2, 100);
+    fn parcels_are_bounded_in_bytes_and_in_entries() {
+        let (mut sender, mut receiver) = parcels(2, 100);
         assert!(sender.push(batch(60)).is_ok() && sender.push(batch(41)).is_err() && sender.push(batch(40)).is_ok());
         assert!(receiver.pop().is_ok());
         assert!(sender.push(batch(20)).is_ok() && sender.push(batch(20)).is_err(), "a third entry");

@@ -5,10 +5,13 @@
 //!
 //! Not here: rules that depend on the machine, such as `RLIMIT_NOFILE`.
 
+mod rules;
+
 use std::fmt;
 use std::ops::{Deref, RangeInclusive};
 use std::time::Duration;
 
+use super::name::TopicNameError;
 use super::text::{print_bytes, print_duration};
 use super::{Config, KIB, MIB, Pin, Shards};
 
@@ -37,6 +40,7 @@ impl ValidConfig {
         check.sizes(&config);
         check.times(&config);
         check.pairs(&config);
+        check.rules(&config);
         if check.problems.is_empty() { Ok(Self(config)) } else { Err(ConfigError { problems: check.problems }) }
     }
 
@@ -149,6 +153,29 @@ pub enum Problem {
     EmptyList {
         /// The field.
         key: &'static str,
+    },
+    /// A rule of `[[topics]]` that breaks one of ours.
+    #[error("topics, rule {number} (`{pattern}`): {problem}")]
+    Rule {
+        /// Which one, from 1.
+        number: usize,
+        /// Its pattern.
+        pattern: String,
+        /// What is wrong with it.
+        problem: Box<Problem>,
+    },
+    /// A pattern that is neither a topic's name nor a pattern of names.
+    #[error("pattern: {0}")]
+    Pattern(TopicNameError),
+    /// A rule whose topics an earlier one has all.
+    #[error(
+        "it never holds, because rule {number} (`{pattern}`) has all of its topics: put it before that one, or take one away"
+    )]
+    NeverApplies {
+        /// The earlier rule, from 1.
+        number: usize,
+        /// Its pattern.
+        pattern: String,
     },
 }
 

@@ -18,8 +18,8 @@ use super::{Overflow, Pin, Shards};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{typed}` is not {expected}")]
 pub struct ParseError {
-    typed: String,
-    expected: &'static str,
+    pub(super) typed: String,
+    pub(super) expected: &'static str,
 }
 
 /// A limit that may be switched off, as typed: `off`, or a value.
@@ -270,7 +270,7 @@ fn typed(value: &toml::Value) -> String {
     }
 }
 
-fn deserialize_with<'de, D, T>(input: D, parse: fn(&str) -> Result<T, ParseError>) -> Result<T, D::Error>
+pub(super) fn deserialize_with<'de, D, T>(input: D, parse: fn(&str) -> Result<T, ParseError>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
 {

@@ -173,6 +173,9 @@ struct Topics {
     /// Longest wait for more of a burst of publications; 0 never waits [default: 50us]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     publish_window_max: Option<Duration>,
+    /// Bytes of all histories of one shard; which topics have one, `[[topics]]` in a file says [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    history_bytes_max: Option<usize>,
 }
 
 impl Options {
@@ -271,5 +274,6 @@ impl Topics {
         set(&mut config.command_queue_count, &self.command_queue_count);
         set(&mut config.command_queue_bytes_max, &self.command_queue_bytes_max);
         set(&mut config.publish_window_max, &self.publish_window_max);
+        set(&mut config.history_bytes_max, &self.history_bytes_max);
     }
 }

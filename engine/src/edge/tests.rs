@@ -86,6 +86,9 @@ fn every_field_can_be_typed() {
         command_queue_count: 18,
         command_queue_bytes_max: 65_538,
         publish_window_max: Duration::from_micros(19),
+        history_bytes_max: 65_539,
+        // A table: in a file alone.
+        topics: Vec::new(),
     };
     let default = toml::Table::try_from(Config::default()).expect("TOML");
     let mut line = String::from("ringwire echo");

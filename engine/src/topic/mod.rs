@@ -9,9 +9,10 @@ pub(crate) mod bench;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
 #[expect(unused_imports, reason = "wired by the shard next")]
 pub(crate) mod history;
-pub(crate) mod name;
 pub(crate) mod outbox;
 mod patterns;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use self::name::Interest;
 use self::patterns::Patterns;
 use crate::config::budget::TOPIC_ENTRY_BYTES;
+pub(crate) use crate::config::name;
 
 /// Index of a topic or pattern in its shard.
 pub(crate) type TopicId = u32;

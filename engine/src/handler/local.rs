@@ -49,6 +49,8 @@ pub(crate) struct Local<D> {
     /// What holds for which topic.
     pub(crate) topic_rules: Arc<TopicRules>,
     pub(crate) histories: Histories,
+    /// The present, in milliseconds since 1970; goes with the shard's clock, so that it never steps back.
+    pub(crate) wall_ms: u64,
     /// What became of publications, to be told.
     pub(crate) outcomes: VecDeque<Outcome>,
     /// Names of the subprotocols in use.
@@ -112,7 +114,7 @@ impl<D> Local<D> {
 
     /// Does what is configured for a connection whose send queue is full.
     #[cold]
-    fn on_overflow(&mut self, slot: u32) {
+    pub(crate) fn on_overflow(&mut self, slot: u32) {
         if self.limits.overflow == Overflow::Disconnect && self.conns[slot].phase == Phase::Open {
             self.counters.slow_consumers += 1;
             self.begin_close(slot, CloseCode::TRY_AGAIN_LATER, "you read too slowly: reconnect and resume");

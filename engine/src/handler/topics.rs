@@ -1,7 +1,5 @@
 //! Subscribing and publishing: what callbacks, other threads and other shards do with topics.
 
-use std::sync::Arc;
-
 use super::SendStatus;
 use super::local::Local;
 use crate::conn::ConnId;

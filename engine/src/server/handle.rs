@@ -15,7 +15,10 @@ use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnInfo};
 use crate::shard::queues::CommandQueue;
 use crate::sys::waker::Waker;
+use crate::topic::histories::home;
 use crate::topic::name::{NameLimits, check_name};
+use crate::topic::parcel::Submission;
+use crate::topic::settings::TopicRules;
 
 /// How often one who waits for an answer sees whether the shard still runs.
 const LIFE_CHECK: Duration = Duration::from_millis(50);
@@ -35,6 +38,7 @@ struct Inner {
     routes: Arc<Routes>,
     shards: Vec<ShardPort>,
     names: NameLimits,
+    topic_rules: Arc<TopicRules>,
 }
 
 thread_local! {
@@ -55,8 +59,14 @@ impl std::fmt::Debug for ShardPort {
 }
 
 impl ServerHandle {
-    pub(super) fn new(addr: SocketAddr, routes: Arc<Routes>, shards: Vec<ShardPort>, names: NameLimits) -> Self {
-        Self { inner: Arc::new(Inner { addr, routes, shards, names }) }
+    pub(super) fn new(
+        addr: SocketAddr,
+        routes: Arc<Routes>,
+        shards: Vec<ShardPort>,
+        names: NameLimits,
+        topic_rules: Arc<TopicRules>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { addr, routes, shards, names, topic_rules }) }
     }
 
     /// The address that the server listens on.
@@ -87,12 +97,23 @@ impl ServerHandle {
     pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
         check_name(topic, self.inner.names)?;
         let message = message.into();
+        if self.inner.topic_rules.find(topic).history.is_some() {
+            return self.submit(topic, message);
+        }
         let header = EncodedHeader::server(message.opcode(), message.len() as u64);
         let frames: Arc<[u8]> = [header.as_bytes(), message.as_bytes()].concat().into();
         let topic: Arc<str> = topic.into();
         self.inner.shards.iter().try_for_each(|shard| {
             shard.post(Command::Publish { topic: Arc::clone(&topic), frames: Arc::clone(&frames) })
         })
+    }
+
+    /// Publishes to a topic with history: its home numbers the message and hands it to all.
+    fn submit(&self, topic: &str, message: Message<'_>) -> Result<(), CommandError> {
+        let home = home(topic, self.inner.shards.len() as u16);
+        let (kind, payload) = (message.into(), message.as_bytes().into());
+        let submission = Submission { name: topic.into(), kind, payload, exclude: None, receipt: None };
+        self.inner.shards[usize::from(home)].post(Command::Submit { submission })
     }
 
     /// Sends a message to one connection.

@@ -9,12 +9,15 @@ use crate::conn::ConnId;
 use crate::handler::ReadyState;
 use crate::metrics::Stats;
 use crate::proto::{CloseCode, Opcode};
+use crate::topic::parcel::Submission;
 
 /// A request in a shard's command queue.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Hand frames to a topic's subscribers.
     Publish { topic: Arc<str>, frames: Arc<[u8]> },
+    /// Number a publication to a topic with history, whose home this is, and hand it on.
+    Submit { submission: Submission },
     /// Send one message.
     Send { id: ConnId, opcode: Opcode, payload: Box<[u8]>, reply: Sender<bool> },
     /// Begin the closing handshake.
@@ -32,6 +35,7 @@ impl Command {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Publish { topic, frames } => topic.len() + frames.len(),
+            Self::Submit { submission } => submission.name.len() + submission.payload.len(),
             Self::Send { payload, .. } => payload.len(),
             Self::Close { reason, .. } => reason.len(),
             Self::List { .. } | Self::Stats { .. } | Self::Shutdown { .. } => 0,

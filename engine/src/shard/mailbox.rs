@@ -121,6 +121,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         // A reply that nobody waits for any more is no error.
         match command {
             Command::Publish { topic, frames } => self.local.publish_encoded(&topic, &frames),
+            Command::Submit { submission } => self.local.take_parcel(Parcel::Submission(submission)),
             Command::Send { id, opcode, payload, reply } => {
                 let sent =
                     is_open(&self.local, id) && self.local.send(id.slot, opcode, &payload) != SendStatus::Dropped;
@@ -152,7 +153,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let (shared, mut direct) = (local.outbox.take_shared(), local.outbox.take_direct());
         for other in &mut mailbox.outbound {
             other.send_waiting();
-            let own = direct.extract_if(.., |(shard, _)| usize::from(*shard) == other.shard);
+            let shard = other.shard;
+            let own = direct.extract_if(.., |(to, _)| usize::from(*to) == shard);
             for parcel in shared.clone().chain(own.map(|(_, parcel)| parcel)) {
                 local.counters.batches_dropped += u64::from(!other.send(parcel));
             }

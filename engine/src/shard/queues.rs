@@ -49,7 +49,10 @@ impl CommandQueue {
 pub(crate) fn parcels(count_max: usize, bytes_max: usize) -> (ParcelSender, ParcelReceiver) {
     let (sender, receiver) = rtrb::RingBuffer::new(count_max);
     let allowance = Arc::new(Allowance::new(bytes_max));
-    (ParcelSender { entries: sender, allowance: Arc::clone(&allowance) }, ParcelReceiver { entries: receiver, allowance })
+    (
+        ParcelSender { entries: sender, allowance: Arc::clone(&allowance) },
+        ParcelReceiver { entries: receiver, allowance },
+    )
 }
 
 /// The end of the shard that publishes.
@@ -128,7 +131,7 @@ mod tests {
     fn batch(bytes: usize) -> Parcel {
         let mut batch = crate::topic::outbox::Batch::default();
         batch.append("t", &[], &vec![0; bytes - 17]);
-        assert_eq!(parcel.bytes(), bytes);
+        assert_eq!(batch.bytes(), bytes);
         Parcel::Batch(Arc::new(batch))
     }
 

@@ -46,7 +46,7 @@ impl Histories {
 
     /// Names and histories of the topics that a pattern matches. Looks at all: for the beginning of a subscription.
     pub(crate) fn matching(&self, pattern: &str) -> impl Iterator<Item = (&Arc<str>, &History)> {
-        self.by_name.iter().filter(move |(name, _)| name::matches(pattern, name))
+        self.by_name.iter().filter(move |(name, _)| name::covers(pattern, name))
     }
 
     /// Gives a message of this shard's own topic its number.
@@ -106,9 +106,9 @@ impl Histories {
 /// The shard that numbers the messages of a topic.
 pub(crate) fn home(name: &str, shard_count: u16) -> u16 {
     // FNV-1a: the same on every shard and for every run.
-    let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    });
+    let hash = name
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3));
     ((hash >> 32) % u64::from(shard_count)) as u16
 }
 

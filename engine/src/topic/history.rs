@@ -16,8 +16,9 @@ use std::collections::{VecDeque, vec_deque};
 use std::sync::Arc;
 
 pub(crate) use entry::{Entry, MessageKind};
-pub(crate) use limits::{HistoryLimits, HistoryLimitsError};
-pub(crate) use position::{Epoch, Offset, ParsePositionError, Position};
+pub(crate) use limits::HistoryLimits;
+pub(crate) use position::{Epoch, Offset};
+pub use position::{ParsePositionError, Position};
 
 /// The newest messages of one topic.
 #[derive(Clone, Debug)]

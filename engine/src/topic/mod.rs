@@ -6,12 +6,12 @@
 
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
-#[expect(unused_imports, reason = "wired by the shard next")]
+pub(crate) mod error;
+pub(crate) mod histories;
 pub(crate) mod history;
 pub(crate) mod outbox;
+pub(crate) mod parcel;
 mod patterns;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;

@@ -100,7 +100,8 @@ impl Outbox {
 
     /// Takes out what all others get, in this order.
     pub(crate) fn take_shared(&mut self) -> impl Iterator<Item = Parcel> + Clone + use<> {
-        let sequenced = (!self.sequenced.is_empty()).then(|| Parcel::Sequenced(std::mem::take(&mut self.sequenced).into()));
+        let sequenced =
+            (!self.sequenced.is_empty()).then(|| Parcel::Sequenced(std::mem::take(&mut self.sequenced).into()));
         let batch = (!self.batch.runs.is_empty()).then(|| Parcel::Batch(Arc::new(std::mem::take(&mut self.batch))));
         sequenced.into_iter().chain(batch)
     }

@@ -86,10 +86,11 @@ pub enum Access {
 }
 
 /// What happens to a subscriber that is slower than its topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TopicOverflow {
     /// It is closed: it comes back, and with a history it resumes where it was.
+    #[default]
     Disconnect,
     /// What does not fit any more is dropped.
     DropNewest,

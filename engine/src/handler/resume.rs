@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use super::local::Local;
 use super::topics::SubscribeError;
-use crate::conn::behind::Behind;
+use crate::config::TopicOverflow;
+use crate::conn::behind::{Behind, Skip};
+use crate::proto::CloseCode;
 use crate::proto::frame::EncodedHeader;
+use crate::topic::TopicId;
 use crate::topic::history::{Break, History, Offset, Position, Resume};
 use crate::topic::name::Interest;
 
@@ -41,6 +44,17 @@ struct Plan {
     topics: Vec<(Arc<str>, u64)>,
 }
 
+/// How far a page of a replay went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    /// To the present.
+    Last,
+    /// As far as may be queued now.
+    Full,
+    /// Not behind the last one: what came next is gone.
+    Lost,
+}
+
 impl<D> Local<D> {
     /// What [`Local::subscribe_from`] would begin with now.
     pub(crate) fn replay(&self, text: &str, start: &Start<'_>) -> Result<Replay, SubscribeError> {
@@ -59,8 +73,11 @@ impl<D> Local<D> {
         self.subscribe(slot, text)?;
         if !topics.is_empty() {
             let topic = self.topics.find(interest).expect("it was just subscribed to");
+            // What it asked for is sent whole, though later messages may be conflated.
+            let may_skip = self.topics.topic(topic).overflow.needs_history();
+            let skip = if may_skip { Skip::Oldest } else { Skip::Never };
             self.drop_behind(slot, |behind| behind.topic == topic);
-            self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic, topics });
+            self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic, topics, skip });
             self.catch_up(slot);
         }
         Ok(replay)
@@ -89,24 +106,57 @@ impl<D> Local<D> {
     pub(crate) fn catch_up(&mut self, slot: u32) {
         self.mark_dirty(slot);
         while let Some(mut behind) = self.conns[slot].queue.as_mut().and_then(|queue| queue.behind.pop()) {
-            let done = self.replay_page(slot, &mut behind);
-            if !done {
-                self.conns[slot].queue.as_mut().expect("it was there").behind.push(behind);
-                return;
+            match self.replay_page(slot, &mut behind) {
+                Page::Last => {}
+                Page::Full => {
+                    self.conns[slot].queue.as_mut().expect("it was there").behind.push(behind);
+                    return;
+                }
+                Page::Lost => {
+                    self.counters.slow_consumers += 1;
+                    self.begin_close(slot, CloseCode::RESUME, "resume: you read a history too slowly");
+                    return;
+                }
             }
             // The batch of this turn is in what was just sent.
             self.topics.exclude_past(behind.topic, slot);
         }
     }
 
-    /// Queues messages of one subscription; false when there is more than may be queued now.
-    fn replay_page(&mut self, slot: u32, behind: &mut Behind) -> bool {
+    /// Leaves a turn's batch to the histories, because the connection cannot take it now.
+    #[cold]
+    pub(crate) fn fall_behind(&mut self, slot: u32, id: TopicId) {
+        let topic = self.topics.topic(id);
+        let skip = if topic.overflow == TopicOverflow::Conflate { Skip::AllButNewest } else { Skip::Oldest };
+        let mut topics: Vec<(Arc<str>, u64)> = Vec::new();
+        for (name, offset) in &topic.numbers {
+            if topics.iter().all(|(known, _)| known != name) {
+                topics.push((Arc::clone(name), offset - 1));
+            }
+        }
+        self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic: id, topics, skip });
+        self.mark_dirty(slot);
+    }
+
+    /// Queues messages of one subscription.
+    fn replay_page(&mut self, slot: u32, behind: &mut Behind) -> Page {
         let conn = &mut self.conns[slot];
         for (name, last) in &mut behind.topics {
             let Some(history) = self.histories.find(name) else { continue };
+            let wanted = match behind.skip {
+                Skip::AllButNewest => history.head().offset.0 - 1,
+                Skip::Oldest | Skip::Never => history.evicted().0,
+            };
+            if *last < wanted {
+                if behind.skip == Skip::Never {
+                    return Page::Lost;
+                }
+                self.counters.messages_dropped += wanted - *last;
+                *last = wanted;
+            }
             for entry in history.entries_after(Offset(*last)) {
                 if conn.queued_bytes() > self.limits.send_queue_bytes_high {
-                    return false;
+                    return Page::Full;
                 }
                 let header = EncodedHeader::server(entry.kind.opcode(), entry.payload.len() as u64);
                 conn.queue.get_or_insert_default().push(header.as_bytes(), &entry.payload);
@@ -114,7 +164,7 @@ impl<D> Local<D> {
                 *last = entry.offset.0;
             }
         }
-        true
+        Page::Last
     }
 
     /// Gives up what the connection was to catch up with.
@@ -139,7 +189,7 @@ impl Plan {
                 }
                 Resume::Broken { .. } => {
                     self.replay.has_gap = true;
-                    Offset::ZERO
+                    history.evicted()
                 }
             },
             (None, Some(since_ms)) => history.before(since_ms),

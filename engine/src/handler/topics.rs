@@ -1,17 +1,20 @@
 //! Subscribing and publishing: what callbacks, other threads and other shards do with topics.
 
+use std::sync::Arc;
+
 use super::SendStatus;
 use super::local::Local;
+use crate::config::TopicOverflow;
 use crate::conn::ConnId;
 use crate::conn::slot::{Phase, Subscription};
-use crate::proto::Opcode;
 use crate::proto::frame::EncodedHeader;
-use crate::topic::TopicId;
+use crate::proto::{CloseCode, Opcode};
 use crate::topic::error::PublishError;
 use crate::topic::histories::home;
 use crate::topic::history::{Entry, MessageKind, Position};
 use crate::topic::name::{Interest, TopicNameError, check_name};
 use crate::topic::parcel::{Outcome, Parcel, Receipt, Sequenced, Submission};
+use crate::topic::{Frames, TopicId};
 
 impl<D> Local<D> {
     /// Adds the connection to the subscribers of a topic or pattern; fine also if it was among them. Takes as long as the name
@@ -34,6 +37,7 @@ impl<D> Local<D> {
         }
         let id = self.topics.find_or_create(interest, self.limits.topics_max);
         let id = id.ok_or(SubscribeError::TooManyTopics { count_max: self.limits.topics_max })?;
+        self.topics.topic_mut(id).overflow = self.topic_rules.find(name).overflow;
         self.topics.exclude_past(id, slot);
         let subscribers = &mut self.topics.topic_mut(id).subscribers;
         let position = subscribers.len() as u32;
@@ -168,11 +172,13 @@ impl<D> Local<D> {
     }
 
     /// Hands a message that has its number to the subscribers on this shard.
-    fn deliver(&mut self, name: &str, entry: &Entry, exclude: Option<ConnId>) {
+    fn deliver(&mut self, name: &Arc<str>, entry: &Entry, exclude: Option<ConnId>) {
         let is_ours = |id: &ConnId| id.shard() == usize::from(self.shard) && self.conns.find(*id).is_some();
         let exclude = exclude.filter(is_ours).map(|id| id.slot);
         let header = EncodedHeader::server(entry.kind.opcode(), entry.payload.len() as u64);
-        self.topics.publish(self.topics.find_name(name), name, header.as_bytes(), &entry.payload, exclude);
+        let number = Some((name, entry.offset.0));
+        let frames = Frames { head: header.as_bytes(), body: &entry.payload, exclude, number };
+        self.topics.publish(self.topics.find_name(name), name, frames);
     }
 
     /// Frames a message of a topic without history.
@@ -191,7 +197,8 @@ impl<D> Local<D> {
         }
         let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.publications += 1;
-        self.topics.publish(topic, name, header.as_bytes(), payload, exclude);
+        let frames = Frames { head: header.as_bytes(), body: payload, exclude, number: None };
+        self.topics.publish(topic, name, frames);
         if self.outbox.is_needed() {
             self.outbox.append(name, header.as_bytes(), payload);
         }
@@ -200,7 +207,8 @@ impl<D> Local<D> {
 
     /// Frames that another shard or thread published, to a name that was checked there.
     pub(crate) fn publish_encoded(&mut self, name: &str, frames: &[u8]) {
-        self.topics.publish(self.topics.find_name(name), name, &[], frames, None);
+        let frames = Frames { head: &[], body: frames, exclude: None, number: None };
+        self.topics.publish(self.topics.find_name(name), name, frames);
     }
 
     /// Copies the topic's batch to a subscriber that cannot share it.
@@ -210,6 +218,9 @@ impl<D> Local<D> {
         if conn.phase != Phase::Open || conn.is_behind(topic) {
             // Who is behind gets it from the history.
             return;
+        }
+        if !conn.is_clear() && !self.topics.topic(topic).numbers.is_empty() {
+            return self.fall_behind(slot, topic);
         }
         let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
         let dropped = if self.conns[slot].excluded {
@@ -224,7 +235,20 @@ impl<D> Local<D> {
         self.topics.topic_mut(topic).batch = batch;
         // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.
         if dropped {
-            self.on_overflow(slot);
+            self.on_topic_overflow(slot, topic);
+        }
+    }
+
+    #[cold]
+    fn on_topic_overflow(&mut self, slot: u32, topic: TopicId) {
+        let topic = self.topics.topic(topic);
+        if topic.overflow == TopicOverflow::Disconnect && self.conns[slot].phase == Phase::Open {
+            let keeps = self.topic_rules.find(topic.name()).history.is_some();
+            let (code, verb) =
+                if keeps { (CloseCode::RESUME, "resume") } else { (CloseCode::TRY_AGAIN_LATER, "come back") };
+            let reason = format!("{verb}: you read {} too slowly", topic.name());
+            self.counters.slow_consumers += 1;
+            self.begin_close(slot, code, &reason);
         }
     }
 }

@@ -77,8 +77,11 @@ fn push_send<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
         && !conn.sending
     {
         if queue.is_empty() {
-            // It was to catch up, and does not want to any more, or there was nothing left to send.
-            conn.queue = None;
+            if queue.behind.is_empty() {
+                conn.queue = None;
+            } else {
+                local.catch_up(slot);
+            }
             return;
         }
         conn.sending = true;

@@ -155,6 +155,11 @@ impl History {
         self.entries.range(self.entries.partition_point(|entry| entry.offset <= offset)..)
     }
 
+    /// The newest offset that is gone.
+    pub(crate) fn evicted(&self) -> Offset {
+        self.evicted
+    }
+
     /// The offset in front of the first message that was published at `time_ms` or later.
     pub(crate) fn before(&self, time_ms: u64) -> Offset {
         let first = self.entries.iter().find(|entry| entry.time_ms >= time_ms);

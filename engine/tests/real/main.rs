@@ -14,6 +14,7 @@ mod echo;
 mod examples;
 mod flow;
 mod handle;
+mod history;
 mod hostile;
 mod http;
 mod request;

@@ -51,5 +51,7 @@ pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, Subs
 pub use http::{Refusal, Request};
 pub use metrics::{Counters, Gauges, Stats};
 pub use proto::{CloseCode, Message};
-pub use server::{CommandError, Server, ServerBuilder, ServerHandle, ShardInfo, StartError};
-pub use shard::command::ConnInfo;
+pub use server::{
+    Answer, AnswerFuture, CommandError, Server, ServerBuilder, ServerHandle, ShardHandle, ShardInfo, StartError,
+};
+pub use shard::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, TopicInfo, TopicPage, TopicQuery};

@@ -1,4 +1,5 @@
-//! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once.
+//! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once; those of
+//! [`Admin`](super::Admin) in the section `[admin]`.
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
 //! does. [`print()`] writes every field, so that its output is a complete file with the same meaning.
@@ -9,6 +10,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Config;
@@ -55,8 +57,8 @@ pub enum TextError {
         /// The field whose name is most like it.
         nearest: String,
     },
-    /// A table, where all keys stand at the top level.
-    #[error("{line}: section [{key}]: all keys stand at the top level, without sections")]
+    /// A section that there is not.
+    #[error("{line}: unknown section [{key}]: there is [admin], and all other keys stand at the top level")]
     Section {
         /// Line.
         line: usize,
@@ -113,15 +115,16 @@ pub fn print(config: &Config) -> String {
 /// Before the values, so that a mistyped key is not reported as a missing or wrong value.
 fn check_keys(text: &str, table: &DeTable<'_>) -> Result<(), TextError> {
     let known = known_keys();
-    let mut typed: Vec<_> = table.iter().collect();
-    typed.sort_by_key(|(key, _)| key.span().start);
-    for (key, value) in typed {
-        let line = line_of(text, key.span());
-        let key = key.get_ref().to_string();
-        if known.contains(&key) {
+    let mut typed = typed_keys(table);
+    typed.sort_by_key(|typed| typed.at);
+    for Typed { key, at, is_section } in typed {
+        let line = line_of(text, at..at);
+        let is_known =
+            |name: &String| *name == key || name.strip_prefix(&*key).is_some_and(|rest| rest.starts_with('.'));
+        if known.iter().any(is_known) {
             continue;
         }
-        if matches!(value.get_ref(), DeValue::Table(_)) {
+        if is_section {
             return Err(TextError::Section { line, key });
         }
         return Err(TextError::UnknownKey { line, nearest: nearest(&key, &known), key });
@@ -129,9 +132,35 @@ fn check_keys(text: &str, table: &DeTable<'_>) -> Result<(), TextError> {
     Ok(())
 }
 
+/// A key of a file, with its section's name before a dot, and its place.
+struct Typed {
+    key: String,
+    at: usize,
+    is_section: bool,
+}
+
+/// Keys of the file and of its sections.
+fn typed_keys(table: &DeTable<'_>) -> Vec<Typed> {
+    let mut typed = Vec::new();
+    for (key, value) in table {
+        let (name, at) = (key.get_ref(), key.span().start);
+        let section = value.get_ref().as_table();
+        typed.push(Typed { key: name.to_string(), at, is_section: section.is_some() });
+        for (key, value) in section.into_iter().flatten() {
+            let is_section = value.get_ref().is_table();
+            typed.push(Typed { key: format!("{name}.{}", key.get_ref()), at: key.span().start, is_section });
+        }
+    }
+    typed
+}
+
 fn known_keys() -> Vec<String> {
     let all = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
-    all.into_iter().map(|(key, _)| key).collect()
+    let names = all.into_iter().flat_map(|(key, value)| match value {
+        toml::Value::Table(section) => section.into_iter().map(|(name, _)| format!("{key}.{name}")).collect(),
+        _ => vec![key],
+    });
+    names.collect()
 }
 
 /// The name most like `key`. Parts in another order (`max_connections`) weigh less than other letters do.
@@ -148,8 +177,18 @@ fn nearest(key: &str, known: &[String]) -> String {
 
 /// Key whose value lies where the parser met a wrong one, and that value's place.
 fn key_at(table: &DeTable<'_>, error: &Range<usize>) -> Option<(String, Range<usize>)> {
-    let (key, value) = table.iter().find(|(_, value)| value.span().contains(&error.start))?;
-    Some((key.get_ref().to_string(), value.span()))
+    let holds = |value: &Spanned<DeValue<'_>>| value.span().contains(&error.start);
+    for (key, value) in table {
+        // A section's span is its head alone.
+        let inner = value.get_ref().as_table().and_then(|section| section.iter().find(|(_, value)| holds(value)));
+        if let Some((inner, value)) = inner {
+            return Some((format!("{}.{}", key.get_ref(), inner.get_ref()), value.span()));
+        }
+        if holds(value) {
+            return Some((key.get_ref().to_string(), value.span()));
+        }
+    }
+    None
 }
 
 fn line_of(text: &str, span: Range<usize>) -> usize {

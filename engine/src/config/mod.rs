@@ -6,6 +6,7 @@
 //!
 //! Not here: the command line (`edge::cli`), and checks that need to look at the machine (`edge::check`, and the start).
 
+mod admin;
 pub mod budget;
 pub mod file;
 mod limits;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use admin::{Admin, ParseTokenError, Token};
 pub use budget::Budget;
 pub use file::FileError;
 pub use limits::{ConfigError, Problem, ValidConfig};
@@ -176,6 +178,9 @@ pub struct Config {
     /// every kernel that Ringwire runs on.
     #[serde(with = "text::duration")]
     pub publish_window_max: Duration,
+
+    /// The admin interface of `ringwire serve`; in a file the section `[admin]`.
+    pub admin: Admin,
 }
 
 /// How many shards a server runs.
@@ -244,6 +249,7 @@ impl Default for Config {
             shard_queue_count: 4096,
             command_queue_count: 4096,
             publish_window_max: Duration::from_micros(50),
+            admin: Admin::default(),
         }
     }
 }

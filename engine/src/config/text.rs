@@ -6,6 +6,7 @@
 //! Not here: whether a value is within its range (`limits`).
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ const TIME_UNITS: [(&str, u64); 6] = [
 ];
 const DURATION_EXPECTED: &str = "a duration such as 10s, 250ms, 50us, 2m or 1h";
 const DURATION_OR_OFF_EXPECTED: &str = "`off` or a duration such as 10s, 250ms, 50us, 2m or 1h";
+
+const ADDR_OR_NONE_EXPECTED: &str = "`none` or an address and port such as 127.0.0.1:9002";
 
 const SHARDS_EXPECTED: &str = "`auto` or a number of shards such as 4";
 const PIN_EXPECTED: &str = "`auto`, `none` or a list of cores such as 0,2,4-7";
@@ -111,6 +114,19 @@ pub fn parse_duration_or_off(typed: &str) -> Result<OrOff<Duration>, ParseError>
         return Ok(OrOff::Off);
     }
     parse_duration(typed).map(OrOff::Value).map_err(|error| ParseError { expected: DURATION_OR_OFF_EXPECTED, ..error })
+}
+
+/// Reads an IP address with a port, or `none`.
+///
+/// # Errors
+///
+/// [`ParseError`] when it is neither.
+pub fn parse_addr_or_none(typed: &str) -> Result<OrOff<SocketAddr>, ParseError> {
+    if typed == "none" {
+        return Ok(OrOff::Off);
+    }
+    let error = |_| ParseError { typed: typed.into(), expected: ADDR_OR_NONE_EXPECTED };
+    typed.parse().map(OrOff::Value).map_err(error)
 }
 
 fn split_unit(typed: &str) -> (&str, &str) {
@@ -334,6 +350,56 @@ pub(crate) mod duration_or_off {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
         deserialize_with(input, DURATION_OR_OFF_EXPECTED, parse_duration_or_off).map(Into::into)
+    }
+}
+
+/// `"127.0.0.1:9002"`, or `"none"`.
+pub(crate) mod addr_or_none {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(addr: &Option<SocketAddr>, output: S) -> Result<S::Ok, S::Error> {
+        addr.map_or_else(|| "none".into(), |addr| addr.to_string()).serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SocketAddr>, D::Error> {
+        deserialize_with(input, ADDR_OR_NONE_EXPECTED, parse_addr_or_none).map(Into::into)
+    }
+}
+
+/// A path, or `"none"`.
+pub(crate) mod path_or_none {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(path: &Option<PathBuf>, output: S) -> Result<S::Ok, S::Error> {
+        path.as_ref().map_or_else(|| "none".into(), |path| path.display().to_string()).serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
+        let typed = String::deserialize(input)?;
+        Ok((typed != "none").then(|| typed.into()))
+    }
+}
+
+/// A token to read; what is printed is only whether there is one.
+pub(crate) mod token_or_none {
+    use super::*;
+    use crate::config::admin::Token;
+
+    /// No token, so that a printed configuration that is used as a file says what it lacks.
+    const NOT_SHOWN: &str = "(not shown)";
+
+    pub(crate) fn serialize<S: Serializer>(token: &Option<Token>, output: S) -> Result<S::Ok, S::Error> {
+        token.as_ref().map_or("none", |_| NOT_SHOWN).serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Token>, D::Error> {
+        match &*String::deserialize(input)? {
+            "none" => Ok(None),
+            NOT_SHOWN => Err(D::Error::custom("a printed configuration does not show the token: write it here again")),
+            typed => typed.parse().map(Some).map_err(D::Error::custom),
+        }
     }
 }
 

@@ -37,5 +37,5 @@ impl Handler for Broadcast {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes = Routes::builder().websocket(WebSocketRoute::new("*")?).build()?;
-    node::run(config, routes, |_shard| Broadcast)
+    node::run(config, routes, None, |_shard| Broadcast)
 }

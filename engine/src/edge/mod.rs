@@ -9,6 +9,7 @@ mod broadcast;
 mod chat;
 mod check;
 pub mod cli;
+mod control;
 mod echo;
 mod node;
 mod options;
@@ -26,6 +27,7 @@ use crate::server;
 use crate::sys::limits;
 
 pub use cli::Cli;
+pub use control::ControlError;
 
 use cli::Command;
 use options::Options;
@@ -48,6 +50,9 @@ pub enum StartError {
     /// A route is wrong.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// There is no admin interface.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The signals cannot be caught.
     #[error("cannot catch SIGTERM and SIGINT: {0}")]
     Signals(io::Error),

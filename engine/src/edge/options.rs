@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::StartError;
-use crate::config::text::{OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off};
+use crate::config::text::{
+    OrOff, parse_addr_or_none, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off,
+};
 use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -26,6 +28,8 @@ pub(super) struct Options {
     sockets: Sockets,
     #[command(flatten)]
     topics: Topics,
+    #[command(flatten)]
+    admin: Admin,
     /// Read settings from this TOML file; unknown keys are errors
     #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     config: Option<PathBuf>,
@@ -163,6 +167,17 @@ struct Topics {
     publish_window_max: Option<Duration>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Admin interface (serve)")]
+struct Admin {
+    /// Address of the admin interface, or none; beyond loopback it needs a token [default: 127.0.0.1:9002]
+    #[arg(long, value_name = "ADDR:PORT|none", value_parser = parse_addr_or_none)]
+    admin_listen: Option<OrOff<SocketAddr>>,
+    /// File whose first line is the bearer token that requests must have, or none [default: none]
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+}
+
 impl Options {
     /// What was typed over what the file says over the defaults, checked.
     ///
@@ -180,6 +195,7 @@ impl Options {
         self.rings.apply(&mut config);
         self.sockets.apply(&mut config);
         self.topics.apply(&mut config);
+        self.admin.apply(&mut config);
         Ok(config.validated()?)
     }
 }
@@ -256,5 +272,14 @@ impl Topics {
         set(&mut config.shard_queue_count, &self.shard_queue_count);
         set(&mut config.command_queue_count, &self.command_queue_count);
         set(&mut config.publish_window_max, &self.publish_window_max);
+    }
+}
+
+impl Admin {
+    fn apply(&self, config: &mut Config) {
+        set_or_off(&mut config.admin.listen, self.admin_listen);
+        if let Some(file) = &self.admin_token_file {
+            config.admin.token_file = (file.as_os_str() != "none").then(|| file.clone());
+        }
     }
 }

@@ -35,6 +35,17 @@ impl Routes {
         RoutesBuilder { entries: Vec::new(), websocket_count: 0 }
     }
 
+    /// Patterns of the WebSocket routes, in the order in which they were added: by [`WebSocketRoute::index`].
+    pub fn websocket_patterns(&self) -> Vec<String> {
+        let routes = self.entries.iter().filter_map(|entry| match entry {
+            Entry::WebSocket(route) => Some(route),
+            Entry::Page(..) => None,
+        });
+        let mut routes: Vec<_> = routes.collect();
+        routes.sort_by_key(|route| route.index);
+        routes.into_iter().map(WebSocketRoute::pattern).collect()
+    }
+
     /// Where `request` goes.
     ///
     /// # Errors

@@ -1,27 +1,21 @@
 //! Reaches a server's shards from any thread, through their lock-free command queues.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::error::CommandError;
+use super::port::{Answer, ShardHandle, ShardPort};
 use crate::conn::ConnId;
+use crate::handler::SendStatus;
 use crate::metrics::Stats;
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
-use crate::shard::command::{Command, ConnInfo};
-use crate::sys::waker::Waker;
-
-/// How often one who waits for an answer sees whether the shard still runs.
-const LIFE_CHECK: Duration = Duration::from_millis(50);
+use crate::shard::command::{Command, ConnInfo, ConnQuery};
 
 /// A cheap, cloneable way to a running server, for every thread that is not a shard.
 ///
-/// Methods that return what a shard says wait for its turn. A [`Handler`](crate::Handler)'s callback would wait for itself, and
+/// Methods that return what a shard says wait for its turn, but for those of [`ShardHandle`], whose answers can be awaited. A [`Handler`](crate::Handler)'s callback would wait for itself, and
 /// gets [`CommandError::InCallback`]; `publish` and `shutdown` do not wait and may be called there.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
@@ -32,23 +26,6 @@ pub struct ServerHandle {
 struct Inner {
     addr: SocketAddr,
     shards: Vec<ShardPort>,
-}
-
-thread_local! {
-    /// Set on the threads of shards.
-    pub(super) static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// How a shard is reached.
-pub(super) struct ShardPort {
-    pub(super) commands: Arc<ArrayQueue<Command>>,
-    pub(super) waker: Arc<Waker>,
-}
-
-impl std::fmt::Debug for ShardPort {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ShardPort").field("commands", &self.commands.len()).finish_non_exhaustive()
-    }
 }
 
 impl ServerHandle {
@@ -83,12 +60,13 @@ impl ServerHandle {
     /// Sends a message to one connection.
     ///
     /// # Errors
-    /// [`CommandError::Dropped`] when the connection is gone, closing, or its send queue is full.
+    /// [`CommandError::NoSuchConnection`] when it is gone or closing, [`CommandError::Dropped`] when its send queue is full.
     pub fn send<'m>(&self, id: ConnId, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
-        let message = message.into();
-        let (opcode, payload) = (message.opcode(), message.as_bytes().into());
-        let sent = self.shard(id)?.ask(|reply| Command::Send { id, opcode, payload, reply })?;
-        sent.then_some(()).ok_or(CommandError::Dropped)
+        match self.shard_of(id)?.send(id, message)?.wait()? {
+            Some(SendStatus::Queued | SendStatus::Backpressure) => Ok(()),
+            Some(SendStatus::Dropped) => Err(CommandError::Dropped),
+            None => Err(CommandError::NoSuchConnection),
+        }
     }
 
     /// Begins the closing handshake of one connection. `reason` is cut to 123 bytes.
@@ -96,21 +74,18 @@ impl ServerHandle {
     /// # Errors
     /// [`CommandError::NoSuchConnection`] when it is gone or closing already.
     pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), CommandError> {
-        if !code.is_sendable() {
-            return Err(CommandError::InvalidCloseCode);
-        }
-        let reason = reason.into();
-        let closed = self.shard(id)?.ask(|reply| Command::Close { id, code, reason, reply })?;
+        let closed = self.shard_of(id)?.close(id, code, reason)?.wait()?;
         closed.then_some(()).ok_or(CommandError::NoSuchConnection)
     }
 
-    /// The open connections of all shards, each shard's at one moment.
+    /// The open connections of all shards, each shard's at one moment. For very many, ask each of
+    /// [`shards`](ServerHandle::shards) for a part at a time.
     ///
     /// # Errors
     /// [`CommandError::Stopped`] after the end of the server.
     pub fn connections(&self) -> Result<Vec<ConnInfo>, CommandError> {
-        let lists = self.ask_all(|reply| Command::List { reply })?;
-        Ok(lists.into_iter().flatten().collect())
+        let pages = self.ask_all(|shard| shard.connections(ConnQuery::default()))?;
+        Ok(pages.into_iter().flat_map(|page| page.conns).collect())
     }
 
     /// Counters and gauges, summed over the shards.
@@ -119,8 +94,21 @@ impl ServerHandle {
     /// [`CommandError::Stopped`] after the end of the server.
     pub fn stats(&self) -> Result<Stats, CommandError> {
         let mut sum = Stats::default();
-        self.ask_all(|reply| Command::Stats { reply })?.into_iter().for_each(|stats| sum += stats);
+        self.ask_all(ShardHandle::stats)?.into_iter().for_each(|stats| sum += stats);
         Ok(sum)
+    }
+
+    /// The shards one by one, to be asked without waiting.
+    pub fn shards(&self) -> impl ExactSizeIterator<Item = ShardHandle<'_>> {
+        self.inner.shards.iter().enumerate().map(|(index, port)| ShardHandle { index, port })
+    }
+
+    /// The shard that holds a connection.
+    ///
+    /// # Errors
+    /// [`CommandError::NoSuchConnection`] when the server has no such shard.
+    pub fn shard_of(&self, id: ConnId) -> Result<ShardHandle<'_>, CommandError> {
+        self.shards().nth(id.shard()).ok_or(CommandError::NoSuchConnection)
     }
 
     /// Stops the server: no new connections, close frames 1001 to the open ones, and after `grace` the cut. Zero cuts at
@@ -134,52 +122,11 @@ impl ServerHandle {
         }
     }
 
-    fn shard(&self, id: ConnId) -> Result<&ShardPort, CommandError> {
-        self.inner.shards.get(id.shard()).ok_or(CommandError::NoSuchConnection)
-    }
-
-    fn ask_all<T>(&self, command: impl Fn(Sender<T>) -> Command) -> Result<Vec<T>, CommandError> {
-        let shards = &self.inner.shards;
-        let asked = shards.iter().map(|shard| shard.begin_ask(&command)).collect::<Result<Vec<_>, _>>()?;
-        shards.iter().zip(&asked).map(|(shard, answer)| shard.await_answer(answer)).collect()
-    }
-}
-
-impl ShardPort {
-    fn post(&self, command: Command) -> Result<(), CommandError> {
-        if self.is_stopped() {
-            return Err(CommandError::Stopped);
-        }
-        self.commands.push(command).map_err(|_| CommandError::Busy)?;
-        self.waker.wake();
-        Ok(())
-    }
-
-    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, CommandError> {
-        self.await_answer(&self.begin_ask(command)?)
-    }
-
-    /// A question that reached the queue behind the shard's last look is never answered, so the shard is looked after.
-    fn await_answer<T>(&self, answer: &Receiver<T>) -> Result<T, CommandError> {
-        loop {
-            match answer.recv_timeout(LIFE_CHECK) {
-                Err(RecvTimeoutError::Timeout) if !self.is_stopped() => {}
-                outcome => return outcome.map_err(|_| CommandError::Stopped),
-            }
-        }
-    }
-
-    /// The shard has dropped its end of the queue.
-    fn is_stopped(&self) -> bool {
-        Arc::strong_count(&self.commands) == 1
-    }
-
-    fn begin_ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<Receiver<T>, CommandError> {
-        if IN_CALLBACK.get() {
-            return Err(CommandError::InCallback);
-        }
-        let (reply, answer) = channel();
-        self.post(command(reply))?;
-        Ok(answer)
+    fn ask_all<'h, T>(
+        &'h self,
+        ask: impl Fn(ShardHandle<'h>) -> Result<Answer<T>, CommandError>,
+    ) -> Result<Vec<T>, CommandError> {
+        let asked = self.shards().map(ask).collect::<Result<Vec<_>, _>>()?;
+        asked.into_iter().map(Answer::wait).collect()
     }
 }

@@ -35,6 +35,12 @@ pub(crate) struct Topic {
     pub(crate) exclusions: Vec<Exclusion>,
 }
 
+impl Topic {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// A part of a batch that `slot` does not get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exclusion {
@@ -145,6 +151,17 @@ impl Topics {
             self.by_name.remove(&topic.name);
             self.free.push(id);
         }
+    }
+
+    /// Topics at the places from `from` to below `end`; some have no subscribers.
+    pub(crate) fn range(&self, from: TopicId, end: TopicId) -> impl Iterator<Item = &Topic> {
+        let end = end.min(self.place_count()) as usize;
+        self.topics.get(from as usize..end).unwrap_or_default().iter()
+    }
+
+    /// Places for topics, free ones too.
+    pub(crate) fn place_count(&self) -> u32 {
+        self.topics.len() as u32
     }
 
     /// Topics with subscribers.

@@ -55,7 +55,7 @@ fn messages_and_closes_by_id() {
     handle.close(id, CloseCode(4001), "go").unwrap();
     assert_eq!(client.frame().close(), (Some(4001), "go"));
     assert_eq!(handle.close(id, CloseCode::NORMAL, ""), Err(CommandError::NoSuchConnection), "it is closing");
-    assert_eq!(handle.send(id, "late"), Err(CommandError::Dropped));
+    assert_eq!(handle.send(id, "late"), Err(CommandError::NoSuchConnection), "it is closing");
     client.write(&raw::close(4001, ""));
     client.expect_end();
     log.expect("close 4001 ");
@@ -72,7 +72,7 @@ fn a_stale_id_reaches_nobody() {
         let id = only_id(&server);
         for &stale in &ids {
             assert_eq!(handle.close(stale, CloseCode::NORMAL, ""), Err(CommandError::NoSuchConnection));
-            assert_eq!(handle.send(stale, "ghost"), Err(CommandError::Dropped));
+            assert_eq!(handle.send(stale, "ghost"), Err(CommandError::NoSuchConnection));
         }
         assert!(ids.insert(id), "{id} names two connections");
         client.send_text("still me");

@@ -1,0 +1,103 @@
+//! What a process of its own cannot be brought to: a shard that does not answer, and the phases one by one.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{Control, Phase};
+use crate::config::{Admin, Config, Pin, Shards, ValidConfig};
+use crate::handler::{Conn, Handler};
+use crate::proto::Message;
+use crate::server::Server;
+
+/// Blocks its shard from a connection's beginning until the test lets go.
+struct Blocking {
+    blocked: Sender<()>,
+    free: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Handler for Blocking {
+    type Data = ();
+
+    fn on_open(&mut self, _conn: &mut Conn<'_, ()>) {
+        let _ = self.blocked.send(());
+        let _ = self.free.lock().expect("no panic under the lock").recv();
+    }
+
+    fn on_message(&mut self, _conn: &mut Conn<'_, ()>, _message: Message<'_>) {}
+}
+
+fn config(shards: usize) -> ValidConfig {
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let admin = Admin { listen: Some(any_port), ..Admin::default() };
+    let config = Config { listen: any_port, shards: Shards::Count(shards), pin: Pin::None, admin, ..Config::default() };
+    config.validated().expect("valid")
+}
+
+/// The whole response to a GET.
+fn get(addr: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(addr).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("it answers");
+    response
+}
+
+#[test]
+fn a_shard_that_does_not_answer_is_named_and_holds_nobody_up() {
+    let config = config(2);
+    let control = Control::start(&config, vec!["*".into()]).expect("it starts").expect("it is wanted");
+    let (blocked, is_blocked) = channel();
+    let (release, free) = channel();
+    let free = Arc::new(Mutex::new(free));
+    let make = move |_| Blocking { blocked: blocked.clone(), free: Arc::clone(&free) };
+    let server = Server::start((*config).clone(), make).expect("io_uring is there");
+    control.running(server.handle());
+    assert!(get(control.addr, "/healthz").ends_with(r#"{"shards":2,"status":"ok"}"#));
+
+    let mut client = TcpStream::connect(server.local_addr()).expect("it listens");
+    let head = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(head.as_bytes()).expect("it reads");
+    is_blocked.recv().expect("a connection opened");
+
+    let begin = Instant::now();
+    let health = get(control.addr, "/healthz");
+    assert!(health.starts_with("HTTP/1.1 503 ") && health.contains("\"code\":\"shard_silent\""), "{health}");
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    let silent = usize::from(health.contains("from shard 1 within"));
+    assert!(health.contains(&format!("from shard {silent} within 2s")), "{health}");
+    let list = get(control.addr, "/connections");
+    assert!(list.starts_with("HTTP/1.1 503 ") && list.contains(&format!("shard {silent} ")), "{list}");
+    let metrics = get(control.addr, "/metrics");
+    for (shard, up) in [(silent, 0), (1 - silent, 1)] {
+        assert!(metrics.contains(&format!("\nringwire_shard_up{{shard=\"{shard}\"}} {up}\n")), "{metrics}");
+    }
+    assert!(get(control.addr, "/readyz").starts_with("HTTP/1.1 200 "));
+
+    release.send(()).expect("the shard waits");
+    drop(client);
+    server.handle().shutdown(Duration::ZERO);
+    server.join();
+}
+
+#[test]
+fn readiness_follows_the_phases() {
+    let config = config(1);
+    let control = Control::start(&config, Vec::new()).expect("it starts").expect("it is wanted");
+    for path in ["/readyz", "/healthz", "/metrics", "/connections"] {
+        let response = get(control.addr, path);
+        assert!(
+            response.starts_with("HTTP/1.1 503 ") && response.contains("\"code\":\"starting\""),
+            "{path}: {response}"
+        );
+    }
+    control.on_drain()();
+    assert!(matches!(*control.phase.borrow(), Phase::Starting), "what is not there cannot be drained");
+    let addr = control.addr;
+    drop(control);
+    assert!(TcpStream::connect(addr).is_err(), "it has ended");
+}

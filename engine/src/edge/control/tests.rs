@@ -6,9 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::{Control, Phase};
 use crate::config::{Admin, Config, Pin, Shards, ValidConfig};
-use crate::handler::{Conn, Handler};
+use crate::handler::{Accept, Conn, Handler};
+use crate::http::{Refusal, Request};
 use crate::proto::Message;
 use crate::server::Server;
 
@@ -46,6 +49,26 @@ fn get(addr: SocketAddr, path: &str) -> String {
     response
 }
 
+fn handshake(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// A connection that has got its first message.
+fn open(addr: SocketAddr, path: &str) -> TcpStream {
+    let mut client = TcpStream::connect(addr).expect("it listens");
+    client.write_all(handshake(path).as_bytes()).expect("it reads");
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"ready") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).expect("it answers");
+        heard.push(byte[0]);
+    }
+    client
+}
+
 #[test]
 fn a_shard_that_does_not_answer_is_named_and_holds_nobody_up() {
     let config = config(2);
@@ -59,9 +82,7 @@ fn a_shard_that_does_not_answer_is_named_and_holds_nobody_up() {
     assert!(get(control.addr, "/healthz").ends_with(r#"{"shards":2,"status":"ok"}"#));
 
     let mut client = TcpStream::connect(server.local_addr()).expect("it listens");
-    let head = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    client.write_all(head.as_bytes()).expect("it reads");
+    client.write_all(handshake("/").as_bytes()).expect("it reads");
     is_blocked.recv().expect("a connection opened");
 
     let begin = Instant::now();
@@ -80,6 +101,64 @@ fn a_shard_that_does_not_answer_is_named_and_holds_nobody_up() {
 
     release.send(()).expect("the shard waits");
     drop(client);
+    server.handle().shutdown(Duration::ZERO);
+    server.join();
+}
+
+/// Subscribes each connection to the topics `t0`, `t1`, … up to the number in its path, more than one look at the table sees.
+struct Subscriber;
+
+impl Handler for Subscriber {
+    type Data = u32;
+
+    fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<u32>, Refusal> {
+        let count = request.path()[1..].parse().map_err(|_| Refusal::not_found())?;
+        Ok(Accept { data: count, protocol: None })
+    }
+
+    fn on_open(&mut self, conn: &mut Conn<'_, u32>) {
+        for index in 0..*conn.data() {
+            conn.subscribe(&format!("t{index}")).expect("within the limits");
+        }
+        let _ = conn.send("ready");
+    }
+
+    fn on_message(&mut self, _conn: &mut Conn<'_, u32>, _message: Message<'_>) {}
+}
+
+/// All topics and their subscribers, in pages of `limit`.
+fn topics(addr: SocketAddr, limit: usize) -> Vec<(String, u64)> {
+    let (mut found, mut after) = (Vec::new(), String::new());
+    loop {
+        let response = get(addr, &format!("/topics?limit={limit}{after}"));
+        let (_, body) = response.split_once("\r\n\r\n").expect("a response");
+        let page: Value = serde_json::from_str(body).expect("JSON");
+        let topics = page["topics"].as_array().expect("a list");
+        assert!((1..=limit).contains(&topics.len()), "{page}");
+        found.extend(topics.iter().map(|topic| {
+            (topic["name"].as_str().expect("a name").to_owned(), topic["subscribers"].as_u64().expect("a number"))
+        }));
+        let Some(next) = page["next"].as_str() else { return found };
+        after = format!("&after={next}");
+    }
+}
+
+#[test]
+fn pages_of_topics_hold_each_once_with_the_subscribers_of_all_shards() {
+    let config = Config { subscriptions_per_connection_max: 5000, ..(*config(2)).clone() }.validated().expect("valid");
+    let control = Control::start(&config, vec!["*".into()]).expect("it starts").expect("it is wanted");
+    let server = Server::start((*config).clone(), |_| Subscriber).expect("io_uring is there");
+    control.running(server.handle());
+    let counts = [2500, 2500, 1200, 1200, 3, 3, 3, 3];
+    let clients: Vec<_> = counts.iter().map(|count| open(server.local_addr(), &format!("/{count}"))).collect();
+    let mut expected: Vec<_> = (0..2500)
+        .map(|index| (format!("t{index}"), counts.iter().filter(|&&count| count > index).count() as u64))
+        .collect();
+    expected.sort();
+    for limit in [1000, 833] {
+        assert!(topics(control.addr, limit) == expected, "pages of {limit}");
+    }
+    drop(clients);
     server.handle().shutdown(Duration::ZERO);
     server.join();
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tungstenite::Message;
 
 use crate::common::raw::Response;
-use crate::common::{Node, Polite, Raw, Shared, holds_within, polite};
+use crate::common::{Node, Polite, Raw, Shared, eventually, holds_within, polite};
 
 /// A node with an admin interface.
 struct Admin {
@@ -120,7 +120,7 @@ fn a_shutdown_is_told_at_once_and_to_the_end() {
     assert!(holds_within(Duration::from_secs(5), || admin.request("GET", "/readyz", "", "").status == 503));
     refused(&admin.request("GET", "/readyz", "", ""), 503, "draining");
     assert_eq!(admin.get("/healthz")["status"], "ok");
-    assert_eq!(admin.ids("?state=closing").len(), 1);
+    eventually("the peer is asked to leave", || admin.ids("?state=closing").len() == 1);
     let mut idle = Raw::connect(admin.addr);
     drop(client);
     assert!(admin.node.wait(Duration::from_secs(10)).success());

@@ -27,7 +27,7 @@ impl Handler for Chat {
     fn on_open(&mut self, conn: &mut Conn<'_, Name>) {
         let name = conn.data().clone();
         let _ = conn.send(format!("Welcome, {name}.").as_str());
-        conn.publish_to_others(ROOM, format!("{name} came in.").as_str());
+        conn.publish_to_others(ROOM, format!("{name} came in.").as_str()).expect("a topic's name");
         if let Err(error) = conn.subscribe(ROOM) {
             conn.close(CloseCode::TRY_AGAIN_LATER, &error.to_string());
         }
@@ -37,13 +37,13 @@ impl Handler for Chat {
         if let Message::Text(text) = message {
             let text: String = text.chars().take(MESSAGE_CHARS_MAX).collect();
             let line = format!("{}: {text}", conn.data());
-            conn.publish(ROOM, line.as_str());
+            conn.publish(ROOM, line.as_str()).expect("a topic's name");
         }
     }
 
     fn on_close(&mut self, conn: &mut Conn<'_, Name>, _code: CloseCode, _reason: &str) {
         let line = format!("{} left.", conn.data());
-        conn.publish(ROOM, line.as_str());
+        conn.publish(ROOM, line.as_str()).expect("a topic's name");
     }
 }
 

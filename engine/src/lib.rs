@@ -45,6 +45,13 @@ pub mod sim {
     pub use crate::shard::sim::run_bytes;
 }
 
+/// The door of the bench of subscription tables; no part of the interface.
+#[cfg(feature = "sim")]
+#[doc(hidden)]
+pub mod bench {
+    pub use crate::topic::bench::Table;
+}
+
 pub use config::Config;
 pub use conn::{ConnId, ParseConnIdError};
 pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, SubscribeError};
@@ -55,3 +62,4 @@ pub use server::{
     Answer, AnswerFuture, CommandError, Server, ServerBuilder, ServerHandle, ShardHandle, ShardInfo, StartError,
 };
 pub use shard::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, TopicInfo, TopicPage, TopicQuery};
+pub use topic::name::TopicNameError;

@@ -22,7 +22,7 @@ pub struct Counters {
     pub deliveries: u64,
     /// Messages that a full send queue dropped.
     pub messages_dropped: u64,
-    /// Batches that a full queue between two shards dropped.
+    /// Batches of publications that a full queue between two shards dropped.
     pub batches_dropped: u64,
     /// Connections closed because their send queue was full.
     pub slow_consumers: u64,
@@ -54,12 +54,10 @@ pub struct Gauges {
     pub descriptors: u64,
     /// Open WebSockets.
     pub connections: u64,
-    /// Topics with subscribers.
+    /// Topics and patterns with subscribers.
     pub topics: u64,
     /// Recv buffers lent to the shard.
     pub recv_buffers_lent: u64,
-    /// Segments of the send arena that are pending or in flight.
-    pub segments_held: u64,
     /// Reassembly states in use.
     pub reassemblies: u64,
     /// Bytes in send queues.
@@ -89,7 +87,7 @@ macro_rules! sum_fields {
 sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications deliveries messages_dropped
     batches_dropped slow_consumers backpressure protocol_errors recv_buffers_exhausted stale_completions short_sends turns
     completions windows overflows);
-sum_fields!(Gauges: descriptors connections topics recv_buffers_lent segments_held reassemblies queued_bytes);
+sum_fields!(Gauges: descriptors connections topics recv_buffers_lent reassemblies queued_bytes);
 
 impl std::ops::AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {

@@ -13,8 +13,8 @@ use super::text;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
-    /// Address of the admin interface, or none. Default 127.0.0.1:9002. Anything but a loopback address needs a token.
-    #[serde(with = "text::addr_or_none")]
+    /// Address of the admin interface, or none; a port alone is one of 127.0.0.1. Default 127.0.0.1:9002. Anything but a loopback address needs a token.
+    #[serde(with = "text::listen_or_none")]
     pub listen: Option<SocketAddr>,
 
     /// The bearer token that every request must have, 16 to 256 characters; default none. It is never printed.

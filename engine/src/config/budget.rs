@@ -13,8 +13,10 @@ use super::text::{human_bytes, plural};
 
 /// Bytes of one connection slot: state, timers, the send queue's header, its place in lists.
 pub const CONNECTION_SLOT_BYTES: u64 = 256;
-/// Bytes of one topic in a shard's table, without its name.
-pub const TOPIC_ENTRY_BYTES: u64 = 96;
+/// Bytes of one topic or pattern in a shard's table, without its name.
+pub const TOPIC_ENTRY_BYTES: u64 = 112;
+/// Bytes of one token of a pattern, without its characters.
+pub const PATTERN_NODE_BYTES: u64 = 72;
 /// Bytes of one subscription: the topic's side and the connection's side.
 pub const SUBSCRIPTION_BYTES: u64 = 16;
 /// Bytes of one entry of a queue between shards, or from another thread to a shard, without the message it refers to.
@@ -47,7 +49,12 @@ pub struct Holder {
     pub sum: String,
     /// Most bytes it holds, over all shards.
     pub bytes: u64,
+    /// Whether every peer has a part in it.
+    pub per_connection: bool,
 }
+
+/// A warning supposes that one peer in so many does its worst at the same time as the others.
+const PEERS_PER_WORST: u64 = 10;
 
 impl Budget {
     /// Sums what `shard_count` shards with this configuration may hold.
@@ -63,13 +70,15 @@ impl Budget {
         self.holders.iter().fold(0, |sum, holder| sum.saturating_add(holder.bytes))
     }
 
-    /// A warning when the sum is above `memory_bytes`, what the machine or its control group has.
+    /// A warning when one peer in ten can make the server hold more than `memory_bytes`, what the machine or its control group
+    /// has. That all do their worst at once is what the sum says, and no reason to be alarmed at every start.
     pub fn warning(&self, memory_bytes: u64) -> Option<String> {
-        let total = self.total_bytes();
-        (total > memory_bytes).then(|| {
+        let held = |holder: &Holder| if holder.per_connection { holder.bytes / PEERS_PER_WORST } else { holder.bytes };
+        let bytes = self.holders.iter().fold(0u64, |sum, holder| sum.saturating_add(held(holder)));
+        (bytes > memory_bytes).then(|| {
             format!(
-                "if every peer did its worst, the server would hold {}, more than the {} there are",
-                human_bytes(total),
+                "if one peer in ten did its worst, the server would hold {}, more than the {} there are",
+                human_bytes(bytes),
                 human_bytes(memory_bytes),
             )
         })
@@ -100,13 +109,10 @@ impl fmt::Display for Budget {
 /// What each connection may hold.
 fn per_connection(config: &ValidConfig) -> Vec<Holder> {
     let line = |name, settings, each| {
-        holder(name, settings, &[(u64::from(config.connections_max), "connections"), (each, "B")])
+        let factors = [(u64::from(config.connections_max), "connections"), (each, "B")];
+        Holder { per_connection: true, ..holder(name, settings, &factors) }
     };
     vec![
-        // The kernel's side of a direct descriptor.
-        line("file tables", "connections_max", FILE_SLOT_BYTES),
-        // Allocated with the shard, touched when a connection comes.
-        line("connection slots", "connections_max", CONNECTION_SLOT_BYTES),
         // A head that came in parts is kept until it is whole.
         line("request heads", "connections_max or head_bytes_max", config.head_bytes_max as u64),
         // A message that spans recv buffers is kept until it is whole.
@@ -129,7 +135,12 @@ fn per_shard(config: &ValidConfig, shards: u64) -> Vec<Holder> {
     let line = |name, settings, count: u32, each| {
         holder(name, settings, &[(shards, "shards"), (u64::from(count), ""), (each, "B")])
     };
+    let room = config.connections_room(shards as usize);
     vec![
+        // The kernel's side of a direct descriptor.
+        line("file tables", "connections_max", room, FILE_SLOT_BYTES),
+        // Allocated with the shard, touched when a connection comes.
+        line("connection slots", "connections_max", room, CONNECTION_SLOT_BYTES),
         // Lent to the kernel and back within a turn.
         line(
             "recv buffers",
@@ -141,32 +152,43 @@ fn per_shard(config: &ValidConfig, shards: u64) -> Vec<Holder> {
         line("rings", "ring_entries", config.ring_entries, RING_ENTRY_BYTES),
         // Frames encoded during one turn, before they are on send queues or sent.
         line("send arenas", "turn_bytes_max", 1, config.turn_bytes_max as u64),
-        // Names and tables of topics that have subscribers.
+        // Names and tables of topics and patterns that have subscribers. At worst all are patterns, which are held once whole
+        // and once in tokens, and share none.
         line(
             "topics",
-            "topics_max or topic_name_bytes_max",
+            "topics_max, topic_name_bytes_max or topic_tokens_max",
             config.topics_max,
-            TOPIC_ENTRY_BYTES + config.topic_name_bytes_max as u64,
+            TOPIC_ENTRY_BYTES
+                + 2 * config.topic_name_bytes_max as u64
+                + u64::from(config.topic_tokens_max) * PATTERN_NODE_BYTES,
         ),
     ]
 }
 
-/// What waits for a shard. At worst each entry is the only owner of a message of the largest size.
+/// What waits for a shard: entries, and the bytes that they refer to.
 fn queues(config: &ValidConfig, shards: u64) -> Vec<Holder> {
-    let each = QUEUE_ENTRY_BYTES + config.message_bytes_max as u64;
-    let line = |name, settings, queues, count: u32| {
-        holder(name, settings, &[(queues, "queues"), (u64::from(count), ""), (each, "B")])
+    let line = |name, settings, queues, count: u32, bytes_max: usize| {
+        // One message is taken whatever its size.
+        let each = u64::from(count) * QUEUE_ENTRY_BYTES + bytes_max.max(config.message_bytes_max) as u64;
+        holder(name, settings, &[(queues, "queues"), (each, "B")])
     };
     vec![
         // One for each ordered pair of shards.
         line(
             "queues between shards",
-            "shard_queue_count or message_bytes_max",
+            "shard_queue_bytes_max",
             shards * shards.saturating_sub(1),
             config.shard_queue_count,
+            config.shard_queue_bytes_max,
         ),
         // One for each shard, from all other threads.
-        line("command queues", "command_queue_count or message_bytes_max", shards, config.command_queue_count),
+        line(
+            "command queues",
+            "command_queue_bytes_max",
+            shards,
+            config.command_queue_count,
+            config.command_queue_bytes_max,
+        ),
     ]
 }
 
@@ -182,5 +204,5 @@ fn holder(name: &'static str, settings: &'static str, factors: &[(u64, &'static 
             unit => plural(factor as usize, unit.trim_end_matches('s')),
         })
         .collect();
-    Holder { name, settings, sum: sum.join(" × "), bytes }
+    Holder { name, settings, sum: sum.join(" × "), bytes, per_connection: false }
 }

@@ -2,12 +2,13 @@
 //! [`Admin`](super::Admin) in the section `[admin]`.
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
-//! does. [`print()`] writes every field, so that its output is a complete file with the same meaning.
+//! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes every field, so that
+//! its output is a complete file with the same meaning.
 //!
 //! Not here: ranges and contradictions, which hold whatever the values came from (`limits`).
 
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -27,16 +28,34 @@ pub enum FileError {
         source: io::Error,
     },
     /// The file could be read, and its text is wrong.
-    #[error("{path}:{source}")]
+    #[error("{}", lines(errors, |error| format!("{}:{error}", path.display())))]
     Text {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: TextError,
+        /// All that is wrong with it.
+        errors: TextErrors,
     },
 }
 
-/// What is wrong with the text of a configuration, and in which line (from 1).
+/// All that is wrong with the text of a configuration, in the order of its lines; one line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", lines(self, TextError::to_string))]
+pub struct TextErrors(Vec<TextError>);
+
+impl Deref for TextErrors {
+    type Target = [TextError];
+
+    /// Never empty.
+    fn deref(&self) -> &[TextError] {
+        &self.0
+    }
+}
+
+fn lines(errors: &TextErrors, print: impl Fn(&TextError) -> String) -> String {
+    errors.iter().map(print).collect::<Vec<_>>().join("\n")
+}
+
+/// One thing that is wrong with the text of a configuration, and in which line (from 1).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// The text is not TOML, a key stands twice, and the like.
@@ -84,27 +103,24 @@ pub enum TextError {
 /// [`FileError`] when it cannot be read or its text is wrong. Ranges are checked by [`Config::validated`].
 pub fn read(path: &Path) -> Result<Config, FileError> {
     let text = std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.into(), source })?;
-    parse(&text).map_err(|source| FileError::Text { path: path.into(), source })
+    parse(&text).map_err(|errors| FileError::Text { path: path.into(), errors })
 }
 
 /// Reads the text of a configuration file over the defaults.
 ///
 /// # Errors
 ///
-/// [`TextError`] for the first thing that is wrong.
-pub fn parse(text: &str) -> Result<Config, TextError> {
-    let syntax = |error: toml::de::Error| TextError::Syntax {
-        line: line_of(text, error.span().unwrap_or_default()),
-        message: error.message().to_owned(),
+/// [`TextErrors`]: the first thing that keeps the text from being TOML, or else every key and every value that is wrong.
+pub fn parse(text: &str) -> Result<Config, TextErrors> {
+    let syntax = |error: toml::de::Error| {
+        let line = line_of(text, &error.span().unwrap_or_default());
+        TextErrors(vec![TextError::Syntax { line, message: error.message().to_owned() }])
     };
     let table = DeTable::parse(text).map_err(syntax)?;
-    check_keys(text, table.get_ref())?;
-    toml::from_str(text).map_err(|error| match error.span().and_then(|span| key_at(table.get_ref(), &span)) {
-        Some((key, line_at)) => {
-            TextError::Value { line: line_of(text, line_at), key, message: error.message().to_owned() }
-        }
-        None => syntax(error),
-    })
+    let known = known_fields();
+    let entries = Entry::all(table.get_ref(), &known);
+    let errors: Vec<_> = entries.iter().filter_map(|entry| entry.check(text, &known).err()).collect();
+    if errors.is_empty() { toml::from_str(text).map_err(syntax) } else { Err(TextErrors(errors)) }
 }
 
 /// Writes every field as TOML; [`parse`] reads it back to the same configuration.
@@ -112,59 +128,77 @@ pub fn print(config: &Config) -> String {
     toml::to_string(config).expect("every field has a TOML form")
 }
 
-/// Before the values, so that a mistyped key is not reported as a missing or wrong value.
-fn check_keys(text: &str, table: &DeTable<'_>) -> Result<(), TextError> {
-    let known = known_keys();
-    let mut typed = typed_keys(table);
-    typed.sort_by_key(|typed| typed.at);
-    for Typed { key, at, is_section } in typed {
-        let line = line_of(text, at..at);
-        let is_known =
-            |name: &String| *name == key || name.strip_prefix(&*key).is_some_and(|rest| rest.starts_with('.'));
-        if known.iter().any(is_known) {
-            continue;
-        }
-        if is_section {
-            return Err(TextError::Section { line, key });
-        }
-        return Err(TextError::UnknownKey { line, nearest: nearest(&key, &known), key });
-    }
-    Ok(())
-}
-
-/// A key of a file, with its section's name before a dot, and its place.
-struct Typed {
-    key: String,
-    at: usize,
-    is_section: bool,
-}
-
-/// Keys of the file and of its sections.
-fn typed_keys(table: &DeTable<'_>) -> Vec<Typed> {
-    let mut typed = Vec::new();
-    for (key, value) in table {
-        let (name, at) = (key.get_ref(), key.span().start);
-        let section = value.get_ref().as_table();
-        typed.push(Typed { key: name.to_string(), at, is_section: section.is_some() });
-        for (key, value) in section.into_iter().flatten() {
-            let is_section = value.get_ref().is_table();
-            typed.push(Typed { key: format!("{name}.{}", key.get_ref()), at: key.span().start, is_section });
-        }
-    }
-    typed
-}
-
-fn known_keys() -> Vec<String> {
+/// Every field with its default; one of a section has the section's name before it.
+fn known_fields() -> toml::Table {
     let all = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
-    let names = all.into_iter().flat_map(|(key, value)| match value {
-        toml::Value::Table(section) => section.into_iter().map(|(name, _)| format!("{key}.{name}")).collect(),
-        _ => vec![key],
+    let fields = all.into_iter().flat_map(|(key, value)| match value {
+        toml::Value::Table(section) => {
+            section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect()
+        }
+        value => vec![(key, value)],
     });
-    names.collect()
+    fields.collect()
+}
+
+/// A key of a text, named as in [`known_fields`], and its value.
+struct Entry<'t> {
+    key: String,
+    span: Range<usize>,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Entry<'t> {
+    /// All of a text, in the order of its lines.
+    fn all(table: &'t DeTable<'t>, known: &toml::Table) -> Vec<Self> {
+        let is_section = |name: &str| known.keys().any(|known| known.split_once('.').is_some_and(|(of, _)| of == name));
+        let mut entries = Vec::new();
+        for (key, value) in table {
+            let name = key.get_ref();
+            match value.get_ref() {
+                DeValue::Table(section) if is_section(name) => {
+                    entries.extend(section.iter().map(|(key, value)| Self {
+                        key: format!("{name}.{}", key.get_ref()),
+                        span: key.span(),
+                        value,
+                    }))
+                }
+                _ => entries.push(Self { key: name.to_string(), span: key.span(), value }),
+            }
+        }
+        entries.sort_by_key(|entry| entry.span.start);
+        entries
+    }
+
+    /// Checks the key and its value, as if they stood alone.
+    fn check(&self, text: &str, known: &toml::Table) -> Result<(), TextError> {
+        let (line, key, found) = (line_of(text, &self.span), self.key.clone(), &text[self.value.span()]);
+        // An inline table is a value.
+        let is_section = self.value.get_ref().is_table() && !found.starts_with('{');
+        let default = match known.get(&key) {
+            _ if is_section => return Err(TextError::Section { line, key }),
+            None => return Err(TextError::UnknownKey { line, nearest: nearest(&key, known), key }),
+            Some(default) => default,
+        };
+        let Err(error) = toml::from_str::<Config>(&format!("{key} = {found}")) else { return Ok(()) };
+        let message = match expected(default) {
+            Some(expected) => format!("`{}` is not {expected}", found.lines().next().unwrap_or_default()),
+            None => error.message().to_owned(),
+        };
+        Err(TextError::Value { line: line_of(text, &self.value.span()), key, message })
+    }
+}
+
+/// What to write for a field of which no parser of ours (`text`) says so.
+fn expected(default: &toml::Value) -> Option<String> {
+    match default {
+        toml::Value::Integer(number) => Some(format!("a whole number such as {number}")),
+        toml::Value::Boolean(_) => Some("`true` or `false`".into()),
+        _ => None,
+    }
 }
 
 /// The name most like `key`. Parts in another order (`max_connections`) weigh less than other letters do.
-fn nearest(key: &str, known: &[String]) -> String {
+fn nearest(key: &str, known: &toml::Table) -> String {
     let sorted = |name: &str| {
         let name = name.replace('-', "_").to_lowercase();
         let mut parts: Vec<_> = name.split('_').collect();
@@ -172,25 +206,9 @@ fn nearest(key: &str, known: &[String]) -> String {
         parts.join("_")
     };
     let likeness = |name: &&String| strsim::jaro_winkler(key, name).max(strsim::jaro(&sorted(key), &sorted(name)));
-    known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).expect("there are fields").clone()
+    known.keys().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).expect("there are fields").clone()
 }
 
-/// Key whose value lies where the parser met a wrong one, and that value's place.
-fn key_at(table: &DeTable<'_>, error: &Range<usize>) -> Option<(String, Range<usize>)> {
-    let holds = |value: &Spanned<DeValue<'_>>| value.span().contains(&error.start);
-    for (key, value) in table {
-        // A section's span is its head alone.
-        let inner = value.get_ref().as_table().and_then(|section| section.iter().find(|(_, value)| holds(value)));
-        if let Some((inner, value)) = inner {
-            return Some((format!("{}.{}", key.get_ref(), inner.get_ref()), value.span()));
-        }
-        if holds(value) {
-            return Some((key.get_ref().to_string(), value.span()));
-        }
-    }
-    None
-}
-
-fn line_of(text: &str, span: Range<usize>) -> usize {
+fn line_of(text: &str, span: &Range<usize>) -> usize {
     1 + text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count()
 }

@@ -60,7 +60,15 @@ impl ValidConfig {
         }
     }
 
-    /// Connections of shard `index` out of `shard_count`; the first shards take what does not divide evenly.
+    /// Connections that a shard out of `shard_count` makes room for: more than its share, because the kernel spreads connections
+    /// by a hash, not evenly. Small servers get room for all of them on each shard, large ones for twice the share.
+    pub fn connections_room(&self, shard_count: usize) -> u32 {
+        const AT_LEAST: u32 = 1024;
+        let share = self.connections_share(shard_count, 0);
+        share.saturating_mul(2).max(AT_LEAST).min(self.connections_max)
+    }
+
+    /// Even share of shard `index` out of `shard_count`; the first shards take what does not divide evenly.
     pub fn connections_share(&self, shard_count: usize, index: usize) -> u32 {
         let shards = u32::try_from(shard_count).expect("at most 1024 shards");
         let remainder = self.connections_max % shards;
@@ -194,6 +202,7 @@ impl Check {
         self.count("turn_completions_max", config.turn_completions_max, 1..=65_536);
         self.count("accepts_in_flight", config.accepts_in_flight, 1..=1024);
         self.count("listen_backlog", config.listen_backlog, 1..=65_535);
+        self.count("topic_tokens_max", config.topic_tokens_max, 1..=64);
         self.count("topics_max", config.topics_max, 1..=1 << 24);
         self.count("subscriptions_per_connection_max", config.subscriptions_per_connection_max, 1..=65_535);
         self.count("shard_queue_count", config.shard_queue_count, 16..=1 << 20);
@@ -206,6 +215,8 @@ impl Check {
         self.bytes("send_queue_bytes_max", config.send_queue_bytes_max, KIB..=4 * GIB);
         self.bytes("recv_buffer_bytes", config.recv_buffer_bytes, 4 * KIB..=MIB);
         self.bytes("turn_bytes_max", config.turn_bytes_max, 4 * KIB..=GIB);
+        self.bytes("shard_queue_bytes_max", config.shard_queue_bytes_max, 64 * KIB..=4 * GIB);
+        self.bytes("command_queue_bytes_max", config.command_queue_bytes_max, 64 * KIB..=4 * GIB);
         self.bytes_or_off("socket_send_buffer_bytes", config.socket_send_buffer_bytes, 4 * KIB..=GIB);
         self.bytes_or_off("socket_recv_buffer_bytes", config.socket_recv_buffer_bytes, 4 * KIB..=GIB);
         self.bytes_or_off("tcp_notsent_lowat", config.tcp_notsent_lowat, KIB..=GIB);

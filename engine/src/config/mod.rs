@@ -42,7 +42,9 @@ const MIB: usize = 1024 * KIB;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Address that every shard listens on (`SO_REUSEPORT`). Default 127.0.0.1:9001: reaching beyond this machine is
-    /// a decision of the operator's.
+    /// a decision of the operator's. In a file, as on the command line, a port alone or `localhost` with a port is one of
+    /// 127.0.0.1.
+    #[serde(with = "text::listen")]
     pub listen: SocketAddr,
 
     /// Number of shards, each one thread with one ring. 1 to 1024, default one per core that the process may use.
@@ -51,8 +53,9 @@ pub struct Config {
     /// Which core each shard's thread is pinned to. Default: one each, where there are cores enough.
     pub pin: Pin,
 
-    /// Connections of the whole server, split evenly over the shards. 1 to 16,777,216, default 10,000. Each shard's
-    /// share is the size of its ring's file table, which `RLIMIT_NOFILE` bounds: the start checks that.
+    /// Connections of the whole server, on whichever shards the kernel puts them. 1 to 16,777,216, default 10,000. Each shard
+    /// has descriptors for twice its even share, and for 1024 at least, as far as `RLIMIT_NOFILE` goes, which bounds a ring's
+    /// file table; the start checks that it goes as far as the share.
     pub connections_max: u32,
 
     /// Bytes of a request head, request line included; a longer one is refused with 431. 256 B to 1 MiB, default
@@ -79,7 +82,10 @@ pub struct Config {
     #[serde(with = "text::duration")]
     pub pong_timeout: Duration,
 
-    /// Time that a peer has to answer our close frame before its connection is cut. 10 ms to 1 h, default 5 s.
+    /// Time for each step of an orderly end, after which the connection is cut: for the peer to answer our close frame, which
+    /// leaves behind all that is queued; for what is queued to leave once the peer's close frame came, or we refused its
+    /// request or failed it; and then for the peer to close its end. 10 ms to 1 h, default 5 s. So it bounds the whole last
+    /// flush: a peer that takes longer to read a full send queue loses the rest of it.
     #[serde(with = "text::duration")]
     pub close_timeout: Duration,
 
@@ -157,21 +163,35 @@ pub struct Config {
     #[serde(with = "text::bytes_or_off")]
     pub tcp_notsent_lowat: Option<usize>,
 
-    /// Bytes of a topic's name. 1 to 65,535, default 256.
+    /// Bytes of a topic's name or of a pattern. 1 to 65,535, default 256.
     pub topic_name_bytes_max: usize,
 
-    /// Topics that have subscribers, per shard. 1 to 16,777,216, default 100,000.
+    /// Tokens of a topic's name or of a pattern: `sport.tennis` has two. 1 to 64, default 16. Bounds what a publication may cost
+    /// where patterns with many `*` are subscribed to.
+    pub topic_tokens_max: u32,
+
+    /// Topics and patterns that have subscribers, per shard. 1 to 16,777,216, default 100,000.
     pub topics_max: u32,
 
-    /// Topics that one connection subscribes to. 1 to 65,535, default 128.
+    /// Topics and patterns that one connection subscribes to. 1 to 65,535, default 128.
     pub subscriptions_per_connection_max: u32,
 
-    /// Publications that wait between one shard and another, for each pair and direction. 16 to 1,048,576, default
-    /// 4096. A full queue drops, and counts what it dropped.
+    /// Batches of publications that wait between one shard and another, for each pair and direction. 16 to 1,048,576, default
+    /// 4096. A batch is what one turn published. A full queue drops, and counts what it dropped.
     pub shard_queue_count: u32,
+
+    /// Bytes that wait between one shard and another; a full queue drops as above, but takes one publication whatever its
+    /// size when it is empty. 64 KiB to 4 GiB, default 16 MiB.
+    #[serde(with = "text::bytes")]
+    pub shard_queue_bytes_max: usize,
 
     /// Commands (publish, send, close, …) from other threads that wait for one shard. 16 to 1,048,576, default 4096.
     pub command_queue_count: u32,
+
+    /// Bytes of the messages in them; whoever sends more is told `Busy`, but one message is taken whatever its size when it is
+    /// alone. 64 KiB to 4 GiB, default 16 MiB.
+    #[serde(with = "text::bytes")]
+    pub command_queue_bytes_max: usize,
 
     /// The longest that a shard waits for more publications before it sends, so that a burst leaves in one send per
     /// subscriber. 0 (never) to 10 ms, default 50 µs. It waits only under a burst of publications, on
@@ -204,7 +224,7 @@ pub enum Pin {
 }
 
 /// What happens to a message that does not fit into a connection's send queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overflow {
     /// The connection is closed: the peer comes back and starts from a known state.
@@ -244,10 +264,13 @@ impl Default for Config {
             socket_recv_buffer_bytes: None,
             tcp_notsent_lowat: None,
             topic_name_bytes_max: 256,
+            topic_tokens_max: 16,
             topics_max: 100_000,
             subscriptions_per_connection_max: 128,
             shard_queue_count: 4096,
+            shard_queue_bytes_max: 16 * MIB,
             command_queue_count: 4096,
+            command_queue_bytes_max: 16 * MIB,
             publish_window_max: Duration::from_micros(50),
             admin: Admin::default(),
         }

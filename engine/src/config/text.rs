@@ -1,4 +1,4 @@
-//! How values are written: sizes (`64KiB`), durations (`250ms`), `off`, shard counts and core lists.
+//! How values are written: addresses, sizes (`64KiB`), durations (`250ms`), `off`, shard counts and core lists.
 //!
 //! Each kind has a parser and a printer that are each other's inverse, used by the file and by the command line alike.
 //! The modules are for `#[serde(with = …)]`.
@@ -6,7 +6,7 @@
 //! Not here: whether a value is within its range (`limits`).
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -55,10 +55,26 @@ const TIME_UNITS: [(&str, u64); 6] = [
 const DURATION_EXPECTED: &str = "a duration such as 10s, 250ms, 50us, 2m or 1h";
 const DURATION_OR_OFF_EXPECTED: &str = "`off` or a duration such as 10s, 250ms, 50us, 2m or 1h";
 
-const ADDR_OR_NONE_EXPECTED: &str = "`none` or an address and port such as 127.0.0.1:9002";
+const LISTEN_EXPECTED: &str = "an address with a port such as 127.0.0.1:9001, 0.0.0.0:9001, [::1]:9001 or localhost:9001, \
+                               or a port alone, which is one of 127.0.0.1";
+const LISTEN_OR_NONE_EXPECTED: &str = "`none`, an address with a port such as 127.0.0.1:9002 or [::1]:9002, or a port alone, \
+                                       which is one of 127.0.0.1";
 
 const SHARDS_EXPECTED: &str = "`auto` or a number of shards such as 4";
 const PIN_EXPECTED: &str = "`auto`, `none` or a list of cores such as 0,2,4-7";
+
+/// Reads an address to listen on: an IP address with a port. A port alone, and `localhost` with one, are of 127.0.0.1; other
+/// names are not looked up.
+///
+/// # Errors
+///
+/// [`ParseError`] when it is written otherwise.
+pub fn parse_listen(typed: &str) -> Result<SocketAddr, ParseError> {
+    let port = typed.strip_prefix("localhost:").unwrap_or(typed);
+    let local = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?)));
+    let addr = typed.parse().ok().or_else(local);
+    addr.ok_or_else(|| ParseError { typed: typed.into(), expected: LISTEN_EXPECTED })
+}
 
 /// Reads a size: an integer in bytes, or one with the unit `B`, `KiB`, `MiB` or `GiB`.
 ///
@@ -116,17 +132,16 @@ pub fn parse_duration_or_off(typed: &str) -> Result<OrOff<Duration>, ParseError>
     parse_duration(typed).map(OrOff::Value).map_err(|error| ParseError { expected: DURATION_OR_OFF_EXPECTED, ..error })
 }
 
-/// Reads an IP address with a port, or `none`.
+/// Reads an address as [`parse_listen`] does, or `none`.
 ///
 /// # Errors
 ///
 /// [`ParseError`] when it is neither.
-pub fn parse_addr_or_none(typed: &str) -> Result<OrOff<SocketAddr>, ParseError> {
+pub fn parse_listen_or_none(typed: &str) -> Result<OrOff<SocketAddr>, ParseError> {
     if typed == "none" {
         return Ok(OrOff::Off);
     }
-    let error = |_| ParseError { typed: typed.into(), expected: ADDR_OR_NONE_EXPECTED };
-    typed.parse().map(OrOff::Value).map_err(error)
+    parse_listen(typed).map(OrOff::Value).map_err(|error| ParseError { expected: LISTEN_OR_NONE_EXPECTED, ..error })
 }
 
 fn split_unit(typed: &str) -> (&str, &str) {
@@ -260,37 +275,33 @@ impl fmt::Display for Overflow {
     }
 }
 
-/// A value of a file before we know what it should be.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Typed {
-    Number(u64),
-    Text(String),
-    List(Vec<usize>),
-}
-
-impl Typed {
-    /// As it would stand on the command line.
-    fn into_text(self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => text,
-            Self::List(cores) => Pin::List(cores).to_string(),
-        }
+/// A value of a file as it would stand on the command line.
+fn typed(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        toml::Value::Array(list) if !list.is_empty() => list.iter().map(typed).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }
 
-fn deserialize_with<'de, D, T>(
-    input: D,
-    expected: &'static str,
-    parse: fn(&str) -> Result<T, ParseError>,
-) -> Result<T, D::Error>
+fn deserialize_with<'de, D, T>(input: D, parse: fn(&str) -> Result<T, ParseError>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
 {
-    // The message of an untagged enum names none of its alternatives.
-    let typed = Typed::deserialize(input).map_err(|_| D::Error::custom(format_args!("the value is not {expected}")))?;
-    parse(&typed.into_text()).map_err(D::Error::custom)
+    parse(&typed(&toml::Value::deserialize(input)?)).map_err(D::Error::custom)
+}
+
+/// `"127.0.0.1:9001"` or a port.
+pub(crate) mod listen {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(addr: &SocketAddr, output: S) -> Result<S::Ok, S::Error> {
+        addr.to_string().serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SocketAddr, D::Error> {
+        deserialize_with(input, parse_listen)
+    }
 }
 
 /// `"64KiB"` or an integer.
@@ -304,7 +315,7 @@ pub(crate) mod bytes {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<usize, D::Error> {
-        deserialize_with(input, BYTES_EXPECTED, parse_bytes)
+        deserialize_with(input, parse_bytes)
     }
 }
 
@@ -320,7 +331,7 @@ pub(crate) mod bytes_or_off {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<usize>, D::Error> {
-        deserialize_with(input, BYTES_OR_OFF_EXPECTED, parse_bytes_or_off).map(Into::into)
+        deserialize_with(input, parse_bytes_or_off).map(Into::into)
     }
 }
 
@@ -333,7 +344,7 @@ pub(crate) mod duration {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
-        deserialize_with(input, DURATION_EXPECTED, parse_duration)
+        deserialize_with(input, parse_duration)
     }
 }
 
@@ -349,12 +360,18 @@ pub(crate) mod duration_or_off {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
-        deserialize_with(input, DURATION_OR_OFF_EXPECTED, parse_duration_or_off).map(Into::into)
+        deserialize_with(input, parse_duration_or_off).map(Into::into)
+    }
+}
+
+impl<'de> Deserialize<'de> for Overflow {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        deserialize_with(input, Self::from_str)
     }
 }
 
 /// `"127.0.0.1:9002"`, or `"none"`.
-pub(crate) mod addr_or_none {
+pub(crate) mod listen_or_none {
     use super::*;
 
     pub(crate) fn serialize<S: Serializer>(addr: &Option<SocketAddr>, output: S) -> Result<S::Ok, S::Error> {
@@ -362,7 +379,7 @@ pub(crate) mod addr_or_none {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SocketAddr>, D::Error> {
-        deserialize_with(input, ADDR_OR_NONE_EXPECTED, parse_addr_or_none).map(Into::into)
+        deserialize_with(input, parse_listen_or_none).map(Into::into)
     }
 }
 
@@ -377,8 +394,10 @@ pub(crate) mod path_or_none {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
-        let typed = String::deserialize(input)?;
-        Ok((typed != "none").then(|| typed.into()))
+        match toml::Value::deserialize(input)? {
+            toml::Value::String(path) => Ok((path != "none").then(|| path.into())),
+            other => Err(D::Error::custom(ParseError { typed: typed(&other), expected: "`none` or a path in quotes" })),
+        }
     }
 }
 
@@ -395,7 +414,11 @@ pub(crate) mod token_or_none {
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Token>, D::Error> {
-        match &*String::deserialize(input)? {
+        // The value is not told: it may be the token.
+        let toml::Value::String(typed) = toml::Value::deserialize(input)? else {
+            return Err(D::Error::custom("a token stands in quotes"));
+        };
+        match &*typed {
             "none" => Ok(None),
             NOT_SHOWN => Err(D::Error::custom("a printed configuration does not show the token: write it here again")),
             typed => typed.parse().map(Some).map_err(D::Error::custom),
@@ -414,7 +437,7 @@ impl Serialize for Shards {
 
 impl<'de> Deserialize<'de> for Shards {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        deserialize_with(input, SHARDS_EXPECTED, Self::from_str)
+        deserialize_with(input, Self::from_str)
     }
 }
 
@@ -429,7 +452,7 @@ impl Serialize for Pin {
 
 impl<'de> Deserialize<'de> for Pin {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        // `[]` has no textual form: it is refused here as "" is on the command line.
-        deserialize_with(input, PIN_EXPECTED, Self::from_str)
+        // `[]` means no more than "" on the command line does.
+        deserialize_with(input, Self::from_str)
     }
 }

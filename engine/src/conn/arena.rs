@@ -1,15 +1,16 @@
 //! Where the frames of a turn are written before they are sent: few chunks, reused while they are still in cache.
 //!
-//! A [`Segment`] is a range of one chunk that one connection, or many at once (a fan-out), sends from. Each holder counts; when
-//! the last lets go, the chunk is empty again. Sends from here take what the socket accepts at once, so a segment lives for
-//! one submit: what a slow peer leaves is copied to its own queue, and never pins a chunk.
+//! A [`Segment`] is a range of one chunk that one connection, or many at once (a fan-out), sends from. The arena has two
+//! sides: frames are written to one while the other is in flight; [`Arena::launch`] swaps them at the end of a turn. Sends
+//! from here take what the socket accepts at once, so all of them are over with the next submit, and [`Arena::settle`]
+//! empties their side as one: no segment is counted. What a slow peer leaves is copied to its own queue before.
 
 use crate::proto::frame::EncodedHeader;
 
 /// Bytes of a chunk. Larger segments get a chunk of their own, dropped after use.
 pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Chunks kept when nothing is in flight.
+/// Chunks that a side keeps when it is empty.
 const SPARE_CHUNKS: usize = 2;
 
 /// A range of a chunk; empty means none.
@@ -30,11 +31,26 @@ impl Segment {
     pub(crate) fn len(self) -> usize {
         self.len as usize
     }
+
+    /// The segment; what is left is empty.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        let taken = *self;
+        self.len = 0;
+        taken
+    }
 }
 
-/// The chunks of one shard.
+/// The send memory of one shard.
 #[derive(Debug)]
 pub(crate) struct Arena {
+    pending: Side,
+    in_flight: Side,
+}
+
+/// Chunks that are filled together and emptied together.
+#[derive(Debug)]
+struct Side {
     chunks: Vec<Chunk>,
     current: u32,
 }
@@ -43,43 +59,86 @@ pub(crate) struct Arena {
 struct Chunk {
     bytes: Box<[u8]>,
     used: u32,
-    holders: u32,
 }
 
 impl Arena {
     pub(crate) fn new() -> Self {
-        Self { chunks: vec![Chunk::new(CHUNK_BYTES)], current: 0 }
+        Self { pending: Side::new(), in_flight: Side::new() }
     }
 
     /// Writes a frame behind `segment` when that is where the chunk ends, else somewhere new together with what the segment
-    /// held. The segment is held once afterwards.
+    /// held.
     #[inline(always)]
     pub(crate) fn append_frame(&mut self, segment: &mut Segment, header: EncodedHeader, payload: &[u8]) {
+        let side = &mut self.pending;
         let head_bytes = header.as_bytes().len();
-        let chunk = &mut self.chunks[self.current as usize];
+        let chunk = &mut side.chunks[side.current as usize];
         let start = chunk.used as usize;
         // The padding must fit too; the payload overwrites it.
         match chunk.bytes.get_mut(start..start + EncodedHeader::PADDED_BYTES + payload.len()) {
-            Some(room) if segment.continues(self.current, chunk.used) => {
+            Some(room) if segment.continues(side.current, chunk.used) => {
                 room[..EncodedHeader::PADDED_BYTES].copy_from_slice(header.padded());
                 copy(payload, &mut room[head_bytes..head_bytes + payload.len()]);
-                chunk.extend(segment, self.current, head_bytes + payload.len());
+                chunk.extend(segment, side.current, head_bytes + payload.len());
             }
-            _ => self.relocate(segment, header.as_bytes(), payload),
+            _ => side.relocate(segment, header.as_bytes(), payload),
         }
     }
 
     /// As [`Arena::append_frame`], for bytes of any kind.
     pub(crate) fn append(&mut self, segment: &mut Segment, bytes: &[u8]) {
-        let chunk = &mut self.chunks[self.current as usize];
+        let side = &mut self.pending;
+        let chunk = &mut side.chunks[side.current as usize];
         let start = chunk.used as usize;
         match chunk.bytes.get_mut(start..start + bytes.len()) {
-            Some(room) if segment.continues(self.current, chunk.used) => {
+            Some(room) if segment.continues(side.current, chunk.used) => {
                 room.copy_from_slice(bytes);
-                chunk.extend(segment, self.current, bytes.len());
+                chunk.extend(segment, side.current, bytes.len());
             }
-            _ => self.relocate(segment, bytes, &[]),
+            _ => side.relocate(segment, bytes, &[]),
         }
+    }
+
+    /// The bytes of a segment that was written this turn.
+    #[inline]
+    pub(crate) fn pending(&self, segment: Segment) -> &[u8] {
+        self.pending.bytes(segment)
+    }
+
+    /// The bytes of a segment that was launched and not settled.
+    #[inline]
+    pub(crate) fn in_flight(&self, segment: Segment) -> &[u8] {
+        self.in_flight.bytes(segment)
+    }
+
+    /// The sends of what was written are pushed: the kernel may read it from now on.
+    #[inline]
+    pub(crate) fn launch(&mut self) {
+        debug_assert!(self.in_flight.is_empty(), "a launch before the last one settled (rule 4)");
+        std::mem::swap(&mut self.pending, &mut self.in_flight);
+    }
+
+    /// Those sends are over: their memory is ours again.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        self.in_flight.clear();
+    }
+
+    /// Whether nothing is pending.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn is_launched(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
+impl Side {
+    fn new() -> Self {
+        Self { chunks: vec![Chunk::new(CHUNK_BYTES)], current: 0 }
+    }
+
+    #[inline]
+    fn bytes(&self, segment: Segment) -> &[u8] {
+        &self.chunks[segment.chunk as usize].bytes[segment.range()]
     }
 
     #[cold]
@@ -93,10 +152,6 @@ impl Arena {
         let chunk = &mut self.chunks[target];
         chunk.write(head);
         chunk.write(body);
-        chunk.holders += 1;
-        if !segment.is_empty() {
-            self.release(*segment);
-        }
         *segment = Segment { chunk: target as u32, start, len: total as u32 };
     }
 
@@ -127,47 +182,25 @@ impl Arena {
         found
     }
 
-    /// The bytes of `segment`.
     #[inline]
-    pub(crate) fn bytes(&self, segment: Segment) -> &[u8] {
-        &self.chunks[segment.chunk as usize].bytes[segment.range()]
-    }
-
-    /// Adds a holder to `segment`.
-    #[inline]
-    pub(crate) fn hold(&mut self, segment: Segment) {
-        self.chunks[segment.chunk as usize].holders += 1;
-    }
-
-    /// Lets one holder of `segment` go.
-    #[inline]
-    pub(crate) fn release(&mut self, segment: Segment) {
-        let chunk = &mut self.chunks[segment.chunk as usize];
-        debug_assert!(chunk.holders > 0, "a segment was released twice");
-        chunk.holders -= 1;
-        if chunk.holders == 0 {
-            chunk.used = 0;
+    fn clear(&mut self) {
+        self.chunks[0].used = 0;
+        self.current = 0;
+        if self.chunks.len() > 1 {
+            self.clear_others();
         }
     }
 
-    /// Frees chunks that nobody holds, beyond a few, and those that are larger than usual.
-    pub(crate) fn trim(&mut self) {
-        while self.chunks.len() > 1 {
-            let last = self.chunks.last().expect("more than one");
-            let needed = self.chunks.len() <= SPARE_CHUNKS && last.bytes.len() == CHUNK_BYTES;
-            if last.holders > 0 || needed {
-                break;
-            }
-            self.chunks.pop();
-        }
-        if self.current as usize >= self.chunks.len() {
-            self.current = 0;
-        }
+    /// Keeps a few chunks, and none that are larger than usual.
+    #[cold]
+    fn clear_others(&mut self) {
+        self.chunks.retain(|chunk| chunk.bytes.len() == CHUNK_BYTES);
+        self.chunks.truncate(SPARE_CHUNKS);
+        self.chunks.iter_mut().for_each(|chunk| chunk.used = 0);
     }
 
-    /// Holders of all segments: 0 when nothing is pending or in flight.
-    pub(crate) fn holders(&self) -> u64 {
-        self.chunks.iter().map(|chunk| u64::from(chunk.holders)).sum()
+    fn is_empty(&self) -> bool {
+        self.chunks.iter().all(|chunk| chunk.used == 0)
     }
 }
 
@@ -186,7 +219,7 @@ impl Segment {
 
 impl Chunk {
     fn new(bytes: usize) -> Self {
-        Self { bytes: vec![0; bytes].into_boxed_slice(), used: 0, holders: 0 }
+        Self { bytes: vec![0; bytes].into_boxed_slice(), used: 0 }
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -199,7 +232,6 @@ impl Chunk {
     #[inline(always)]
     fn extend(&mut self, segment: &mut Segment, index: u32, bytes: usize) {
         if segment.is_empty() {
-            self.holders += 1;
             segment.chunk = index;
             segment.start = self.used;
         }
@@ -242,11 +274,21 @@ mod tests {
             arena.append_frame(&mut segment, EncodedHeader::server(Opcode::Binary, payload.len() as u64), payload);
         }
         let expected = [&[0x82, 1, b'x', 0x82, 20][..], &[7; 20], &[0x82, 40], &[8; 40], &[0x82, 0]].concat();
-        assert_eq!(arena.bytes(segment), expected);
-        assert_eq!(arena.holders(), 1);
-        arena.release(segment);
-        assert_eq!(arena.holders(), 0);
-        assert_eq!(placed(&mut arena, b"x").start, 0, "the chunk is reused from its start");
+        assert_eq!(arena.pending(segment), expected);
+    }
+
+    #[test]
+    fn a_turn_is_written_while_the_last_one_is_in_flight() {
+        let mut arena = Arena::new();
+        let first = placed(&mut arena, b"first");
+        arena.launch();
+        assert!(arena.is_launched());
+        let second = placed(&mut arena, b"second");
+        assert_eq!((arena.in_flight(first), arena.pending(second)), (&b"first"[..], &b"second"[..]));
+        arena.settle();
+        arena.launch();
+        assert_eq!(arena.in_flight(second), b"second");
+        assert_eq!(placed(&mut arena, b"third").start, 0, "the chunk is reused from its start");
     }
 
     #[test]
@@ -255,9 +297,19 @@ mod tests {
         let mut first = placed(&mut arena, b"a1");
         let other = placed(&mut arena, b"b2");
         arena.append(&mut first, b"a3");
-        assert_eq!(arena.bytes(first), b"a1a3");
-        assert_eq!(arena.bytes(other), b"b2");
-        assert_eq!(arena.holders(), 2);
+        assert_eq!(arena.pending(first), b"a1a3");
+        assert_eq!(arena.pending(other), b"b2");
+    }
+
+    #[test]
+    fn of_two_that_share_a_segment_each_continues_its_own() {
+        let mut arena = Arena::new();
+        let shared = placed(&mut arena, b"all ");
+        let (mut one, mut two) = (shared, shared);
+        arena.append(&mut one, b"one");
+        arena.append(&mut two, b"two");
+        let read = |segment| std::str::from_utf8(arena.pending(segment)).expect("text");
+        assert_eq!([read(shared), read(one), read(two)], ["all ", "all one", "all two"]);
     }
 
     #[test]
@@ -266,13 +318,12 @@ mod tests {
         let big = vec![7; CHUNK_BYTES + 1];
         let mut small = placed(&mut arena, b"st");
         let large = placed(&mut arena, &big);
-        assert_eq!(arena.bytes(large), &big[..]);
+        assert_eq!(arena.pending(large), &big[..]);
         arena.append(&mut small, &big);
-        assert_eq!(&arena.bytes(small)[..2], b"st");
-        arena.release(large);
-        arena.release(small);
-        arena.trim();
-        assert_eq!(arena.holders(), 0);
-        assert_eq!(arena.chunks.len(), 1);
+        assert_eq!(&arena.pending(small)[..2], b"st");
+        arena.launch();
+        arena.settle();
+        assert!(arena.in_flight.is_empty());
+        assert_eq!(arena.in_flight.chunks.len(), 1);
     }
 }

@@ -19,7 +19,11 @@ pub struct ConnId {
 pub struct ParseConnIdError;
 
 const SLOT_BITS: u32 = 28;
+const GENERATION_BITS: u32 = 24;
 const SHARD_BITS: u32 = 12;
+
+/// Generations count modulo this plus one; a ring's tokens have as many bits for them (`shard/tests/rules.rs`).
+pub(crate) const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
 
 impl ConnId {
     /// The shard that holds the connection, counted from 0.
@@ -29,14 +33,16 @@ impl ConnId {
 
     /// The id as one number: 12 bits of shard, 24 of generation, 28 of slot.
     pub fn to_bits(self) -> u64 {
-        u64::from(self.shard) << (24 + SLOT_BITS) | u64::from(self.generation) << SLOT_BITS | u64::from(self.slot)
+        u64::from(self.shard) << (GENERATION_BITS + SLOT_BITS)
+            | u64::from(self.generation) << SLOT_BITS
+            | u64::from(self.slot)
     }
 
     /// The id that [`ConnId::to_bits`] made.
     pub fn from_bits(bits: u64) -> Self {
         Self {
-            shard: (bits >> (24 + SLOT_BITS)) as u16 & ((1 << SHARD_BITS) - 1),
-            generation: (bits >> SLOT_BITS) as u32 & 0x00FF_FFFF,
+            shard: (bits >> (GENERATION_BITS + SLOT_BITS)) as u16 & ((1 << SHARD_BITS) - 1),
+            generation: (bits >> SLOT_BITS) as u32 & GENERATION_MASK,
             slot: bits as u32 & ((1 << SLOT_BITS) - 1),
         }
     }
@@ -65,7 +71,7 @@ mod tests {
 
     #[test]
     fn an_id_survives_its_text() {
-        for (shard, generation, slot) in [(0, 0, 0), (4095, 0x00FF_FFFF, (1 << 28) - 1), (3, 70_000, 12)] {
+        for (shard, generation, slot) in [(0, 0, 0), (4095, GENERATION_MASK, (1 << 28) - 1), (3, 70_000, 12)] {
             let id = ConnId { shard, generation, slot };
             assert_eq!(id.to_string().parse(), Ok(id));
         }

@@ -10,4 +10,5 @@ pub(crate) mod queue;
 pub(crate) mod slot;
 pub(crate) mod table;
 
+pub(crate) use id::GENERATION_MASK;
 pub use id::{ConnId, ParseConnIdError};

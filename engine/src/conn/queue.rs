@@ -31,11 +31,14 @@ impl SendQueue {
         self.waiting.extend_from_slice(body);
     }
 
-    /// Puts bytes before all others: the rest of a short send from elsewhere. Nothing of this queue may be in flight.
-    pub(crate) fn push_front(&mut self, bytes: &[u8]) {
-        assert!(!self.in_flight && self.sending.len() == self.sent, "one send in flight per connection (rule 2)");
+    /// Puts bytes before all others: those of the arena that were not sent. Nothing of this queue may be in flight.
+    pub(crate) fn push_front(&mut self, older: &[u8], newer: &[u8]) {
+        assert!(!self.in_flight, "one send in flight per connection (rule 2)");
+        let newest = self.sending.split_off(self.sent);
         self.sending.clear();
-        self.sending.extend_from_slice(bytes);
+        self.sending.extend_from_slice(older);
+        self.sending.extend_from_slice(newer);
+        self.sending.extend_from_slice(&newest);
         self.sent = 0;
     }
 
@@ -88,10 +91,11 @@ mod tests {
     #[test]
     fn the_rest_of_a_short_send_goes_first() {
         let mut queue = SendQueue::default();
-        queue.push(b"", b"newer");
-        queue.push_front(b"older");
-        assert_eq!(queue.take(), b"older");
-        queue.complete(5);
-        assert_eq!(queue.take(), b"newer");
+        queue.push(b"", b"newest");
+        queue.push_front(b"", b"newer ");
+        queue.push_front(b"older ", b"");
+        assert_eq!(queue.take(), b"older newer ");
+        queue.complete(12);
+        assert_eq!(queue.take(), b"newest");
     }
 }

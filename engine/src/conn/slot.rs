@@ -31,17 +31,6 @@ pub(crate) enum Phase {
     Releasing,
 }
 
-/// Who has bytes of this connection in the kernel's hands (rule 2: at most one).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Sending {
-    Nothing,
-    /// `segment` is in flight.
-    Segment,
-    /// The front of `queue` is in flight.
-    Queue,
-}
-
 /// Whether the peer gets time to read our last bytes, and how far that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -68,7 +57,8 @@ pub(crate) struct Slot<D> {
     /// When the last bytes came, in timer ticks.
     pub(crate) received_at: u32,
     pub(crate) phase: Phase,
-    pub(crate) sending: Sending,
+    /// The front of `queue` is in flight.
+    pub(crate) sending: bool,
     /// A multishot recv is armed in the kernel.
     pub(crate) recv_armed: bool,
     /// Its cancel is asked for.
@@ -81,8 +71,12 @@ pub(crate) struct Slot<D> {
     pub(crate) ping_unanswered: bool,
     /// In the shard's list of connections that need ops pushed at the end of the turn.
     pub(crate) dirty: bool,
-    /// Pending in the send arena, or in flight from there.
+    /// Pending in the send arena.
     pub(crate) segment: Segment,
+    /// What was sent last from there, and may yet turn out to have fallen short while `flight` is the shard's.
+    pub(crate) sent: Segment,
+    /// The number of that flight.
+    pub(crate) flight: u32,
     /// Index of the route that accepted it.
     pub(crate) route: u16,
     /// The subprotocol, as a number of the shard's; 0 for none.
@@ -108,18 +102,15 @@ pub(crate) struct Slot<D> {
     pub(crate) cancelled: bool,
 }
 
-/// The [status](Slot::status) of a connection that is open, takes messages, has nothing in flight and is not dirty.
-const READY: u64 = open_status(Sending::Nothing, 0);
+/// The [status](Slot::status) of a connection that is open, takes messages, is not behind and not dirty.
+const READY: u64 = open_status(0);
 
 /// The same with a reply pending.
-const REPLYING: u64 = open_status(Sending::Nothing, 1);
+const REPLYING: u64 = open_status(1);
 
-/// The same with that reply in flight.
-const SENDING: u64 = open_status(Sending::Segment, 0);
-
-const fn open_status(sending: Sending, dirty: u8) -> u64 {
-    let recv_armed = 1;
-    u64::from_le_bytes([Phase::Open as u8, sending as u8, recv_armed, 0, 0, 0, 0, dirty])
+const fn open_status(dirty: u8) -> u64 {
+    let (sending, recv_armed) = (0, 1);
+    u64::from_le_bytes([Phase::Open as u8, sending, recv_armed, 0, 0, 0, 0, dirty])
 }
 
 /// A connection's place among a topic's subscribers.
@@ -134,7 +125,7 @@ impl<D: Default> Slot<D> {
         Self {
             generation: 0,
             phase: Phase::Free,
-            sending: Sending::Nothing,
+            sending: false,
             recv_armed: false,
             recv_cancelling: false,
             dirty: false,
@@ -148,6 +139,8 @@ impl<D: Default> Slot<D> {
             cancelled: false,
             received_at: 0,
             segment: Segment::default(),
+            sent: Segment::default(),
+            flight: 0,
             decoder: Decoder::default(),
             queue: None,
             input: None,
@@ -161,7 +154,7 @@ impl<D: Default> Slot<D> {
 }
 
 impl<D> Slot<D> {
-    /// Bytes not yet in the kernel's hands or not yet confirmed.
+    /// Bytes that the socket has not taken, as far as is known.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.segment.len() + self.queue.as_ref().map_or(0, |queue| queue.len())
     }
@@ -169,7 +162,7 @@ impl<D> Slot<D> {
     /// Whether `bytes` more may wait in the shared arena: behind others of this turn, and not too many of them.
     #[inline]
     pub(crate) fn takes_in_arena(&self, bytes: usize) -> bool {
-        self.sending == Sending::Nothing && self.queue.is_none() && self.segment.len() + bytes <= ARENA_SHARE_MAX
+        self.queue.is_none() && self.segment.len() + bytes <= ARENA_SHARE_MAX
     }
 
     /// Eight bytes as one number, so that the common case is one comparison.
@@ -177,7 +170,7 @@ impl<D> Slot<D> {
     fn status(&self) -> u64 {
         u64::from_le_bytes([
             self.phase as u8,
-            self.sending as u8,
+            u8::from(self.sending),
             u8::from(self.recv_armed),
             u8::from(self.recv_cancelling),
             u8::from(self.congested),
@@ -187,7 +180,7 @@ impl<D> Slot<D> {
         ])
     }
 
-    /// Open, taking messages, nothing in flight, nothing held: what most connections are at most times.
+    /// Open, taking messages, nothing queued, nothing held: what most connections are at most times.
     #[inline(always)]
     pub(crate) fn is_ready(&self) -> bool {
         self.status() == READY && self.queue.is_none() && self.input.is_none()
@@ -199,16 +192,10 @@ impl<D> Slot<D> {
         self.status() == REPLYING && self.queue.is_none() && self.input.is_none() && !self.segment.is_empty()
     }
 
-    /// As [`Slot::is_ready`], but for its segment, which is in flight.
-    #[inline(always)]
-    pub(crate) fn is_ready_but_sending(&self) -> bool {
-        self.status() == SENDING && self.queue.is_none()
-    }
-
-    /// Nothing pending, nothing in flight: the next bytes may leave at once.
+    /// Nothing waits: once the last flight is settled, all is out.
     #[inline]
     pub(crate) fn is_clear(&self) -> bool {
-        self.sending == Sending::Nothing && self.segment.is_empty() && self.queue.is_none()
+        self.segment.is_empty() && self.queue.is_none()
     }
 
     /// Whether messages may be handed to the application as they come.
@@ -219,7 +206,7 @@ impl<D> Slot<D> {
 
     /// Whether no op refers to its descriptor or its memory, so that the descriptor may be closed.
     pub(crate) fn is_idle(&self) -> bool {
-        self.sending == Sending::Nothing && !self.recv_armed && self.linger != Linger::Asked
+        !self.sending && !self.recv_armed && self.linger != Linger::Asked
     }
 
     /// Notes that the kernel will not deliver more from the recv that was armed.
@@ -238,26 +225,23 @@ impl<D> Slot<D> {
         }
     }
 
-    /// The invariants that hold between turns; panics with the first that does not.
+    /// The invariants that hold between turns, while `flight` is under way; panics with the first that does not.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn invariants(&self) {
-        assert_eq!(self.sending == Sending::Queue, self.queue.as_ref().is_some_and(|queue| queue.is_in_flight()));
-        assert!(self.sending != Sending::Segment || !self.segment.is_empty(), "an empty segment is in flight");
+    pub(crate) fn invariants(&self, flight: u32) {
+        let flies = self.flight == flight;
+        assert_eq!(self.sending, self.queue.as_ref().is_some_and(|queue| queue.is_in_flight()));
+        assert!(self.segment.is_empty(), "a turn ended before it sent a segment");
         assert!(!self.recv_cancelling || self.recv_armed, "a recv is cancelled that is not armed");
         assert!(!self.excluded, "an exclusion outlived its fan-out");
         assert!(!self.dirty, "a turn ended before it looked at the connection");
-        assert!(self.sending != Sending::Queue || self.segment.is_empty(), "a segment was overtaken");
-        assert!(
-            self.phase >= Phase::Dead || self.is_clear() || self.sending != Sending::Nothing,
-            "bytes were forgotten"
-        );
+        assert!(self.phase >= Phase::Dead || self.is_clear() || self.sending || flies, "bytes were forgotten");
         assert!(!self.wants_input() || self.recv_armed, "input is wanted and no recv is armed");
         assert!(self.phase < Phase::Flushing || self.close_told, "the application was not told of the end");
-        self.phase_invariants();
+        self.phase_invariants(flies);
     }
 
     #[cfg(any(test, feature = "sim"))]
-    fn phase_invariants(&self) {
+    fn phase_invariants(&self, flies: bool) {
         let held = self.input.is_some();
         let is_idle = self.is_idle();
         match self.phase {
@@ -267,7 +251,7 @@ impl<D> Slot<D> {
                 let unwanted = self.congested || self.paused;
                 assert!(!unwanted || !self.recv_armed || self.recv_cancelling, "input comes that is not wanted");
             }
-            Phase::Flushing => assert!(!held && !self.is_clear(), "a flushed connection stays"),
+            Phase::Flushing => assert!(!held && (!self.is_clear() || flies), "a flushed connection stays"),
             Phase::Lingering => assert!(!held && self.is_clear() && !self.peer_finished, "a lingering one has its end"),
             Phase::Dead => assert!(self.cancelled && !is_idle, "a dead connection without ops was not closed"),
             Phase::Releasing => assert!(is_idle && self.queue.is_none(), "a descriptor was closed under its ops"),

@@ -4,10 +4,7 @@ use std::ops::{Index, IndexMut};
 
 use super::peer::Peer;
 use super::slot::{Phase, Slot};
-use super::{ConnId, slot};
-
-/// Generations count modulo this plus one: the 24 bits that `user_data` has for them.
-const GENERATION_MASK: u32 = 0x00FF_FFFF;
+use super::{ConnId, GENERATION_MASK, slot};
 
 /// All slots of a shard. Memory of slots that were never used is reserved but not resident.
 #[derive(Debug)]
@@ -87,8 +84,8 @@ impl<D> Table<D> {
 
     /// Checks every slot's invariants, and the count.
     #[cfg(any(test, feature = "sim"))]
-    pub(crate) fn invariants(&self) {
-        self.slots.iter().for_each(Slot::invariants);
+    pub(crate) fn invariants(&self, flight: u32) {
+        self.slots.iter().for_each(|conn| conn.invariants(flight));
         assert_eq!(self.iter().count(), self.occupied as usize, "slots were lost");
     }
 }

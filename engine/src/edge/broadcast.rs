@@ -9,26 +9,32 @@ use crate::proto::{CloseCode, Message};
 struct Broadcast;
 
 impl Handler for Broadcast {
-    /// The path, which is the topic.
+    /// The topic that stands for the path.
     type Data = Box<str>;
 
     fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<Box<str>>, Refusal> {
-        Ok(Accept { data: request.path().into(), protocol: None })
+        Ok(Accept { data: topic(request.path()), protocol: None })
     }
 
     fn on_open(&mut self, conn: &mut Conn<'_, Box<str>>) {
-        let path = conn.data().clone();
-        if let Err(error) = conn.subscribe(&path) {
+        let topic = conn.data().clone();
+        if let Err(error) = conn.subscribe(&topic) {
             conn.close(CloseCode::POLICY_VIOLATION, &error.to_string());
         }
     }
 
     #[inline(always)]
     fn on_message(&mut self, conn: &mut Conn<'_, Box<str>>, message: Message<'_>) {
-        let path = std::mem::take(conn.data_mut());
-        conn.publish(&path, message);
-        *conn.data_mut() = path;
+        let topic = std::mem::take(conn.data_mut());
+        // Who could not subscribe is being closed, and hears so.
+        let _ = conn.publish(&topic, message);
+        *conn.data_mut() = topic;
     }
+}
+
+/// A path as one token, and no pattern: dots and `*` are escaped as URLs do it. No path has a `>`.
+fn topic(path: &str) -> Box<str> {
+    path.replace('%', "%25").replace('.', "%2E").replace('*', "%2A").into()
 }
 
 /// Serves until the process is told to stop.
@@ -37,5 +43,5 @@ impl Handler for Broadcast {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes = Routes::builder().websocket(WebSocketRoute::new("*")?).build()?;
-    node::run(config, routes, None, |_shard| Broadcast)
+    node::run(config, routes, |_| Ok(None), |_shard| Broadcast)
 }

@@ -111,7 +111,7 @@ fn send(conn: &mut ChatConn<'_>, heard: &Heard<'_>) {
 }
 
 fn publish(conn: &mut ChatConn<'_>, heard: &Heard<'_>) {
-    conn.publish(TOPIC, json(heard).as_str());
+    conn.publish(TOPIC, json(heard).as_str()).expect("whoever publishes here has subscribed by the same name");
 }
 
 fn json(heard: &Heard<'_>) -> String {

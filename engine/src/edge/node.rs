@@ -1,5 +1,6 @@
 //! Starts a server and keeps it until the process is told to stop.
 
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,50 +8,46 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::StartError;
-use super::control::Control;
+use super::control::{Control, ControlError};
 use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
-use crate::server::{Server, ShardInfo};
+use crate::server::{Server, ServerHandle, ShardInfo};
 
 /// `timeout(1)` and some supervisors signal a process and its group: what comes so soon again is the same wish.
 const REPEATED_SIGNAL: Duration = Duration::from_millis(100);
 
-/// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. `control` is told how far it is, and
+/// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. One that comes before the server listens
+/// ends the process at once: a start may wait seconds for its port. What `control` starts is told how far the server is, and
 /// ends after the shards.
 ///
 /// # Errors
-/// [`StartError`] when the server cannot start.
+/// [`StartError`] when the server or `control` cannot start.
 pub(super) fn run<H, F>(
     config: &ValidConfig,
     routes: Routes,
-    control: Option<Control>,
+    control: fn(&ValidConfig) -> Result<Option<Control>, ControlError>,
     handler: F,
 ) -> Result<(), StartError>
 where
     H: Handler,
     F: Fn(ShardInfo) -> H + Send + Sync + 'static,
 {
-    // Before any thread exists: a signal that comes during the start must not kill half a server.
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(StartError::Signals)?;
+    // Caught from the beginning: the first process of a container has no signals but those that it catches.
+    let signals = Signals::new([SIGTERM, SIGINT]).map_err(StartError::Signals)?;
+    let listener = signals.handle();
+    let running = Arc::new(OnceLock::new());
+    let stopper = {
+        let (running, grace) = (Arc::clone(&running), config.shutdown_grace);
+        thread::spawn(move || stop_on(signals, &running, grace))
+    };
+    let control = control(config)?;
     let server = Server::builder((**config).clone()).routes(routes).start(handler)?;
     if let Some(control) = &control {
         control.running(server.handle());
     }
+    running.get_or_init(|| Running { server: server.handle(), tell_control: control.as_ref().map(Control::on_drain) });
     tracing::info!("listening on {}", server.local_addr());
-    let (handle, grace) = (server.handle(), config.shutdown_grace);
-    let tell_control = control.as_ref().map(Control::on_drain);
-    let listener = signals.handle();
-    let stopper = thread::spawn(move || {
-        let mut first = None;
-        for _signal in signals.forever() {
-            let since = first.get_or_insert_with(Instant::now).elapsed();
-            let grace = if since < REPEATED_SIGNAL { grace } else { Duration::ZERO };
-            tracing::info!(?grace, "shutting down; another signal cuts");
-            tell_control.iter().for_each(|tell| tell());
-            handle.shutdown(grace);
-        }
-    });
     server.join();
     drop(control);
     listener.close();
@@ -58,4 +55,26 @@ where
     let _ = stopper.join();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What a signal is told to.
+struct Running<F> {
+    server: ServerHandle,
+    tell_control: Option<F>,
+}
+
+/// Turns signals into shutdowns, until the server has ended.
+fn stop_on<F: Fn()>(mut signals: Signals, running: &OnceLock<Running<F>>, grace: Duration) {
+    let mut first = None;
+    for _signal in signals.forever() {
+        let Some(running) = running.get() else {
+            tracing::info!("stopped before it listened");
+            std::process::exit(0);
+        };
+        let since = first.get_or_insert_with(Instant::now).elapsed();
+        let grace = if since < REPEATED_SIGNAL { grace } else { Duration::ZERO };
+        tracing::info!(?grace, "shutting down; another signal cuts");
+        running.tell_control.iter().for_each(|tell| tell());
+        running.server.shutdown(grace);
+    }
 }

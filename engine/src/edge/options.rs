@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::StartError;
 use crate::config::text::{
-    OrOff, parse_addr_or_none, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off,
+    OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen, parse_listen_or_none,
 };
 use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
 
@@ -41,8 +41,8 @@ pub(super) struct Options {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Server")]
 struct Server {
-    /// Address to listen on [default: 127.0.0.1:9001]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address to listen on, or a port of 127.0.0.1 [default: 127.0.0.1:9001]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
     /// Threads, each with its own ring: a number, or auto for one per core [default: auto]
     #[arg(long, value_name = "COUNT|auto")]
@@ -58,7 +58,7 @@ struct Server {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Connections")]
 struct Connections {
-    /// Connections of the whole server, shared out evenly over the shards [default: 10000]
+    /// Connections of the whole server [default: 10000]
     #[arg(long, value_name = "COUNT")]
     connections_max: Option<u32>,
     /// Longest request head; a longer one gets 431 [default: 16KiB]
@@ -76,7 +76,8 @@ struct Connections {
     /// Cut a connection that does not answer our ping within this time [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pong_timeout: Option<Duration>,
-    /// Cut a connection that does not answer our close frame within this time [default: 5s]
+    /// Cut a connection that within this time does not answer our close frame, or does not take all that is queued at its
+    /// end [default: 5s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     close_timeout: Option<Duration>,
 }
@@ -147,21 +148,30 @@ struct Sockets {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Topics")]
 struct Topics {
-    /// Bytes of a topic's name [default: 256]
+    /// Bytes of a topic's name or pattern [default: 256]
     #[arg(long, value_name = "COUNT")]
     topic_name_bytes_max: Option<usize>,
-    /// Topics with subscribers, per shard [default: 100000]
+    /// Tokens of a topic's name or pattern: `sport.tennis` has two [default: 16]
+    #[arg(long, value_name = "COUNT")]
+    topic_tokens_max: Option<u32>,
+    /// Topics and patterns with subscribers, per shard [default: 100000]
     #[arg(long, value_name = "COUNT")]
     topics_max: Option<u32>,
-    /// Topics that one connection subscribes to [default: 128]
+    /// Topics and patterns that one connection subscribes to [default: 128]
     #[arg(long, value_name = "COUNT")]
     subscriptions_per_connection_max: Option<u32>,
-    /// Publications that wait between one shard and another [default: 4096]
+    /// Batches of publications that wait between one shard and another [default: 4096]
     #[arg(long, value_name = "COUNT")]
     shard_queue_count: Option<u32>,
+    /// Bytes of publications that wait between one shard and another [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    shard_queue_bytes_max: Option<usize>,
     /// Commands from other threads that wait for one shard [default: 4096]
     #[arg(long, value_name = "COUNT")]
     command_queue_count: Option<u32>,
+    /// Bytes of the messages in these commands [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    command_queue_bytes_max: Option<usize>,
     /// Longest wait for more of a burst of publications; 0 never waits [default: 50us]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     publish_window_max: Option<Duration>,
@@ -170,8 +180,8 @@ struct Topics {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 #[command(next_help_heading = "Admin interface (serve)")]
 struct Admin {
-    /// Address of the admin interface, or none; beyond loopback it needs a token [default: 127.0.0.1:9002]
-    #[arg(long, value_name = "ADDR:PORT|none", value_parser = parse_addr_or_none)]
+    /// Address of the admin interface, a port of 127.0.0.1, or none; beyond loopback it needs a token [default: 127.0.0.1:9002]
+    #[arg(long, value_name = "ADDR:PORT|none", value_parser = parse_listen_or_none)]
     admin_listen: Option<OrOff<SocketAddr>>,
     /// File whose first line is the bearer token that requests must have, or none [default: none]
     #[arg(long, value_name = "FILE")]
@@ -267,10 +277,13 @@ impl Sockets {
 impl Topics {
     fn apply(&self, config: &mut Config) {
         set(&mut config.topic_name_bytes_max, &self.topic_name_bytes_max);
+        set(&mut config.topic_tokens_max, &self.topic_tokens_max);
         set(&mut config.topics_max, &self.topics_max);
         set(&mut config.subscriptions_per_connection_max, &self.subscriptions_per_connection_max);
         set(&mut config.shard_queue_count, &self.shard_queue_count);
+        set(&mut config.shard_queue_bytes_max, &self.shard_queue_bytes_max);
         set(&mut config.command_queue_count, &self.command_queue_count);
+        set(&mut config.command_queue_bytes_max, &self.command_queue_bytes_max);
         set(&mut config.publish_window_max, &self.publish_window_max);
     }
 }

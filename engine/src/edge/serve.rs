@@ -51,7 +51,6 @@ pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes =
         Routes::builder().websocket(WebSocketRoute::new(ECHO_PATH)?).websocket(WebSocketRoute::new(CHAT_PATH)?);
     let routes = pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?;
-    let control = Control::start(config, routes.websocket_patterns())?;
     let online = Arc::default();
-    node::run(config, routes, control, move |_shard| Node { chat: Chat::new(Arc::clone(&online)) })
+    node::run(config, routes, Control::start, move |_shard| Node { chat: Chat::new(Arc::clone(&online)) })
 }

@@ -91,10 +91,13 @@ fn every_field_can_be_typed() {
         socket_recv_buffer_bytes: Some(4098),
         tcp_notsent_lowat: Some(4099),
         topic_name_bytes_max: 8,
+        topic_tokens_max: 11,
         topics_max: 9,
         subscriptions_per_connection_max: 10,
         shard_queue_count: 17,
+        shard_queue_bytes_max: 65_537,
         command_queue_count: 18,
+        command_queue_bytes_max: 65_538,
         publish_window_max: Duration::from_micros(19),
         admin: Admin { listen: None, token: None, token_file: Some("token".into()) },
     };
@@ -134,8 +137,12 @@ fn errors_say_what_is_allowed() {
         ("ringwire --shards=two", "`two` is not `auto` or a number of shards"),
         ("ringwire --pin=all", "`all` is not `auto`, `none` or a list of cores such as 0,2,4-7"),
         ("ringwire --overflow=drop", "`drop` is not `disconnect` or `drop-newest`"),
-        ("ringwire --admin-listen=off", "`off` is not `none` or an address and port such as 127.0.0.1:9002"),
-        ("ringwire --listen=localhost", "invalid socket address"),
+        ("ringwire --admin-listen=off", "`off` is not `none`, an address with a port such as 127.0.0.1:9002"),
+        ("ringwire --listen=localhost", "`localhost` is not an address with a port such as 127.0.0.1:9001"),
+        ("ringwire --listen=example.org:9001", "`example.org:9001` is not an address with a port such as"),
+        ("ringwire --listen=0.0.0.0", "`0.0.0.0` is not an address with a port"),
+        ("ringwire --listen=:9001", "`:9001` is not an address with a port"),
+        ("ringwire --listen=65536", "`65536` is not an address with a port"),
         ("ringwire --connections-max=-1", "invalid"),
     ] {
         let (kind, text) = error(line);
@@ -145,6 +152,23 @@ fn errors_say_what_is_allowed() {
     assert_eq!(error("ringwire --port=1").0, ErrorKind::UnknownArgument);
     assert_eq!(error("ringwire serv").0, ErrorKind::InvalidSubcommand);
     assert_eq!(error("ringwire --shards=1 --shards=2").0, ErrorKind::ArgumentConflict);
+}
+
+#[test]
+fn a_port_is_one_of_this_machine_alone() {
+    for (typed, meant) in [
+        ("9001", "127.0.0.1:9001"),
+        ("localhost:81", "127.0.0.1:81"),
+        ("0", "127.0.0.1:0"),
+        ("0.0.0.0:80", "0.0.0.0:80"),
+        ("[::]:80", "[::]:80"),
+    ] {
+        let config = options(&format!("ringwire --listen={typed}")).config().expect("valid");
+        assert_eq!(config.listen.to_string(), meant, "{typed}");
+        let in_file = file::parse(&format!("listen = \"{typed}\"\n")).expect("an address");
+        assert_eq!(in_file.listen, config.listen);
+    }
+    assert_eq!(file::parse("listen = 81\n").expect("a port").listen.to_string(), "127.0.0.1:81");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::local::{Local, SubscribeError};
 use crate::conn::ConnId;
 use crate::conn::slot::Phase;
 use crate::proto::{CloseCode, Message, Opcode};
+use crate::topic::name::TopicNameError;
 
 /// What became of a message that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum ReadyState {
     Open = 1,
     /// The closing handshake is under way.
     Closing = 2,
-    /// Over.
+    /// Over: what `on_error` and `on_close` see.
     Closed = 3,
 }
 
@@ -38,8 +39,9 @@ impl ReadyState {
         match phase {
             Phase::Http => Self::Connecting,
             Phase::Open => Self::Open,
-            Phase::Closing | Phase::Flushing => Self::Closing,
-            Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
+            Phase::Closing => Self::Closing,
+            // From `Flushing` on, only the last bytes leave: to callbacks the connection is over, as to a browser's `onclose`.
+            Phase::Flushing | Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
         }
     }
 }
@@ -139,34 +141,54 @@ impl<'a, D> Conn<'a, D> {
 
     /// Subscribes to a topic: what anybody publishes there is sent to this connection.
     ///
+    /// A name is one or more tokens joined by `.`, such as `sport.tennis.scores`: no whitespace, no control characters, at most
+    /// `topic_name_bytes_max` bytes and `topic_tokens_max` tokens. With wildcards it is a pattern, and the subscription one to all
+    /// topics that match it: a token `*` stands for any one token, a last token `>` for one or more. `sport.*.scores` takes in
+    /// `sport.tennis.scores`, `sport.>` that and `sport.tennis`, and neither takes in `sport`.
+    ///
+    /// Each subscription gets its own copy: a connection with `sport.>` and `sport.tennis` gets twice what is published to
+    /// `sport.tennis`. Within one subscription, what one publisher published comes in that order, whatever topics it went
+    /// to; between two subscriptions there is no order.
+    ///
     /// # Errors
-    /// [`SubscribeError`] names the limit that stands in the way.
+    /// [`SubscribeError`] says what is wrong with the name, or names the limit that stands in the way.
     pub fn subscribe(&mut self, topic: &str) -> Result<(), SubscribeError> {
         self.local.subscribe(self.slot, topic)
     }
 
-    /// Ends a subscription; false if there was none.
+    /// Ends the subscription to this topic or pattern; false if there was none.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
         self.local.unsubscribe(self.slot, topic)
     }
 
-    /// Publishes to all subscribers of a topic on all shards, this connection among them if it subscribed.
+    /// Publishes to all subscribers of a topic, and of patterns that match it, on all shards; this connection is among them if it
+    /// subscribed.
     ///
-    /// Publications leave at the end of the turn, behind what was sent to a connection directly. Order holds per topic.
+    /// Publications leave at the end of the turn, behind what was sent to a connection directly.
+    ///
+    /// # Errors
+    /// [`TopicNameError`] says what is wrong with the name, wildcards for instance; nothing was published.
     #[inline]
-    pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) {
+    pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), TopicNameError> {
         let message = message.into();
-        self.local.publish(topic, message.opcode(), message.as_bytes(), None);
+        self.local.publish(topic, message.opcode(), message.as_bytes(), None)
     }
 
-    /// Publishes to all subscribers of a topic but this connection.
-    pub fn publish_to_others<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) {
+    /// As [`Conn::publish`], but this connection gets nothing of it, by none of its subscriptions.
+    ///
+    /// # Errors
+    /// As [`Conn::publish`].
+    pub fn publish_to_others<'m>(
+        &mut self,
+        topic: &str,
+        message: impl Into<Message<'m>>,
+    ) -> Result<(), TopicNameError> {
         let message = message.into();
-        self.local.publish(topic, message.opcode(), message.as_bytes(), Some(self.slot));
+        self.local.publish(topic, message.opcode(), message.as_bytes(), Some(self.slot))
     }
 
     /// WebSockets of this shard for which `on_open` was called and `on_close` was not; in `on_close`, without this one.
     pub fn shard_connections(&self) -> usize {
-        self.local.open_count as usize
+        self.local.open_count.taken() as usize
     }
 }

@@ -1,6 +1,7 @@
 //! The configured limits in the units that a shard counts in.
 
 use crate::config::{Overflow, ValidConfig};
+use crate::topic::name::NameLimits;
 
 /// What a shard enforces per connection, beyond the decoder's rules.
 #[derive(Clone, Debug)]
@@ -10,25 +11,22 @@ pub(crate) struct Limits {
     pub(crate) send_queue_bytes_low: usize,
     pub(crate) send_queue_bytes_max: usize,
     pub(crate) overflow: Overflow,
-    pub(crate) topic_name_bytes_max: usize,
+    pub(crate) names: NameLimits,
     pub(crate) topics_max: u32,
     pub(crate) subscriptions_max: usize,
-    pub(crate) connections_max: u32,
 }
 
 impl Limits {
-    /// Those of one of `shards` shards.
-    pub(crate) fn new(config: &ValidConfig, shards: usize, shard: usize) -> Self {
+    pub(crate) fn new(config: &ValidConfig) -> Self {
         Self {
             head_bytes_max: config.head_bytes_max,
             send_queue_bytes_high: config.send_queue_bytes_high,
             send_queue_bytes_low: config.send_queue_bytes_low,
             send_queue_bytes_max: config.send_queue_bytes_max,
             overflow: config.overflow,
-            topic_name_bytes_max: config.topic_name_bytes_max,
+            names: NameLimits::new(config),
             topics_max: config.topics_max,
             subscriptions_max: config.subscriptions_per_connection_max as usize,
-            connections_max: config.connections_share(shards, shard),
         }
     }
 }

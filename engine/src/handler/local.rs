@@ -1,17 +1,19 @@
 //! What callbacks may touch of their shard: connections, send arena, topics, timers. No ring: what they cause is pushed at the
 //! end of the turn.
 
+use super::places::Places;
 use super::protocols::Protocols;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
 use crate::conn::ConnId;
 use crate::conn::arena::{Arena, Segment};
-use crate::conn::slot::{Phase, Sending, Slot, Subscription};
+use crate::conn::slot::{Phase, Slot, Subscription};
 use crate::conn::table::Table;
 use crate::metrics::Counters;
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
+use crate::topic::name::{Interest, TopicNameError, check_name};
 use crate::topic::outbox::Outbox;
 use crate::topic::{TopicId, Topics};
 
@@ -20,6 +22,8 @@ pub(crate) struct Local<D> {
     pub(crate) shard: u16,
     pub(crate) conns: Table<D>,
     pub(crate) arena: Arena,
+    /// Numbers the turns' impatient sends: those of the last turn until they are settled, then those of this one.
+    pub(crate) flight: u32,
     pub(crate) topics: Topics,
     pub(crate) wheel: Wheel,
     /// The present, in timer ticks since the shard began.
@@ -31,8 +35,8 @@ pub(crate) struct Local<D> {
     pub(crate) limits: Limits,
     pub(crate) close_ticks: u32,
     pub(crate) counters: Counters,
-    /// WebSockets of which the application was told the beginning and not yet the end.
-    pub(crate) open_count: u32,
+    /// WebSockets of which the application was told the beginning and not yet the end, and how many there may be.
+    pub(crate) open_count: Places,
     /// This turn's publications for other shards.
     pub(crate) outbox: Outbox,
     /// Names of the subprotocols in use.
@@ -150,18 +154,17 @@ impl<D> Local<D> {
         }
     }
 
-    /// Adds the connection to the topic's subscribers; true also if it was among them.
+    /// Adds the connection to the subscribers of a topic or pattern; fine also if it was among them. Takes as long as the name
+    /// has tokens and the connection subscriptions.
     ///
     /// # Errors
-    /// The limit that stands in the way.
+    /// What is wrong with the name, or the limit that stands in the way.
     pub(crate) fn subscribe(&mut self, slot: u32, name: &str) -> Result<(), SubscribeError> {
-        if name.is_empty() || name.len() > self.limits.topic_name_bytes_max {
-            return Err(SubscribeError::NameLength { bytes_max: self.limits.topic_name_bytes_max });
-        }
+        let interest = Interest::parse(name, self.limits.names)?;
         if self.conns[slot].phase != Phase::Open {
             return Err(SubscribeError::NotOpen);
         }
-        let known = self.topics.find(name);
+        let known = self.topics.find(interest);
         let subscriptions = &self.conns[slot].subscriptions;
         if known.is_some_and(|id| subscriptions.iter().any(|subscription| subscription.topic == id)) {
             return Ok(());
@@ -169,7 +172,7 @@ impl<D> Local<D> {
         if subscriptions.len() >= self.limits.subscriptions_max {
             return Err(SubscribeError::TooManySubscriptions { count_max: self.limits.subscriptions_max });
         }
-        let id = self.topics.find_or_create(name, self.limits.topics_max);
+        let id = self.topics.find_or_create(interest, self.limits.topics_max);
         let id = id.ok_or(SubscribeError::TooManyTopics { count_max: self.limits.topics_max })?;
         self.topics.exclude_past(id, slot);
         let subscribers = &mut self.topics.topic_mut(id).subscribers;
@@ -179,9 +182,10 @@ impl<D> Local<D> {
         Ok(())
     }
 
-    /// Takes the connection off the topic's subscribers; false if it was not among them.
+    /// Takes the connection off the subscribers of a topic or pattern; false if it was not among them.
     pub(crate) fn unsubscribe(&mut self, slot: u32, name: &str) -> bool {
-        let Some(id) = self.topics.find(name) else { return false };
+        let Ok(interest) = Interest::parse(name, self.limits.names) else { return false };
+        let Some(id) = self.topics.find(interest) else { return false };
         let subscriptions = &mut self.conns[slot].subscriptions;
         let Some(index) = subscriptions.iter().position(|subscription| subscription.topic == id) else { return false };
         let subscription = subscriptions.swap_remove(index);
@@ -207,24 +211,36 @@ impl<D> Local<D> {
         self.topics.free_if_unused(topic);
     }
 
-    /// Frames a message for every subscriber of the topic, here and on the other shards; `exclude` gets none.
+    /// Frames a message for every subscriber of the topic and of patterns that match it, here and on the other shards;
+    /// `exclude` gets none.
+    ///
+    /// # Errors
+    /// What is wrong with the name; nothing was published.
     #[inline]
-    pub(crate) fn publish(&mut self, name: &str, opcode: Opcode, payload: &[u8], exclude: Option<u32>) {
+    pub(crate) fn publish(
+        &mut self,
+        name: &str,
+        opcode: Opcode,
+        payload: &[u8],
+        exclude: Option<u32>,
+    ) -> Result<(), TopicNameError> {
+        let topic = self.topics.find_name(name);
+        // A name that somebody subscribed to was checked then.
+        if topic.is_none() {
+            check_name(name, self.limits.names)?;
+        }
         let header = EncodedHeader::server(opcode, payload.len() as u64);
         self.counters.publications += 1;
-        if let Some(id) = self.topics.find(name) {
-            self.topics.append(id, header.as_bytes(), payload, exclude);
-        }
+        self.topics.publish(topic, name, header.as_bytes(), payload, exclude);
         if self.outbox.is_needed() {
             self.outbox.append(name, header.as_bytes(), payload);
         }
+        Ok(())
     }
 
-    /// Frames that another shard or thread published.
+    /// Frames that another shard or thread published, to a name that was checked there.
     pub(crate) fn publish_encoded(&mut self, name: &str, frames: &[u8]) {
-        if let Some(id) = self.topics.find(name) {
-            self.topics.append(id, &[], frames, None);
-        }
+        self.topics.publish(self.topics.find_name(name), name, &[], frames, None);
     }
 
     /// Copies the topic's batch to a subscriber that cannot share it.
@@ -255,14 +271,11 @@ impl<D> Local<D> {
         ConnId { shard: self.shard, generation: self.conns[slot].generation, slot }
     }
 
-    /// Gives up what the connection has pending in the arena, unless it is in flight.
+    /// Gives up what the connection has pending, unless it is in flight.
     pub(crate) fn drop_pending(&mut self, slot: u32) {
         let conn: &mut Slot<D> = &mut self.conns[slot];
-        if conn.sending != Sending::Segment && !conn.segment.is_empty() {
-            self.arena.release(conn.segment);
-            conn.segment = Segment::default();
-        }
-        if conn.sending != Sending::Queue {
+        conn.segment = Segment::default();
+        if !conn.sending {
             conn.queue = None;
         }
     }
@@ -278,23 +291,20 @@ pub(crate) fn ticks(duration: std::time::Duration) -> u32 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The name is empty or too long.
-    #[error("a topic's name has 1 to {bytes_max} bytes")]
-    NameLength {
-        /// `topic_name_bytes_max`.
-        bytes_max: usize,
-    },
+    /// The name or pattern is none.
+    #[error(transparent)]
+    Name(#[from] TopicNameError),
     /// The connection is closing.
     #[error("the connection is not open")]
     NotOpen,
     /// The connection has as many subscriptions as it may.
-    #[error("a connection subscribes to at most {count_max} topics (`subscriptions_per_connection_max`)")]
+    #[error("a connection subscribes to at most {count_max} topics and patterns (`subscriptions_per_connection_max`)")]
     TooManySubscriptions {
         /// `subscriptions_per_connection_max`.
         count_max: usize,
     },
     /// The shard has as many topics as it may.
-    #[error("a shard holds at most {count_max} topics (`topics_max`)")]
+    #[error("a shard holds at most {count_max} topics and patterns (`topics_max`)")]
     TooManyTopics {
         /// `topics_max`.
         count_max: u32,

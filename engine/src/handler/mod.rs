@@ -3,6 +3,7 @@
 mod conn;
 mod limits;
 pub(crate) mod local;
+pub(crate) mod places;
 pub(crate) mod protocols;
 pub(crate) mod wheel;
 

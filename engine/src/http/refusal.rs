@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Date;
 use crate::proto::handshake::{HandshakeError, VERSION, is_field_value, is_token};
 
-/// A 4xx or 5xx answer, after which the connection is closed.
+/// A 4xx or 5xx answer, or a redirect to a page, after which the connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     status: u16,
@@ -48,6 +48,11 @@ impl Refusal {
         }
         self.headers.push((name, value));
         Ok(self)
+    }
+
+    /// 307: the page is at `location`.
+    pub(super) fn elsewhere(location: String) -> Result<Self, InvalidRefusal> {
+        Self::with_status(307, format!("this page is at {location}")).with_header("Location", location)
     }
 
     /// 400: the request breaks a rule.
@@ -110,7 +115,7 @@ impl Refusal {
         Self::with_status(505, "this port speaks HTTP/1.1")
     }
 
-    /// The HTTP status, 400 to 599.
+    /// The HTTP status, 400 to 599; 307 for a path with a `/` too many.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -191,6 +196,7 @@ pub enum InvalidRefusal {
 /// The reason phrase of the statuses that are likely here; clients must not depend on it (RFC 9112 §4).
 fn phrase(status: u16) -> &'static str {
     match status {
+        307 => "Temporary Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",

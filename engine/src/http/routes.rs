@@ -35,22 +35,26 @@ impl Routes {
         RoutesBuilder { entries: Vec::new(), websocket_count: 0 }
     }
 
-    /// Patterns of the WebSocket routes, in the order in which they were added: by [`WebSocketRoute::index`].
-    pub fn websocket_patterns(&self) -> Vec<String> {
-        let routes = self.entries.iter().filter_map(|entry| match entry {
-            Entry::WebSocket(route) => Some(route),
-            Entry::Page(..) => None,
-        });
-        let mut routes: Vec<_> = routes.collect();
+    /// The WebSocket routes in the order of their [`WebSocketRoute::index`].
+    pub fn websockets(&self) -> Vec<&WebSocketRoute> {
+        let mut routes: Vec<_> = self.entries.iter().filter_map(Entry::websocket).collect();
         routes.sort_by_key(|route| route.index);
-        routes.into_iter().map(WebSocketRoute::pattern).collect()
+        routes
+    }
+
+    /// The pages, in no particular order.
+    pub fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.entries.iter().filter_map(|entry| match entry {
+            Entry::Page(page, _) => Some(page),
+            Entry::WebSocket(_) => None,
+        })
     }
 
     /// Where `request` goes.
     ///
     /// # Errors
     ///
-    /// A [`Refusal`]: 404 for an unknown path; 405 for a method that the path does not take; 426 for a request on a
+    /// A [`Refusal`]: 307 to a page whose path is the requested one without its last `/`; 404 for an unknown path; 405 for a method that the path does not take; 426 for a request on a
     /// WebSocket path that does not ask for one, or for another version than 13; 400 for a malformed handshake, or one
     /// on a page's path; 403 for an origin that is not allowed.
     pub fn route<'q>(&self, request: &'q Request<'_>) -> Result<Routed<'_, 'q>, Refusal> {
@@ -59,9 +63,17 @@ impl Routes {
             Some(Entry::WebSocket(route)) => route.accept(request),
             Some(Entry::Page(page, _)) => self.serve(page, request),
             None if request.is_upgrade() => Err(Refusal::not_found().because(self.no_websocket_here.clone())),
-            None => Err(Refusal::not_found()),
+            None => Err(self.without_slash(request).unwrap_or_else(Refusal::not_found)),
         };
         routed.map_err(|refusal| refusal.in_reply_to(request.method()))
+    }
+
+    /// Leads from `/about/` to the page `/about`: the slash is easily typed, and the page's relative links need it gone.
+    fn without_slash(&self, request: &Request<'_>) -> Option<Refusal> {
+        let path = request.path().strip_suffix('/')?;
+        let page = self.pages().find(|page| page.path() == path)?;
+        let query = request.query().map_or_else(String::new, |query| format!("?{query}"));
+        Refusal::elsewhere(format!("{}{query}", page.path())).ok()
     }
 
     fn serve<'r>(&self, page: &'r Page, request: &Request<'_>) -> Result<Routed<'r, 'static>, Refusal> {
@@ -104,7 +116,7 @@ impl RoutesBuilder {
     /// [`RouteError::Repeated`] when two routes have the same path or prefix.
     pub fn build(self) -> Result<Routes, RouteError> {
         let mut entries = self.entries;
-        let patterns: Vec<_> = entries.iter().filter_map(Entry::websocket_pattern).collect();
+        let patterns: Vec<_> = entries.iter().filter_map(Entry::websocket).map(WebSocketRoute::pattern).collect();
         let no_websocket_here = if patterns.is_empty() {
             "no WebSocket is served on this port".to_owned()
         } else {
@@ -179,6 +191,11 @@ impl WebSocketRoute {
         }
     }
 
+    /// The subprotocols that it supports, the preferred one first.
+    pub fn supported_protocols(&self) -> &[String] {
+        &self.protocols
+    }
+
     /// The subprotocol that the server prefers among those that `upgrade` offers.
     pub fn choose_protocol(&self, upgrade: &Upgrade<'_>) -> Option<&str> {
         upgrade.choose_protocol(&self.protocols)
@@ -229,9 +246,9 @@ impl Entry {
         }
     }
 
-    fn websocket_pattern(&self) -> Option<String> {
+    fn websocket(&self) -> Option<&WebSocketRoute> {
         match self {
-            Self::WebSocket(route) => Some(route.pattern()),
+            Self::WebSocket(route) => Some(route),
             Self::Page(..) => None,
         }
     }

@@ -7,11 +7,13 @@
 //!
 //! Each has a test of the same number in `shard/tests/rules.rs` (`rule_1_…` to `rule_11_…`).
 //!
-//! 1. Memory handed to the kernel outlives its completion, and so does a descriptor that an op names: send arenas are recycled
-//!    at the last completion, send queues and recv buffers are never freed while an op refers to them.
+//! 1. Memory handed to the kernel outlives its op, and so does a descriptor that an op names: the send arena is recycled when a
+//!    turn's sends are over (rule 4), send queues and recv buffers are never freed while an op refers to them.
 //! 2. One send in flight per connection: io_uring does not order independent SQEs.
 //! 3. `user_data` carries op, slot and generation; a stale completion is normal and is dropped after its buffer went back.
-//! 4. Every completion of pooled memory is awaited: no `CQE_SKIP_SUCCESS` there.
+//! 4. Every completion of pooled memory is awaited. An impatient send ends within its submit and completes only if it fell
+//!    short; so all of them are over when everything is submitted and every completion that this left is taken
+//!    ([`Ring::next_send`]), and nothing is pushed for these connections, nor written to that memory, before.
 //! 5. Short sends happen; the rest is sent next, before anything newer.
 //! 6. `ENOBUFS` is normal: the recv is armed again when buffers came back, who waits longest first; never in a loop, never an
 //!    exit.
@@ -57,6 +59,10 @@ pub(crate) trait Ring {
     /// The oldest completion that was not taken yet.
     fn next_completion(&mut self) -> Option<Completion>;
 
+    /// The oldest completion of a send that was not taken yet, before its turn; submits first what is not submitted. `None`
+    /// means that every impatient send is over, and heard of if it fell short.
+    fn next_send(&mut self) -> Option<Completion>;
+
     /// The first `len` bytes of the recv buffer `bid`, which a completion lent us.
     fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8];
 
@@ -80,7 +86,8 @@ pub(crate) enum Op {
     Accept { entry: u32 },
     /// Multishot recv into provided buffers.
     Recv { slot: u32, generation: u32 },
-    /// Send `bytes`. With `patient`, the kernel waits for room in the socket; without, it takes what fits now.
+    /// Send `bytes`. With `patient`, the kernel waits for room in the socket; without, it takes what fits now, and the op
+    /// completes only when that was not all (rule 4).
     Send { slot: u32, generation: u32, bytes: SendBytes, patient: bool },
     /// Cancel the connection's recv.
     CancelRecv { slot: u32, generation: u32 },
@@ -101,7 +108,7 @@ pub(crate) enum Op {
 /// Bytes that a send refers to.
 ///
 /// A pointer, because the kernel reads them after the borrow ended. The owner (a send arena or a send queue) keeps them
-/// unchanged until the completion: rule 1.
+/// unchanged until the send is over: rule 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SendBytes {
     pub(crate) start: *const u8,

@@ -46,6 +46,12 @@ impl Token {
         self.bits
     }
 
+    /// Whether it is a recv's: what most completions are.
+    #[inline]
+    pub(crate) fn is_recv(self) -> bool {
+        self.bits >> 56 == OpKind::Recv as u64
+    }
+
     #[inline]
     pub(crate) fn kind(self) -> OpKind {
         match (self.bits >> 56) as u8 {

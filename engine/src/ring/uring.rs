@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use io_uring::squeue::Flags;
 use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
@@ -14,6 +15,13 @@ use super::buffers::{self, Buffers};
 use super::{Completion, Op, OpKind, Ring, RingCounters, Token, Wait};
 use crate::sys::socket;
 use crate::sys::waker::Waker;
+
+/// Flags of a send that waits for room.
+const PATIENT: i32 = libc::MSG_NOSIGNAL;
+
+/// Flags of a send that does not. `MSG_WAITALL` makes less than all of it a failure, and failures complete though successes do
+/// not; the completion has the count of what was taken.
+pub(super) const IMPATIENT: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL;
 
 /// How a shard wants its ring.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +46,10 @@ pub(crate) struct UringRing {
     listener: Option<OwnedFd>,
     waker: Arc<Waker>,
     wake_count: Box<u64>,
-    /// Completions taken off the queue while submitting, oldest first.
+    /// Completions taken off the queue before their turn, oldest first; but for sends.
     backlog: VecDeque<Completion>,
+    /// The same, of sends.
+    sends: VecDeque<Completion>,
     counters: RingCounters,
 }
 
@@ -68,6 +78,7 @@ impl UringRing {
             waker,
             wake_count: Box::new(0),
             backlog: VecDeque::new(),
+            sends: VecDeque::new(),
             counters: RingCounters::default(),
         })
     }
@@ -89,29 +100,40 @@ impl UringRing {
         }
     }
 
-    /// Submits a full submission queue, and takes completions off their queue so that it cannot fill up meanwhile.
+    /// Submits what is queued, and takes completions off their queue so that it cannot fill up meanwhile.
     #[cold]
     fn make_room(&mut self) {
         match self.ring.submit() {
             Ok(_) => {}
             Err(error) if is_transient(&error) => self.counters.retries += 1,
             // Nothing but a broken ring ends here: its descriptor is ours and its memory is mapped.
-            Err(error) => panic!("io_uring_enter failed on a full submission queue: {error}"),
+            Err(error) => panic!("io_uring_enter failed: {error}"),
         }
         for entry in self.ring.completion() {
             let completion = decode(&entry);
             self.counters.buffers_lent += u32::from(completion.bid().is_some());
-            self.backlog.push_back(completion);
+            let is_send = completion.token.kind() == OpKind::Send;
+            if is_send { &mut self.sends } else { &mut self.backlog }.push_back(completion);
         }
+    }
+
+    /// Whether everything is submitted, and every completion of it taken: by us, if not by the shard.
+    #[inline]
+    fn is_reaped(&mut self) -> bool {
+        let submission = self.ring.submission();
+        let submitted = submission.is_empty() && !submission.cq_overflow();
+        drop(submission);
+        submitted && self.ring.completion().is_empty()
     }
 
     #[inline(always)]
     fn entry(&mut self, op: Op) -> squeue::Entry {
         match op {
             Op::Send { slot, generation, bytes, patient } => {
-                let flags = if patient { libc::MSG_NOSIGNAL } else { libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT };
+                let (flags, completes) =
+                    if patient { (PATIENT, Flags::empty()) } else { (IMPATIENT, Flags::SKIP_SUCCESS) };
                 let send = opcode::Send::new(Fixed(slot), bytes.start, bytes.len).flags(flags);
-                tagged(send.build(), OpKind::Send, slot, generation)
+                tagged(send.build().flags(completes), OpKind::Send, slot, generation)
             }
             Op::Recv { slot, generation } => {
                 tagged(opcode::RecvMulti::new(Fixed(slot), buffers::GROUP).build(), OpKind::Recv, slot, generation)
@@ -201,7 +223,7 @@ impl Ring for UringRing {
     }
 
     fn submit(&mut self, wait: Wait) -> io::Result<()> {
-        let wait = if self.backlog.is_empty() { wait } else { Wait::No };
+        let wait = if self.backlog.is_empty() && self.sends.is_empty() { wait } else { Wait::No };
         if self.ring.submission().cq_overflow() {
             self.counters.overflows += 1;
         }
@@ -216,6 +238,14 @@ impl Ring for UringRing {
         let completion = decode(&self.ring.completion().next()?);
         self.counters.buffers_lent += u32::from(completion.bid().is_some());
         Some(completion)
+    }
+
+    #[inline]
+    fn next_send(&mut self) -> Option<Completion> {
+        while !self.is_reaped() {
+            self.make_room();
+        }
+        self.sends.pop_front()
     }
 
     #[inline]

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use crate::config::ConfigError;
 use crate::http::RouteError;
 use crate::ring::probe::ProbeError;
+use crate::topic::name::TopicNameError;
 
 /// Why a server did not start. Nothing was left behind.
 #[derive(thiserror::Error)]
@@ -76,8 +77,8 @@ fn listen_advice(error: &io::Error) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// A shard's command queue is full (`command_queue_count`); nothing was done. Try again.
-    #[error("the server is too busy: a command queue is full (`command_queue_count`)")]
+    /// A shard's command queue is full (`command_queue_count`, `command_queue_bytes_max`); nothing was done. Try again.
+    #[error("the server is too busy: a command queue is full (`command_queue_count`, `command_queue_bytes_max`)")]
     Busy,
     /// The server has stopped.
     #[error("the server has stopped")]
@@ -91,6 +92,9 @@ pub enum CommandError {
     /// The question was asked by a shard's callback, which would wait for itself.
     #[error("a callback cannot wait for its own shard: ask from another thread")]
     InCallback,
+    /// The topic's name is none; nothing was done.
+    #[error(transparent)]
+    TopicName(#[from] TopicNameError),
     /// The close code may not be sent.
     #[error("this close code may not be sent (RFC 6455 §7.4)")]
     InvalidCloseCode,

@@ -8,15 +8,18 @@ use super::error::CommandError;
 use super::port::{Answer, ShardHandle, ShardPort};
 use crate::conn::ConnId;
 use crate::handler::SendStatus;
+use crate::http::Routes;
 use crate::metrics::Stats;
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnInfo, ConnQuery};
+use crate::topic::name::{NameLimits, check_name};
 
 /// A cheap, cloneable way to a running server, for every thread that is not a shard.
 ///
-/// Methods that return what a shard says wait for its turn, but for those of [`ShardHandle`], whose answers can be awaited. A [`Handler`](crate::Handler)'s callback would wait for itself, and
-/// gets [`CommandError::InCallback`]; `publish` and `shutdown` do not wait and may be called there.
+/// Methods that return what a shard says wait for its turn, but for those of [`ShardHandle`], whose answers can be awaited. A
+/// [`Handler`](crate::Handler)'s callback would wait for itself, and gets [`CommandError::InCallback`]; `publish` and `shutdown`
+/// do not wait and may be called there.
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     inner: Arc<Inner>,
@@ -25,12 +28,14 @@ pub struct ServerHandle {
 #[derive(Debug)]
 struct Inner {
     addr: SocketAddr,
+    routes: Arc<Routes>,
     shards: Vec<ShardPort>,
+    names: NameLimits,
 }
 
 impl ServerHandle {
-    pub(super) fn new(addr: SocketAddr, shards: Vec<ShardPort>) -> Self {
-        Self { inner: Arc::new(Inner { addr, shards }) }
+    pub(super) fn new(addr: SocketAddr, routes: Arc<Routes>, shards: Vec<ShardPort>, names: NameLimits) -> Self {
+        Self { inner: Arc::new(Inner { addr, routes, shards, names }) }
     }
 
     /// The address that the server listens on.
@@ -38,23 +43,35 @@ impl ServerHandle {
         self.inner.addr
     }
 
+    /// What is served at which path; [`ConnInfo::route`] is an index of its [`Routes::websockets`].
+    pub fn routes(&self) -> &Routes {
+        &self.inner.routes
+    }
+
+    /// Whether the server has ended: every shard has, after a [`ServerHandle::shutdown`] or a failure of its ring.
+    pub fn is_stopped(&self) -> bool {
+        self.inner.shards.iter().all(ShardPort::is_stopped)
+    }
+
     /// Number of shards.
     pub fn shard_count(&self) -> usize {
         self.inner.shards.len()
     }
 
-    /// Publishes to all subscribers of a topic. The message is framed once, here.
+    /// Publishes to all subscribers of a topic, and of patterns that match it. The message is framed once, here.
     ///
     /// # Errors
-    /// [`CommandError::Busy`] when a shard's queue is full; the other shards may have got the message then.
+    /// [`CommandError::TopicName`] when the name is none; [`CommandError::Busy`] when a shard's queue is full, and the others have
+    /// got the message; [`CommandError::Stopped`] when all shards have ended. One that has ended before the others, as in a
+    /// shutdown, has no subscribers, and is no error.
     pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
+        check_name(topic, self.inner.names)?;
         let message = message.into();
         let header = EncodedHeader::server(message.opcode(), message.len() as u64);
         let frames: Arc<[u8]> = [header.as_bytes(), message.as_bytes()].concat().into();
         let topic: Arc<str> = topic.into();
-        self.inner.shards.iter().try_for_each(|shard| {
-            shard.post(Command::Publish { topic: Arc::clone(&topic), frames: Arc::clone(&frames) })
-        })
+        let publication = || Command::Publish { topic: Arc::clone(&topic), frames: Arc::clone(&frames) };
+        publish_to(&self.inner.shards, publication)
     }
 
     /// Sends a message to one connection.
@@ -128,5 +145,46 @@ impl ServerHandle {
     ) -> Result<Vec<T>, CommandError> {
         let asked = self.shards().map(ask).collect::<Result<Vec<_>, _>>()?;
         asked.into_iter().map(Answer::wait).collect()
+    }
+}
+
+/// Posts to every shard, whatever the others say, and then tells the worst.
+fn publish_to(shards: &[ShardPort], publication: impl Fn() -> Command) -> Result<(), CommandError> {
+    let outcomes: Vec<_> = shards.iter().map(|shard| shard.post(publication())).collect();
+    if outcomes.contains(&Err(CommandError::Busy)) {
+        return Err(CommandError::Busy);
+    }
+    if outcomes.contains(&Ok(())) { Ok(()) } else { Err(CommandError::Stopped) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::queues::CommandQueue;
+    use crate::sys::waker::Waker;
+
+    /// A way to a shard, and the shard's end of its queue.
+    fn shard(count_max: usize) -> (ShardPort, Arc<CommandQueue>) {
+        let commands = Arc::new(CommandQueue::new(count_max, 1000));
+        let waker = Arc::new(Waker::new().expect("a descriptor is free"));
+        (ShardPort { commands: Arc::clone(&commands), waker }, commands)
+    }
+
+    #[test]
+    fn a_publication_reaches_all_that_there_are() {
+        let publish =
+            |ports: &[ShardPort]| publish_to(ports, || Command::Publish { topic: "t".into(), frames: [7].into() });
+        let (ports, mut queues): (Vec<_>, Vec<_>) = (0..3).map(|index| shard(1 + index)).unzip();
+        assert_eq!(publish(&ports), Ok(()));
+        assert_eq!(publish(&ports), Err(CommandError::Busy), "the first is full");
+        assert_eq!(queues.iter().map(|queue| queue.len()).collect::<Vec<_>>(), [1, 2, 2]);
+        queues.remove(0);
+        assert_eq!(publish(&ports), Err(CommandError::Busy), "the second is full");
+        assert_eq!(queues.iter().map(|queue| queue.len()).collect::<Vec<_>>(), [2, 3]);
+        queues.iter().for_each(|queue| drop(queue.pop()));
+        assert_eq!(publish(&ports), Ok(()), "the first has ended, and has nobody");
+        assert_eq!(queues.iter().map(|queue| queue.len()).collect::<Vec<_>>(), [2, 3]);
+        queues.clear();
+        assert_eq!(publish(&ports), Err(CommandError::Stopped));
     }
 }

@@ -8,7 +8,6 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
 use oneshot::{AsyncReceiver, Receiver, RecvTimeoutError};
 
 use super::error::CommandError;
@@ -17,6 +16,7 @@ use crate::handler::SendStatus;
 use crate::metrics::Stats;
 use crate::proto::{CloseCode, Message};
 use crate::shard::command::{Command, ConnDetail, ConnPage, ConnQuery, Reply, TopicPage, TopicQuery};
+use crate::shard::queues::CommandQueue;
 use crate::sys::waker::Waker;
 
 /// How often one who blocks for an answer sees whether the shard still runs.
@@ -29,7 +29,7 @@ thread_local! {
 
 /// How a shard is reached.
 pub(super) struct ShardPort {
-    pub(super) commands: Arc<ArrayQueue<Command>>,
+    pub(super) commands: Arc<CommandQueue>,
     pub(super) waker: Arc<Waker>,
 }
 
@@ -128,13 +128,17 @@ impl ShardHandle<'_> {
 
 impl ShardPort {
     pub(super) fn post(&self, command: Command) -> Result<(), CommandError> {
-        // The shard has dropped its end of the queue.
-        if Arc::strong_count(&self.commands) == 1 {
+        if self.is_stopped() {
             return Err(CommandError::Stopped);
         }
         self.commands.push(command).map_err(|_| CommandError::Busy)?;
         self.waker.wake();
         Ok(())
+    }
+
+    /// The shard has dropped its end of the queue.
+    pub(super) fn is_stopped(&self) -> bool {
+        Arc::strong_count(&self.commands) == 1
     }
 }
 
@@ -152,7 +156,7 @@ impl std::fmt::Debug for ShardPort {
 pub struct Answer<T> {
     shard: usize,
     receiver: Receiver<T>,
-    commands: Weak<ArrayQueue<Command>>,
+    commands: Weak<CommandQueue>,
 }
 
 impl<T> Answer<T> {
@@ -166,12 +170,18 @@ impl<T> Answer<T> {
     /// # Errors
     /// [`CommandError::Stopped`] when it ended before it did.
     pub fn wait(self) -> Result<T, CommandError> {
-        loop {
-            match self.receiver.recv_timeout(LIFE_CHECK) {
-                // A question that reached the queue behind the shard's last look is never answered.
-                Err(RecvTimeoutError::Timeout) if self.commands.strong_count() > 1 => {}
-                outcome => return outcome.map_err(|_| CommandError::Stopped),
-            }
+        wait(&self.receiver, || self.commands.strong_count() <= 1)
+    }
+}
+
+/// A question that reached the queue behind the shard's last look is never answered, so the shard is looked after.
+fn wait<T>(receiver: &Receiver<T>, is_stopped: impl Fn() -> bool) -> Result<T, CommandError> {
+    loop {
+        match receiver.recv_timeout(LIFE_CHECK) {
+            Ok(said) => return Ok(said),
+            Err(RecvTimeoutError::Timeout) if !is_stopped() => {}
+            // It may have answered after the wait and before its end: what it said counts.
+            Err(_) => return receiver.try_recv().map_err(|_| CommandError::Stopped),
         }
     }
 }
@@ -189,7 +199,7 @@ impl<T> IntoFuture for Answer<T> {
 #[derive(Debug)]
 pub struct AnswerFuture<T> {
     receiver: AsyncReceiver<T>,
-    commands: Weak<ArrayQueue<Command>>,
+    commands: Weak<CommandQueue>,
 }
 
 impl<T> AnswerFuture<T> {
@@ -204,5 +214,26 @@ impl<T> Future for AnswerFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.receiver).poll(context).map_err(|_| CommandError::Stopped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shards_last_answer_counts() {
+        let (reply, receiver) = oneshot::channel();
+        let reply = Cell::new(Some(reply));
+        let answers_and_ends = || reply.take().is_some_and(|reply| reply.send("here").is_ok());
+        assert_eq!(wait(&receiver, answers_and_ends), Ok("here"));
+    }
+
+    #[test]
+    fn a_shard_that_ends_without_an_answer_has_stopped() {
+        let (reply, receiver) = oneshot::channel::<()>();
+        assert_eq!(wait(&receiver, || true), Err(CommandError::Stopped));
+        drop(reply);
+        assert_eq!(wait(&receiver, || false), Err(CommandError::Stopped), "the question was thrown away");
     }
 }

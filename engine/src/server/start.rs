@@ -1,26 +1,27 @@
 //! The start: everything is probed, opened and made before the first connection is accepted, or nothing is left behind.
 
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use crossbeam_queue::ArrayQueue;
-
 use super::port::{IN_CALLBACK, ShardPort};
 use super::{Server, ServerHandle, ShardInfo, StartError};
 use crate::config::ValidConfig;
 use crate::handler::Handler;
+use crate::handler::places::ServerPlaces;
 use crate::http::Routes;
 use crate::ring::probe::{self, Wanted};
 use crate::ring::{SPARE_DESCRIPTORS, UringOptions, UringRing};
 use crate::shard::mailbox::{Mailbox, Outbound};
+use crate::shard::queues::{self, BatchReceiver, BatchSender, CommandQueue};
 use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
 use crate::sys::{affinity, limits};
-use crate::topic::outbox::Batch;
+use crate::topic::name::NameLimits;
 
 pub(super) fn start<H, F>(config: ValidConfig, routes: Arc<Routes>, handler: Arc<F>) -> Result<Server, StartError>
 where
@@ -32,14 +33,27 @@ where
     let pins = config.pins(count, &cores);
     check_pins(&pins, &cores)?;
     // Direct descriptors are bounded by this limit; what cannot be raised shows in the probe.
-    let _ = limits::raise_nofile();
+    let nofile = limits::raise_nofile().or_else(|_| limits::nofile()).map_or(0, |limit| limit.soft);
     probe::require(&Wanted::new(&config, count))?;
     let (addr, listeners) = listen(&config, count)?;
-    let config = Arc::new(config);
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
-    let threads = spawn_all(&config, &routes, &handler, listeners, links, &pins)?;
-    Ok(Server { handle: ServerHandle::new(addr, ports), threads })
+    let names = NameLimits::new(&config);
+    let common = Common {
+        connections_max: connections_max(&config, count, nofile),
+        places: Arc::new(ServerPlaces::new(config.connections_max)),
+        wakers: links.iter().map(|link| Arc::clone(&link.waker)).collect(),
+        config,
+        routes: Arc::clone(&routes),
+    };
+    let threads = spawn_all(&Arc::new(common), &handler, listeners, links, &pins)?;
+    Ok(Server { handle: ServerHandle::new(addr, routes, ports, names), threads })
+}
+
+/// Connections that each shard has descriptors for: its share, which the probe found room for, and as much more as it may.
+fn connections_max(config: &ValidConfig, count: usize, nofile: u64) -> u32 {
+    let table = u32::try_from(nofile).unwrap_or(u32::MAX).saturating_sub(SPARE_DESCRIPTORS);
+    config.connections_room(count).min(table).max(config.connections_share(count, 0))
 }
 
 fn check_pins(pins: &[Option<usize>], cores: &[usize]) -> Result<(), StartError> {
@@ -65,11 +79,11 @@ fn listen(config: &ValidConfig, count: usize) -> Result<(SocketAddr, Vec<OwnedFd
 
 /// A shard's queues, before its thread has them.
 struct Link {
-    commands: Arc<ArrayQueue<crate::shard::command::Command>>,
+    commands: Arc<CommandQueue>,
     waker: Arc<Waker>,
-    inbound: Vec<rtrb::Consumer<Arc<Batch>>>,
+    inbound: Vec<BatchReceiver>,
     /// With the shard that each leads to.
-    outbound: Vec<(usize, rtrb::Producer<Arc<Batch>>)>,
+    outbound: Vec<(usize, BatchSender)>,
 }
 
 impl Link {
@@ -81,15 +95,15 @@ impl Link {
 fn links(count: usize, config: &ValidConfig) -> Result<Vec<Link>, StartError> {
     let link = |shard| {
         let waker = Arc::new(Waker::new().map_err(|error| StartError::Shard { shard, error })?);
-        let commands = Arc::new(ArrayQueue::new(config.command_queue_count as usize));
-        Ok(Link { commands, waker, inbound: Vec::new(), outbound: Vec::new() })
+        let commands = CommandQueue::new(config.command_queue_count as usize, config.command_queue_bytes_max);
+        Ok(Link { commands: Arc::new(commands), waker, inbound: Vec::new(), outbound: Vec::new() })
     };
     let mut links = (0..count).map(link).collect::<Result<Vec<_>, StartError>>()?;
     for from in 0..count {
         for to in (0..count).filter(|&to| to != from) {
-            let (producer, consumer) = rtrb::RingBuffer::new(config.shard_queue_count as usize);
-            links[from].outbound.push((to, producer));
-            links[to].inbound.push(consumer);
+            let (sender, receiver) = queues::batches(config.shard_queue_count as usize, config.shard_queue_bytes_max);
+            links[from].outbound.push((to, sender));
+            links[to].inbound.push(receiver);
         }
     }
     Ok(links)
@@ -101,9 +115,31 @@ struct Greeting {
     ring: Result<RawFd, StartError>,
 }
 
+/// A shard's one chance to greet. Greeting gives it up, so that the starting thread does not wait for one who panicked.
+struct Greeter {
+    shard: usize,
+    greet: Sender<Greeting>,
+}
+
+impl Greeter {
+    fn greet(self, ring: Result<RawFd, StartError>) {
+        // The starting thread may have given up already, because of another shard.
+        let _ = self.greet.send(Greeting { shard: self.shard, ring });
+    }
+}
+
+/// What all shards are given alike.
+struct Common {
+    config: ValidConfig,
+    routes: Arc<Routes>,
+    wakers: Vec<Arc<Waker>>,
+    /// Of one shard.
+    connections_max: u32,
+    places: Arc<ServerPlaces>,
+}
+
 fn spawn_all<H, F>(
-    config: &Arc<ValidConfig>,
-    routes: &Arc<Routes>,
+    common: &Arc<Common>,
     handler: &Arc<F>,
     listeners: Vec<OwnedFd>,
     links: Vec<Link>,
@@ -115,23 +151,15 @@ where
 {
     let count = links.len();
     let (greet, greetings) = channel();
-    let wakers: Arc<[Arc<Waker>]> = links.iter().map(|link| Arc::clone(&link.waker)).collect();
     let mut threads = Vec::with_capacity(count);
     let mut starts = Vec::with_capacity(count);
     for (index, (listener, link)) in listeners.into_iter().zip(links).enumerate() {
         let (start, started) = channel();
         starts.push(start);
         let info = ShardInfo { index, count, core: pins[index] };
-        let birth = Birth {
-            info,
-            listener,
-            link,
-            config: Arc::clone(config),
-            routes: Arc::clone(routes),
-            wakers: Arc::clone(&wakers),
-        };
-        let (greet, handler) = (greet.clone(), Arc::clone(handler));
-        let body = move || birth.run(&greet, &started, &*handler);
+        let birth = Birth { info, listener, link, common: Arc::clone(common) };
+        let (greeter, handler) = (Greeter { shard: index, greet: greet.clone() }, Arc::clone(handler));
+        let body = move || birth.run(greeter, &started, &*handler);
         let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(body);
         threads.push(thread.map_err(|error| StartError::Shard { shard: index, error })?);
     }
@@ -153,11 +181,13 @@ where
 
 /// The rings of all shards, or the first error; shards that wait for a start end when their channel does.
 fn collect_rings(greetings: &Receiver<Greeting>, count: usize) -> Result<Arc<[RawFd]>, StartError> {
-    let mut rings = vec![-1; count];
-    for Greeting { shard, ring } in greetings.iter().take(count) {
-        rings[shard] = ring?;
+    let mut rings = vec![None; count];
+    // Ends when all have greeted or are gone.
+    for Greeting { shard, ring } in greetings {
+        rings[shard] = Some(ring?);
     }
-    Ok(rings.into())
+    let silent = |shard| StartError::Shard { shard, error: io::Error::other("its thread panicked") };
+    rings.into_iter().enumerate().map(|(shard, ring)| ring.ok_or_else(|| silent(shard))).collect()
 }
 
 /// All that a shard's thread is given.
@@ -165,52 +195,48 @@ struct Birth {
     info: ShardInfo,
     listener: OwnedFd,
     link: Link,
-    config: Arc<ValidConfig>,
-    routes: Arc<Routes>,
-    wakers: Arc<[Arc<Waker>]>,
+    common: Arc<Common>,
 }
 
 impl Birth {
-    fn run<H: Handler>(
-        self,
-        greet: &Sender<Greeting>,
-        started: &Receiver<Arc<[RawFd]>>,
-        handler: &dyn Fn(ShardInfo) -> H,
-    ) {
+    fn run<H: Handler>(self, greeter: Greeter, started: &Receiver<Arc<[RawFd]>>, handler: &dyn Fn(ShardInfo) -> H) {
         IN_CALLBACK.set(true);
         let shard = self.info.index;
         if let Some(core) = self.info.core
             && !affinity::pin_to(core)
         {
             let allowed = affinity::allowed_cores();
-            let _ = greet.send(Greeting { shard, ring: Err(StartError::Pin { shard, core, allowed }) });
-            return;
+            return greeter.greet(Err(StartError::Pin { shard, core, allowed }));
         }
         let ring = match UringRing::new(self.uring_options(), self.listener, Arc::clone(&self.link.waker)) {
             Ok(ring) => ring,
-            Err(error) => {
-                let _ = greet.send(Greeting { shard, ring: Err(StartError::Shard { shard, error }) });
-                return;
-            }
+            Err(error) => return greeter.greet(Err(StartError::Shard { shard, error })),
         };
-        let _ = greet.send(Greeting { shard, ring: Ok(ring.fd()) });
+        greeter.greet(Ok(ring.fd()));
         // Another shard failed, and with it the start.
         let Ok(rings) = started.recv() else { return };
-        let mailbox = mailbox(self.link, &self.wakers, &rings);
-        let seat = Seat { index: shard, count: self.info.count, mailbox };
+        let Common { config, routes, wakers, connections_max, places } = &*self.common;
+        let seat = Seat {
+            index: shard,
+            count: self.info.count,
+            mailbox: mailbox(self.link, wakers, &rings),
+            connections_max: *connections_max,
+            places: Arc::clone(places),
+        };
         let handler = handler(self.info);
-        if let Err(error) = Shard::new(ring, handler, &self.config, self.routes, seat).run() {
+        if let Err(error) = Shard::new(ring, handler, config, Arc::clone(routes), seat).run() {
             tracing::error!(shard, %error, "the ring failed; this shard has ended");
         }
     }
 
     fn uring_options(&self) -> UringOptions {
+        let config = &self.common.config;
         UringOptions {
-            entries: self.config.ring_entries,
-            descriptors: self.config.connections_share(self.info.count, self.info.index) + SPARE_DESCRIPTORS,
-            buffer_count: self.config.recv_buffer_count as u16,
-            buffer_bytes: self.config.recv_buffer_bytes as u32,
-            accepts: self.config.accepts_in_flight,
+            entries: config.ring_entries,
+            descriptors: self.common.connections_max + SPARE_DESCRIPTORS,
+            buffer_count: config.recv_buffer_count as u16,
+            buffer_bytes: config.recv_buffer_bytes as u32,
+            accepts: config.accepts_in_flight,
         }
     }
 }
@@ -219,4 +245,47 @@ fn mailbox(link: Link, wakers: &[Arc<Waker>], rings: &[RawFd]) -> Mailbox {
     let outbound = link.outbound.into_iter();
     let outbound = outbound.map(|(to, queue)| Outbound { queue, waker: Arc::clone(&wakers[to]), ring: rings[to] });
     Mailbox { commands: link.commands, waker: link.waker, inbound: link.inbound, outbound: outbound.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What [`Birth::run`] does with its greeter, as far as the starting thread sees it.
+    fn shard(greeter: Greeter, started: &Receiver<()>) {
+        if greeter.shard == 1 {
+            std::panic::resume_unwind(Box::new("before its greeting"));
+        }
+        greeter.greet(Ok(7));
+        assert!(started.recv().is_err(), "the start failed");
+    }
+
+    #[test]
+    fn a_shard_that_panics_before_its_greeting_fails_the_start() {
+        let (greet, greetings) = channel();
+        let (start, started): (Vec<_>, Vec<_>) = (0..3).map(|_| channel()).unzip();
+        let threads = started.into_iter().enumerate().map(|(index, started)| {
+            let greeter = Greeter { shard: index, greet: greet.clone() };
+            thread::spawn(move || shard(greeter, &started))
+        });
+        let threads: Vec<_> = threads.collect();
+        drop(greet);
+        // Elsewhere, so that a hang fails the test.
+        let (tell, outcome) = channel();
+        thread::spawn(move || tell.send(collect_rings(&greetings, 3)));
+        let outcome = outcome.recv_timeout(std::time::Duration::from_secs(10)).expect("no hang");
+        assert!(outcome.unwrap_err().to_string().starts_with("shard 1 cannot start: its thread panicked"));
+        drop(start);
+        assert_eq!(threads.into_iter().map(|thread| thread.join().is_ok()).collect::<Vec<_>>(), [true, false, true]);
+    }
+
+    #[test]
+    fn rings_are_ordered_by_shard() {
+        let (greet, greetings) = channel();
+        for (shard, ring) in [(1, 5), (0, 9)] {
+            Greeter { shard, greet: greet.clone() }.greet(Ok(ring));
+        }
+        drop(greet);
+        assert_eq!(collect_rings(&greetings, 2).expect("both greeted")[..], [9, 5]);
+    }
 }

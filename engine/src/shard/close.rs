@@ -6,7 +6,7 @@
 //! ```
 
 use super::Shard;
-use crate::conn::slot::{Linger, Phase, Sending};
+use crate::conn::slot::{Linger, Phase};
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
 use crate::proto::{CloseCode, CloseFrame, ProtocolError};
@@ -34,7 +34,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn on_all_cancelled(&mut self, completion: Completion) {
         let slot = completion.token.slot();
         if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation())
-            && (conn.recv_armed || conn.sending != Sending::Nothing)
+            && (conn.recv_armed || conn.sending)
         {
             conn.cancelled = false;
             self.local.mark_dirty(slot);

@@ -35,6 +35,20 @@ pub(crate) enum Command {
     Shutdown { grace: Duration },
 }
 
+impl Command {
+    /// Bytes that it carries, beside its place in the queue.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Publish { topic, frames } => topic.len() + frames.len(),
+            Self::Send { payload, .. } => payload.len(),
+            Self::Close { reason, .. } => reason.len(),
+            Self::List { query, .. } => query.filter.topic.as_ref().map_or(0, |topic| topic.len()),
+            Self::Topics { query, .. } => query.after.len(),
+            Self::Ping { .. } | Self::Inspect { .. } | Self::Stats { .. } | Self::Shutdown { .. } => 0,
+        }
+    }
+}
+
 /// An open connection, as seen from outside of its shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,7 +57,7 @@ pub struct ConnInfo {
     pub id: ConnId,
     /// The peer's address.
     pub remote_addr: SocketAddr,
-    /// Index of the route that accepted it.
+    /// Index of the route that accepted it, among [`Routes::websockets`](crate::http::Routes::websockets).
     pub route: usize,
     /// Where it is in its life.
     pub ready_state: ReadyState,
@@ -65,12 +79,12 @@ pub struct ConnDetail {
     pub silence: Duration,
     /// The handler has it paused, or its send queue is above the high mark: nothing is read from it.
     pub is_held: bool,
-    /// Names of topics that it subscribed to, at most [`ConnDetail::TOPICS_MAX`].
+    /// Names and patterns that it subscribed to, at most [`ConnDetail::TOPICS_MAX`].
     pub topics: Vec<Box<str>>,
 }
 
 impl ConnDetail {
-    /// Most topics that one answer names.
+    /// Most names and patterns that one answer has.
     pub const TOPICS_MAX: usize = 1000;
 }
 
@@ -93,7 +107,7 @@ pub struct ConnQuery {
 pub struct ConnFilter {
     /// Index of the route that accepted them.
     pub route: Option<usize>,
-    /// A topic that they subscribed to, by its exact name.
+    /// A topic or pattern that they subscribed to, exactly as it is written.
     pub topic: Option<Box<str>>,
     /// Where they are in their lives.
     pub ready_state: Option<ReadyState>,
@@ -116,18 +130,18 @@ pub struct ConnPage {
     pub next: Option<u32>,
 }
 
-/// Which of a shard's topics to list; bounded as [`ConnQuery`] is.
+/// Which of a shard's topics and patterns to list; bounded as [`ConnQuery`] is.
 #[derive(Clone, Debug)]
 pub struct TopicQuery {
     /// The first place to look at.
     pub from: u32,
     /// Places to look at, at most.
     pub places_max: u32,
-    /// Only names behind this one, in the order of their bytes; "" for all.
+    /// Only names and patterns behind this one, in the order of their bytes; "" for all.
     pub after: Arc<str>,
 }
 
-/// Some topics of a shard, in no order.
+/// Some topics and patterns of a shard, in no order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopicPage {
@@ -137,12 +151,14 @@ pub struct TopicPage {
     pub next: Option<u32>,
 }
 
-/// A topic that has subscribers on a shard.
+/// A topic or pattern that has subscribers on a shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopicInfo {
-    /// Its name.
+    /// Its name, or the pattern.
     pub name: Box<str>,
-    /// Connections of this shard that subscribed to it.
+    /// Whether it has a wildcard.
+    pub is_pattern: bool,
+    /// Connections of this shard that subscribed to just this; those of a pattern that matches a name are not its own.
     pub subscriber_count: usize,
 }

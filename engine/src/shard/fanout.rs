@@ -5,7 +5,7 @@ use std::io;
 use super::Shard;
 use super::window::SENDS_MIN;
 use crate::conn::arena::Segment;
-use crate::conn::slot::{Phase, Sending};
+use crate::conn::slot::Phase;
 use crate::handler::Handler;
 use crate::handler::local::Local;
 use crate::ring::{Op, Ring, SendBytes, Wait};
@@ -19,8 +19,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let begin = self.ring.now();
         self.post_outbox();
         let (sends, _) = self.local.topics.pending();
+        // With several topics, a connection's share of all of them leaves in one send.
+        let how = if self.local.topics.dirty_count() == 1 { Delivery::Now } else { Delivery::AtFlush };
         while let Some(topic) = self.local.topics.pop_dirty() {
-            fan_out_topic(&mut self.ring, &mut self.local, topic);
+            fan_out_topic(&mut self.ring, &mut self.local, topic, how);
         }
         if sends >= SENDS_MIN {
             // Now, so that its cost can be told from the sleep that follows.
@@ -31,7 +33,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 }
 
-fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId) {
+/// When a subscriber's send is pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    Now,
+    AtFlush,
+}
+
+fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, how: Delivery) {
     let topic = local.topics.topic(id);
     if topic.subscribers.is_empty() {
         return local.topics.finish(id);
@@ -40,24 +49,25 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId) {
     let topic = local.topics.topic(id);
     let mut segment = Segment::default();
     local.arena.append(&mut segment, &topic.batch);
-    let bytes = SendBytes::new(local.arena.bytes(segment));
+    let bytes = SendBytes::new(local.arena.pending(segment));
     // From the end: a subscriber that is too slow leaves in the middle of this, and the last one takes its place.
     let count = topic.subscribers.len();
     for index in (0..count).rev() {
         let slot = local.topics.topic(id).subscribers[index];
         let conn = &mut local.conns[slot];
-        if conn.is_clear() && !conn.excluded && conn.phase == Phase::Open {
-            conn.segment = segment;
-            conn.sending = Sending::Segment;
+        if !conn.is_clear() || conn.excluded || conn.phase != Phase::Open {
+            local.append_batch(slot, id);
+        } else if how == Delivery::Now && conn.flight != local.flight {
+            conn.sent = segment;
+            conn.flight = local.flight;
             let generation = conn.generation;
-            local.arena.hold(segment);
             ring.push(Op::Send { slot, generation, bytes, patient: false });
         } else {
-            local.append_batch(slot, id);
+            conn.segment = segment;
+            local.mark_dirty(slot);
         }
     }
     local.counters.deliveries += local.topics.topic(id).subscribers.len() as u64;
-    local.arena.release(segment);
     mark_excluded(local, id, false);
     local.topics.finish(id);
 }

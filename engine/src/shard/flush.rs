@@ -1,12 +1,15 @@
 //! The end of a turn: whatever changed of a connection, the ops that it calls for are pushed here or, at its end, in `close`.
 //! Only a fan-out pushes the sends that share its bytes itself.
+//!
+//! A turn's impatient sends are a flight: they leave together with the next submit, and are settled together after it. A
+//! connection whose next step needs that waits in `unsettled`.
 
 use std::cmp::Reverse;
 
 use super::recv;
 use super::{Shard, close};
 use crate::conn::arena::Arena;
-use crate::conn::slot::{Phase, Sending, Slot};
+use crate::conn::slot::{Phase, Slot};
 use crate::handler::Handler;
 use crate::handler::local::Local;
 use crate::ring::{Op, Ring, SendBytes};
@@ -25,13 +28,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             let is_replying = conn.is_replying();
             conn.dirty = false;
             if is_replying {
-                send_segment(&mut self.ring, &self.local.arena, slot, conn);
+                send_segment(&mut self.ring, &self.local.arena, self.local.flight, slot, conn);
             } else {
                 self.flush_any(slot);
             }
         }
         self.local.dirty.clear();
-        self.local.arena.trim();
+        self.local.arena.launch();
     }
 
     /// Recvs take their buffers in the order in which they are armed, and one connection may have input for all of them: who
@@ -50,7 +53,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         push_send(ring, local, slot);
         push_recv(ring, local, slot);
-        if local.conns[slot].phase >= Phase::Flushing {
+        let conn = &local.conns[slot];
+        if conn.flight == local.flight && (conn.queue.is_some() || conn.phase >= Phase::Flushing) {
+            self.unsettled.push(slot);
+        } else if conn.phase >= Phase::Flushing {
             close::advance(ring, local, slot);
         }
     }
@@ -59,23 +65,39 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 /// One send per connection (rule 2): the pending segment first, then its own queue.
 fn push_send<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
-    if conn.sending != Sending::Nothing || conn.phase >= Phase::Dead {
+    if conn.phase >= Phase::Dead {
         return;
     }
-    if !conn.segment.is_empty() {
-        send_segment(ring, &local.arena, slot, conn);
-    } else if let Some(queue) = &mut conn.queue {
-        conn.sending = Sending::Queue;
+    if conn.flight == local.flight {
+        // A fan-out has sent this turn, and may fall short.
+        queue_segment(&local.arena, conn);
+    } else if !conn.segment.is_empty() {
+        send_segment(ring, &local.arena, local.flight, slot, conn);
+    } else if let Some(queue) = &mut conn.queue
+        && !conn.sending
+    {
+        conn.sending = true;
         let bytes = SendBytes::new(queue.take());
         ring.push(Op::Send { slot, generation: conn.generation, bytes, patient: true });
     }
 }
 
 #[inline]
-fn send_segment<R: Ring, D>(ring: &mut R, arena: &Arena, slot: u32, conn: &mut Slot<D>) {
-    conn.sending = Sending::Segment;
-    let bytes = SendBytes::new(arena.bytes(conn.segment));
+fn send_segment<R: Ring, D>(ring: &mut R, arena: &Arena, flight: u32, slot: u32, conn: &mut Slot<D>) {
+    debug_assert_ne!(conn.flight, flight, "one send in flight per connection (rule 2)");
+    let bytes = SendBytes::new(arena.pending(conn.segment));
+    conn.flight = flight;
+    conn.sent = conn.segment.take();
     ring.push(Op::Send { slot, generation: conn.generation, bytes, patient: false });
+}
+
+/// Moves what is pending to the connection's own queue, because the arena is emptied before it can be sent.
+#[cold]
+fn queue_segment<D>(arena: &Arena, conn: &mut Slot<D>) {
+    if !conn.segment.is_empty() {
+        let segment = conn.segment.take();
+        conn.queue.get_or_insert_default().push_front(&[], arena.pending(segment));
+    }
 }
 
 /// Rule 8: a recv is armed while input is wanted, and cancelled while it is not.

@@ -100,9 +100,27 @@ impl<H: Handler> Requests<'_, H> {
         upgrade: &Upgrade<'_>,
     ) -> Result<(), Refusal> {
         // Not descriptors: those who were refused and linger take nobody's place.
-        if self.local.open_count >= self.local.limits.connections_max {
+        if !self.local.open_count.try_take() {
             return Err(Refusal::service_unavailable("this server has as many connections as it may: try again later"));
         }
+        if let Err(refusal) = self.consent(slot, request, route, upgrade) {
+            self.local.open_count -= 1;
+            return Err(refusal);
+        }
+        self.local.counters.opened += 1;
+        self.timeouts.liveness.begin(self.local, slot);
+        self.handler.on_open(&mut Conn::new(self.local, slot));
+        Ok(())
+    }
+
+    /// Asks the application, answers the handshake and makes the connection a WebSocket.
+    fn consent(
+        &mut self,
+        slot: u32,
+        request: &Request<'_>,
+        route: &WebSocketRoute,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<(), Refusal> {
         let Accept { data, protocol } = self.handler.on_connect(request)?;
         let protocol = protocol.as_deref().or_else(|| route.choose_protocol(upgrade));
         self.scratch.clear();
@@ -118,10 +136,6 @@ impl<H: Handler> Requests<'_, H> {
         conn.data = data;
         conn.route = route.index() as u16;
         conn.close_told = false;
-        self.local.open_count += 1;
-        self.local.counters.opened += 1;
-        self.timeouts.liveness.begin(self.local, slot);
-        self.handler.on_open(&mut Conn::new(self.local, slot));
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::handler::ReadyState;
 use crate::handler::local::Local;
 use crate::handler::wheel::TICK;
 use crate::topic::TopicId;
+use crate::topic::name::Interest;
 
 pub(super) fn list<D>(local: &Local<D>, query: &ConnQuery) -> ConnPage {
     let Some(wanted) = Wanted::new(local, &query.filter) else { return ConnPage::default() };
@@ -32,7 +33,7 @@ impl<'q> Wanted<'q> {
     /// `None` when no connection of this shard can match.
     fn new<D>(local: &Local<D>, filter: &'q ConnFilter) -> Option<Self> {
         let topic = match &filter.topic {
-            Some(name) => Some(local.topics.find(name)?),
+            Some(text) => Some(local.topics.find(Interest::parse(text, local.limits.names).ok()?)?),
             None => None,
         };
         Some(Self { filter, topic })
@@ -62,7 +63,11 @@ pub(super) fn topics<D>(local: &Local<D>, query: &TopicQuery) -> TopicPage {
     let end = query.from.saturating_add(query.places_max);
     let found = local.topics.range(query.from, end);
     let found = found.filter(|topic| !topic.subscribers.is_empty() && topic.name() > &*query.after);
-    let topics = found.map(|topic| TopicInfo { name: topic.name().into(), subscriber_count: topic.subscribers.len() });
+    let topics = found.map(|topic| TopicInfo {
+        name: topic.name().into(),
+        is_pattern: topic.is_pattern(),
+        subscriber_count: topic.subscribers.len(),
+    });
     TopicPage { topics: topics.collect(), next: (end < local.topics.place_count()).then_some(end) }
 }
 

@@ -1,12 +1,11 @@
 //! What comes from other threads: commands by a bounded lock-free queue, publications of other shards by one bounded
-//! single-producer queue each.
+//! single-producer queue each (`queues`).
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::command::Command;
+use super::queues::{BatchReceiver, BatchSender, CommandQueue};
 use super::{Shard, listing};
 use crate::conn::ConnId;
 use crate::conn::slot::Phase;
@@ -14,24 +13,23 @@ use crate::handler::Handler;
 use crate::handler::local::Local;
 use crate::ring::{Op, Ring};
 use crate::sys::waker::Waker;
-use crate::topic::outbox::Batch;
 
 /// Commands that one turn takes, so that a flood of them does not starve connections (rule 9).
 const COMMANDS_PER_TURN: usize = 256;
 
 /// A shard's ends of its queues.
 pub(crate) struct Mailbox {
-    pub(crate) commands: Arc<ArrayQueue<Command>>,
+    pub(crate) commands: Arc<CommandQueue>,
     pub(crate) waker: Arc<Waker>,
     /// From every other shard.
-    pub(crate) inbound: Vec<rtrb::Consumer<Arc<Batch>>>,
+    pub(crate) inbound: Vec<BatchReceiver>,
     /// To every other shard.
     pub(crate) outbound: Vec<Outbound>,
 }
 
 /// The way to another shard.
 pub(crate) struct Outbound {
-    pub(crate) queue: rtrb::Producer<Arc<Batch>>,
+    pub(crate) queue: BatchSender,
     pub(crate) waker: Arc<Waker>,
     /// The other shard's ring.
     pub(crate) ring: RawFd,
@@ -59,7 +57,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         for queue in &mut self.mailbox.inbound {
             while let Ok(batch) = queue.pop() {
-                self.local.publish_encoded(&batch.topic, &batch.frames);
+                batch.runs().for_each(|(topic, frames)| self.local.publish_encoded(topic, frames));
             }
         }
     }
@@ -103,14 +101,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if self.local.outbox.is_empty() {
             return;
         }
-        for batch in self.local.outbox.drain() {
-            for other in &mut self.mailbox.outbound {
-                if other.queue.push(Arc::clone(&batch)).is_err() {
-                    self.local.counters.batches_dropped += 1;
-                }
+        let batch = self.local.outbox.take();
+        for other in &mut self.mailbox.outbound {
+            if other.queue.push(Arc::clone(&batch)).is_err() {
+                self.local.counters.batches_dropped += 1;
             }
-        }
-        for other in &self.mailbox.outbound {
             if other.waker.must_wake() {
                 self.ring.push(Op::WakeShard { ring: other.ring });
             }

@@ -12,6 +12,7 @@ mod flush;
 mod http;
 mod listing;
 pub(crate) mod mailbox;
+pub(crate) mod queues;
 mod recv;
 mod send;
 mod shutdown;
@@ -31,6 +32,7 @@ use crate::config::ValidConfig;
 use crate::conn::arena::Arena;
 use crate::conn::table::Table;
 use crate::handler::local::{Local, ticks};
+use crate::handler::places::{Places, ServerPlaces};
 use crate::handler::protocols::Protocols;
 use crate::handler::wheel::{TICK, Wheel};
 use crate::handler::{Handler, Limits};
@@ -55,6 +57,8 @@ pub(crate) struct Shard<R, H: Handler> {
     window: Window,
     completions_max: usize,
     bytes_max: u64,
+    /// Slots that wait for the end of the flight they sent in.
+    unsettled: Vec<u32>,
     /// Slots whose recv found no buffer this turn.
     unfed: Vec<u32>,
     /// Slots whose timers went off this turn.
@@ -73,16 +77,21 @@ pub(crate) struct Seat {
     pub(crate) index: usize,
     pub(crate) count: usize,
     pub(crate) mailbox: Mailbox,
+    /// WebSockets that it has descriptors for.
+    pub(crate) connections_max: u32,
+    /// What it shares with its siblings.
+    pub(crate) places: Arc<ServerPlaces>,
 }
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     pub(crate) fn new(ring: R, handler: H, config: &ValidConfig, routes: Arc<Routes>, seat: Seat) -> Self {
-        let limits = Limits::new(config, seat.count, seat.index);
-        let descriptors = limits.connections_max + SPARE_DESCRIPTORS;
+        let limits = Limits::new(config);
+        let descriptors = seat.connections_max + SPARE_DESCRIPTORS;
         let local = Local {
             shard: seat.index as u16,
             conns: Table::new(descriptors),
             arena: Arena::new(),
+            flight: 1,
             topics: Topics::default(),
             wheel: Wheel::new(descriptors),
             now: 0,
@@ -92,7 +101,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             limits,
             close_ticks: ticks(config.close_timeout),
             counters: Counters::default(),
-            open_count: 0,
+            open_count: Places::new(seat.connections_max, seat.places),
             outbox: Outbox::new(seat.count),
             protocols: Protocols::default(),
         };
@@ -107,6 +116,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
             bytes_max: config.turn_bytes_max as u64,
+            unsettled: Vec::new(),
             unfed: Vec::new(),
             due: Vec::new(),
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
@@ -139,6 +149,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(crate) fn turn(&mut self) -> io::Result<()> {
         self.wait()?;
         self.run_completions();
+        self.settle();
         self.run_mailbox();
         self.run_timers();
         self.gather()?;
@@ -169,6 +180,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.local.topics.is_dirty()
             || !self.local.outbox.is_empty()
             || !self.local.dirty.is_empty()
+            || !self.unsettled.is_empty()
             || self.is_finished()
     }
 
@@ -185,8 +197,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     #[inline]
     fn complete(&mut self, completion: Completion) {
+        if completion.token.is_recv() { self.on_recv(completion) } else { self.complete_other(completion) }
+    }
+
+    #[inline(never)]
+    fn complete_other(&mut self, completion: Completion) {
         match completion.token.kind() {
-            OpKind::Recv => self.on_recv(completion),
+            OpKind::Recv => unreachable!("completed by the caller"),
             OpKind::Send => self.on_send(completion),
             OpKind::Accept => self.on_accept(completion),
             OpKind::Close => self.on_closed(completion),

@@ -55,7 +55,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Self { ring, local, handler, .. } = self;
         let slot = completion.token.slot();
         let conn = &mut local.conns[slot];
-        conn.ping_unanswered = false;
+        if std::mem::take(&mut conn.ping_unanswered) && conn.phase == Phase::Open {
+            // The timer waits for the pong: the next ping may be due sooner.
+            self.timeouts.liveness.begin(local, slot);
+        }
+        let conn = &mut local.conns[slot];
         if !completion.more() {
             conn.note_recv_ended();
         }

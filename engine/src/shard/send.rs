@@ -1,45 +1,46 @@
-//! The end of a send: all of it, part of it, or an error.
+//! How sends end: a turn's impatient ones as one, a patient one with its completion.
 
 use std::io;
 
 use super::Shard;
-use crate::conn::arena::Segment;
-use crate::conn::slot::{Phase, Sending};
+use crate::conn::slot::Phase;
 use crate::handler::{Conn, ConnError, Handler};
 use crate::ring::{Completion, Ring};
 
 impl<R: Ring, H: Handler> Shard<R, H> {
+    /// Rule 4: hears of the last turn's sends that fell short; the others are all out, and the arena is free again.
     #[inline]
-    pub(super) fn on_send(&mut self, completion: Completion) {
-        let (slot, generation) = (completion.token.slot(), completion.token.generation());
-        let Some(conn) = self.local.conns.live_mut(slot, generation) else {
-            // A slot is given up only after its send completed, so this cannot be a send of ours.
-            self.local.counters.stale_completions += 1;
-            return;
-        };
-        let segment = conn.segment;
-        if conn.is_ready_but_sending() && completion.result as usize == segment.len() {
-            conn.sending = Sending::Nothing;
-            conn.segment = Segment::default();
-            self.local.arena.release(segment);
-        } else {
-            self.on_send_slow(slot, completion.result);
+    pub(super) fn settle(&mut self) {
+        while let Some(completion) = self.ring.next_send() {
+            self.on_send(completion);
+        }
+        self.local.arena.settle();
+        self.local.flight = self.local.flight.wrapping_add(1);
+        while let Some(slot) = self.unsettled.pop() {
+            self.local.mark_dirty(slot);
+            self.drain(slot);
         }
     }
 
-    /// Everything but a complete send of an open connection with nothing behind it.
+    /// Less than all was sent, or it was sent with patience.
     #[cold]
-    fn on_send_slow(&mut self, slot: u32, result: i32) {
+    pub(super) fn on_send(&mut self, completion: Completion) {
+        let (slot, generation, result) = (completion.token.slot(), completion.token.generation(), completion.result);
+        let Some(conn) = self.local.conns.live_mut(slot, generation) else {
+            // An impatient one: a slot is given up only after a patient one completed.
+            self.local.counters.stale_completions += 1;
+            return;
+        };
         let sent = match result {
             0.. => Some(result as usize),
             // The socket is full: nothing was taken.
             _ if matches!(-result, libc::EAGAIN | libc::EINTR | libc::ENOBUFS) => Some(0),
             _ => None,
         };
-        match self.local.conns[slot].sending {
-            Sending::Segment => self.end_segment(slot, sent),
-            Sending::Queue => self.end_queue(slot, sent),
-            Sending::Nothing => unreachable!("a send completed that was not in flight (rule 2)"),
+        if conn.sending {
+            self.end_queue(slot, sent)
+        } else {
+            self.end_segment(slot, sent)
         }
         self.local.mark_dirty(slot);
         if sent.is_none() && self.local.conns[slot].phase < Phase::Dead {
@@ -48,24 +49,22 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.drain(slot);
     }
 
-    /// Rule 5: what a short send left goes to the connection's own queue, in front; the arena is free again.
+    /// Rule 5: what a short send left goes to the connection's own queue, in front, and behind it what came since.
     fn end_segment(&mut self, slot: u32, sent: Option<usize>) {
         let local = &mut self.local;
         let conn = &mut local.conns[slot];
-        let segment = std::mem::take(&mut conn.segment);
-        conn.sending = Sending::Nothing;
-        let sent = sent.unwrap_or(segment.len());
-        if sent < segment.len() && conn.phase < Phase::Dead {
-            local.counters.short_sends += 1;
-            conn.queue.get_or_insert_default().push_front(&local.arena.bytes(segment)[sent..]);
-        }
-        local.arena.release(segment);
+        assert_eq!(conn.flight, local.flight, "a send fell short after it was taken to be over (rule 4)");
+        let Some(sent) = sent.filter(|_| conn.phase < Phase::Dead) else { return };
+        local.counters.short_sends += 1;
+        let older = &local.arena.in_flight(conn.sent)[sent..];
+        let newer = local.arena.pending(conn.segment.take());
+        conn.queue.get_or_insert_default().push_front(older, newer);
         local.update_congestion(slot);
     }
 
     fn end_queue(&mut self, slot: u32, sent: Option<usize>) {
         let conn = &mut self.local.conns[slot];
-        conn.sending = Sending::Nothing;
+        conn.sending = false;
         let queue = conn.queue.as_mut().expect("its bytes were in flight");
         queue.complete(sent.unwrap_or(0));
         // A congested peer that reads is alive, though we do not listen to it.

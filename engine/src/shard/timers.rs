@@ -1,7 +1,7 @@
 //! What happens when a connection's timer goes off.
 //!
 //! Timers of open connections are not moved when bytes arrive: the arrival is noted, and a timer that goes off too early is set
-//! again for the rest.
+//! again for the rest. Only the answer to a ping moves one, because `pong_timeout` may be longer than `ping_interval`.
 
 use super::{Shard, close};
 use crate::config::ValidConfig;
@@ -46,7 +46,7 @@ impl Timeouts {
 }
 
 impl Liveness {
-    /// Sets the timer of a connection that just opened.
+    /// Sets the timer of a connection that just opened, or that just answered a ping.
     pub(super) fn begin<D>(&self, local: &mut Local<D>, slot: u32) {
         match [self.idle, self.ping].into_iter().flatten().min() {
             Some(first) => local.wheel.set(slot, first),

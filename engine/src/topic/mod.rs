@@ -1,31 +1,49 @@
 //! Topics of one shard: who subscribed, and what was published this turn. No IO.
 //!
-//! A publication is framed once, into its topic's batch. At the end of the turn every subscriber gets the whole batch; those
-//! with nothing else to send share its very bytes. Names are exact here; order holds per topic.
+//! A publication is framed once, into the batch of its topic and of every pattern that its name matches; to a subscriber, a
+//! pattern is a topic like any other. At the end of the turn every subscriber gets the whole batch; those with nothing else to
+//! send share its very bytes. Order holds per topic and per pattern.
 
+#[cfg(feature = "sim")]
+pub(crate) mod bench;
+pub(crate) mod name;
 pub(crate) mod outbox;
+mod patterns;
+#[cfg(test)]
+mod tests;
 
+use std::hash::BuildHasher;
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Index of a topic in its shard.
+use self::name::Interest;
+use self::patterns::Patterns;
+use crate::config::budget::TOPIC_ENTRY_BYTES;
+
+/// Index of a topic or pattern in its shard.
 pub(crate) type TopicId = u32;
 
 /// The topics of one shard.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
-    by_name: FxHashMap<Box<str>, TopicId>,
+    /// Topics that are subscribed to by name. The hash is keyed: peers may choose names.
+    by_name: HashTable<TopicId>,
+    hasher: DefaultHashBuilder,
+    patterns: Patterns,
     topics: Vec<Topic>,
     free: Vec<TopicId>,
     /// Topics with a batch.
     dirty: Vec<TopicId>,
+    /// Room for the patterns that a publication matches.
+    matched: Vec<TopicId>,
 }
 
-/// A name, its subscribers, and this turn's batch.
+/// A name or pattern, its subscribers, and this turn's batch.
 #[derive(Debug, Default)]
 pub(crate) struct Topic {
     name: Box<str>,
+    is_pattern: bool,
     /// Slots.
     pub(crate) subscribers: Vec<u32>,
     /// Frames published this turn, in order.
@@ -35,9 +53,17 @@ pub(crate) struct Topic {
     pub(crate) exclusions: Vec<Exclusion>,
 }
 
+/// What is left is for its place in the table.
+const _: () = assert!(size_of::<Topic>() <= TOPIC_ENTRY_BYTES as usize - 16);
+
 impl Topic {
+    /// The name or pattern.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.is_pattern
     }
 }
 
@@ -52,33 +78,44 @@ pub(crate) struct Exclusion {
 const BATCH_SPARE_BYTES: usize = 64 * 1024;
 
 impl Topics {
-    /// The topic of this name, if anybody here subscribes to it.
+    /// The topic of this name, if anybody here subscribes to it by name.
     #[inline]
-    pub(crate) fn find(&self, name: &str) -> Option<TopicId> {
-        self.by_name.get(name).copied()
+    pub(crate) fn find_name(&self, name: &str) -> Option<TopicId> {
+        let is_it = |&id: &TopicId| *self.topics[id as usize].name == *name;
+        self.by_name.find(self.hasher.hash_one(name), is_it).copied()
     }
 
-    /// The topic of this name, made if need be; `None` when there are `topics_max` already.
-    pub(crate) fn find_or_create(&mut self, name: &str, topics_max: u32) -> Option<TopicId> {
-        if let Some(id) = self.find(name) {
+    /// What stands for this name or pattern, if anybody here subscribes to it.
+    pub(crate) fn find(&self, interest: Interest<'_>) -> Option<TopicId> {
+        match interest {
+            Interest::Name(name) => self.find_name(name),
+            Interest::Pattern(pattern) => self.patterns.find(pattern),
+        }
+    }
+
+    /// The same, made if need be; `None` when there are `topics_max` already, patterns among them.
+    pub(crate) fn find_or_create(&mut self, interest: Interest<'_>, topics_max: u32) -> Option<TopicId> {
+        if let Some(id) = self.find(interest) {
             return Some(id);
         }
-        if self.by_name.len() >= topics_max as usize {
-            return None;
+        (self.len() < topics_max as usize).then(|| self.create(interest))
+    }
+
+    fn create(&mut self, interest: Interest<'_>) -> TopicId {
+        let (Interest::Name(name) | Interest::Pattern(name)) = interest;
+        let is_pattern = matches!(interest, Interest::Pattern(_));
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.topics.push(Topic::default());
+            self.topics.len() as TopicId - 1
+        });
+        self.topics[id as usize] = Topic { name: name.into(), is_pattern, ..Topic::default() };
+        if is_pattern {
+            self.patterns.insert(name, id);
+        } else {
+            let Self { by_name, hasher, topics, .. } = self;
+            by_name.insert_unique(hasher.hash_one(name), id, |&id| hasher.hash_one(&*topics[id as usize].name));
         }
-        let topic = Topic { name: name.into(), ..Topic::default() };
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.topics[id as usize] = topic;
-                id
-            }
-            None => {
-                self.topics.push(topic);
-                self.topics.len() as TopicId - 1
-            }
-        };
-        self.by_name.insert(name.into(), id);
-        Some(id)
+        id
     }
 
     #[inline]
@@ -91,9 +128,37 @@ impl Topics {
         &mut self.topics[id as usize]
     }
 
-    /// Adds frames to this turn's batch; `exclude` is a slot that must not get them.
+    /// Adds frames to the batches of `topic`, which is the one of this name, and of all patterns that the name matches;
+    /// `exclude` is a slot that must not get them.
     #[inline]
-    pub(crate) fn append(&mut self, id: TopicId, head: &[u8], body: &[u8], exclude: Option<u32>) {
+    pub(crate) fn publish(
+        &mut self,
+        topic: Option<TopicId>,
+        name: &str,
+        head: &[u8],
+        body: &[u8],
+        exclude: Option<u32>,
+    ) {
+        if let Some(id) = topic {
+            self.append(id, head, body, exclude);
+        }
+        if !self.patterns.is_empty() {
+            self.publish_to_patterns(name, head, body, exclude);
+        }
+    }
+
+    #[inline(never)]
+    fn publish_to_patterns(&mut self, name: &str, head: &[u8], body: &[u8], exclude: Option<u32>) {
+        let mut matched = std::mem::take(&mut self.matched);
+        self.patterns.find_matches(name, &mut matched);
+        for id in matched.drain(..) {
+            self.append(id, head, body, exclude);
+        }
+        self.matched = matched;
+    }
+
+    #[inline]
+    fn append(&mut self, id: TopicId, head: &[u8], body: &[u8], exclude: Option<u32>) {
         let topic = &mut self.topics[id as usize];
         let start = topic.batch.len();
         if start == 0 {
@@ -113,6 +178,11 @@ impl Topics {
             topic.exclusions.retain(|exclusion| exclusion.slot != slot);
             topic.exclusions.push(Exclusion { slot, range: 0..topic.batch.len() });
         }
+    }
+
+    /// Topics that wait for a fan-out.
+    pub(crate) fn dirty_count(&self) -> usize {
+        self.dirty.len()
     }
 
     /// Whether anything waits for a fan-out.
@@ -147,26 +217,31 @@ impl Topics {
     pub(crate) fn free_if_unused(&mut self, id: TopicId) {
         let topic = &mut self.topics[id as usize];
         if topic.subscribers.is_empty() && topic.batch.is_empty() {
-            let topic = std::mem::take(topic);
-            self.by_name.remove(&topic.name);
+            let Topic { name, is_pattern, .. } = std::mem::take(topic);
+            if is_pattern {
+                self.patterns.remove(&name);
+            } else {
+                let entry = self.by_name.find_entry(self.hasher.hash_one(&*name), |&entry| entry == id);
+                entry.expect("a topic in use is in the table").remove();
+            }
             self.free.push(id);
         }
     }
 
-    /// Topics at the places from `from` to below `end`; some have no subscribers.
+    /// Topics and patterns at the places from `from` to below `end`; some have no subscribers.
     pub(crate) fn range(&self, from: TopicId, end: TopicId) -> impl Iterator<Item = &Topic> {
         let end = end.min(self.place_count()) as usize;
         self.topics.get(from as usize..end).unwrap_or_default().iter()
     }
 
-    /// Places for topics, free ones too.
+    /// Places for topics and patterns, free ones too.
     pub(crate) fn place_count(&self) -> u32 {
         self.topics.len() as u32
     }
 
-    /// Topics with subscribers.
+    /// Topics and patterns with subscribers.
     pub(crate) fn len(&self) -> usize {
-        self.by_name.len()
+        self.by_name.len() + self.patterns.len()
     }
 }
 
@@ -176,38 +251,4 @@ pub(crate) fn parts<'a>(batch: &'a [u8], exclusions: &'a [Exclusion], slot: u32)
     let starts = std::iter::once(0).chain(own.clone().map(|exclusion| exclusion.range.end));
     let ends = own.map(|exclusion| exclusion.range.start).chain(std::iter::once(batch.len()));
     starts.zip(ends).map(|(start, end)| &batch[start..end]).filter(|part| !part.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_excluded_subscriber_gets_all_but_its_own() {
-        let mut topics = Topics::default();
-        let id = topics.find_or_create("t", 1).expect("room for one");
-        topics.append(id, b"a", b"1", Some(7));
-        topics.append(id, b"b", b"2", None);
-        topics.append(id, b"c", b"3", Some(7));
-        topics.append(id, b"d", b"4", Some(8));
-        let topic = topics.topic(id);
-        let joined = |slot| parts(&topic.batch, &topic.exclusions, slot).collect::<Vec<_>>().concat();
-        assert_eq!(joined(7), b"b2d4");
-        assert_eq!(joined(8), b"a1b2c3");
-        assert_eq!(joined(9), b"a1b2c3d4");
-    }
-
-    #[test]
-    fn a_topic_without_subscribers_and_batch_is_freed() {
-        let mut topics = Topics::default();
-        let id = topics.find_or_create("t", 1).expect("room for one");
-        assert_eq!(topics.find_or_create("u", 1), None, "topics_max");
-        topics.append(id, b"", b"x", None);
-        topics.free_if_unused(id);
-        assert_eq!(topics.len(), 1, "its batch is still to be sent");
-        assert_eq!(topics.pop_dirty(), Some(id));
-        topics.finish(id);
-        assert_eq!(topics.len(), 0);
-        assert_eq!(topics.find_or_create("u", 1), Some(id), "the place is reused");
-    }
 }

@@ -1,22 +1,63 @@
-//! A turn's publications on their way to the other shards: per topic one batch, shared by all of them.
+//! A turn's publications on their way to the other shards: one batch, shared by all of them, in the order of publication.
+//!
+//! The order holds across topics, because a pattern's subscriber there hears several of them.
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
-/// Frames of one topic, encoded once.
-#[derive(Debug)]
+/// Publications of a turn, encoded once.
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(crate) topic: Box<str>,
-    pub(crate) frames: Vec<u8>,
+    names: String,
+    frames: Vec<u8>,
+    runs: Vec<Run>,
 }
 
-/// What this turn's callbacks published, by topic.
+/// Publications to one topic behind each other: where its name and their frames end.
+#[derive(Debug)]
+struct Run {
+    name_end: usize,
+    frames_end: usize,
+}
+
+impl Batch {
+    /// Bytes that it holds while it waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.names.len() + self.frames.len() + size_of_val(self.runs.as_slice())
+    }
+
+    pub(crate) fn append(&mut self, name: &str, head: &[u8], body: &[u8]) {
+        if self.last_name() != Some(name) {
+            self.names.push_str(name);
+            self.runs.push(Run { name_end: self.names.len(), frames_end: 0 });
+        }
+        self.frames.extend_from_slice(head);
+        self.frames.extend_from_slice(body);
+        let end = self.frames.len();
+        self.runs.last_mut().expect("one was made").frames_end = end;
+    }
+
+    fn last_name(&self) -> Option<&str> {
+        let (last, before) = self.runs.split_last()?;
+        let begin = before.last().map_or(0, |run| run.name_end);
+        Some(&self.names[begin..last.name_end])
+    }
+
+    /// Names of topics, each with frames that were published to it.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let (mut name_begin, mut frames_begin) = (0, 0);
+        self.runs.iter().map(move |&Run { name_end, frames_end }| {
+            let run = (&self.names[name_begin..name_end], &self.frames[frames_begin..frames_end]);
+            (name_begin, frames_begin) = (name_end, frames_end);
+            run
+        })
+    }
+}
+
+/// What this turn's callbacks published.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     needed: bool,
-    batches: Vec<Batch>,
-    by_name: FxHashMap<Box<str>, usize>,
+    batch: Batch,
 }
 
 impl Outbox {
@@ -30,27 +71,33 @@ impl Outbox {
         self.needed
     }
 
-    pub(crate) fn append(&mut self, topic: &str, head: &[u8], body: &[u8]) {
-        let index = match self.by_name.get(topic) {
-            Some(&index) => index,
-            None => {
-                self.batches.push(Batch { topic: topic.into(), frames: Vec::new() });
-                self.by_name.insert(topic.into(), self.batches.len() - 1);
-                self.batches.len() - 1
-            }
-        };
-        let frames = &mut self.batches[index].frames;
-        frames.extend_from_slice(head);
-        frames.extend_from_slice(body);
+    pub(crate) fn append(&mut self, name: &str, head: &[u8], body: &[u8]) {
+        self.batch.append(name, head, body);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.batch.runs.is_empty()
     }
 
-    /// Takes the batches out.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Arc<Batch>> {
-        self.by_name.clear();
-        self.batches.drain(..).map(Arc::new)
+    /// Takes the batch out.
+    pub(crate) fn take(&mut self) -> Arc<Batch> {
+        Arc::new(std::mem::take(&mut self.batch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_holds_across_topics() {
+        let mut outbox = Outbox::new(2);
+        for (name, body) in [("a", "1"), ("a", "2"), ("b", "3"), ("ab", "4"), ("a", "5")] {
+            outbox.append(name, b"-", body.as_bytes());
+        }
+        let batch = outbox.take();
+        let runs: Vec<_> = batch.runs().collect();
+        assert_eq!(runs, [("a", &b"-1-2"[..]), ("b", b"-3"), ("ab", b"-4"), ("a", b"-5")]);
+        assert!(outbox.is_empty());
     }
 }

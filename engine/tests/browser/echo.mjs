@@ -24,6 +24,20 @@ export const echo = [
     },
   },
   {
+    name: "Enter sends, with Shift it breaks the line",
+    async run(visit) {
+      const page = await openEcho(visit);
+      await page.fill("#text", "first");
+      await page.press("#text", "Shift+Enter");
+      await page.type("#text", "second");
+      assert.equal(await rows(page, "sent", "text"), 0);
+      await page.press("#text", "Enter");
+      await expectRows(page, "back", "text", 1);
+      assert.equal(await page.textContent("#reply"), "first\nsecond");
+      assert.equal(await page.inputValue("#text"), "first\nsecond", "what was sent stays, to be sent again");
+    },
+  },
+  {
     name: "a drawing goes out as a binary image and comes back with the same pixels",
     async run(visit) {
       const page = await openEcho(visit);

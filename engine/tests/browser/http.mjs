@@ -53,6 +53,17 @@ export const http = [
     },
   },
   {
+    name: "a page's path with a slash too many leads to the page",
+    async run(visit) {
+      for (const path of ["/demo/chat", "/demo/echo"]) {
+        const answer = await request(`${visit.url}${path}/`);
+        assert.deepEqual([answer.status, answer.headers.location], [307, path]);
+      }
+      const page = await visit.open("/demo/chat/");
+      assert.equal(new URL(page.url()).pathname, "/demo/chat");
+    },
+  },
+  {
     name: "a subprotocol that the server does not offer is not chosen",
     async run(visit) {
       const key = randomBytes(16).toString("base64");

@@ -128,6 +128,18 @@ fn a_shutdown_is_told_at_once_and_to_the_end() {
 }
 
 #[test]
+fn a_signal_ends_a_node_that_still_waits_for_its_admin_port() {
+    let _machine = Shared::wait();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listen = format!("--admin-listen={}", taken.local_addr().expect("it is bound"));
+    let mut node = Node::waiting(&["serve", &listen], "somebody listens");
+    let begin = std::time::Instant::now();
+    node.signal("TERM");
+    let status = node.wait(Duration::from_secs(10));
+    assert!(status.success() && begin.elapsed() < Duration::from_secs(2), "{status} after {:?}", begin.elapsed());
+}
+
+#[test]
 fn a_second_signal_ends_an_admin_interface_that_somebody_uses() {
     let mut admin = Admin::start(&[]);
     let mut slow = Raw::connect(admin.addr);

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use ringwire::{Config, Conn, Handler, Message, SubscribeError};
+use ringwire::{Config, Conn, Handler, Message, SubscribeError, TopicNameError};
 
 use crate::common::raw;
 use crate::common::{Raw, TestServer, config, eventually};
 
 /// Does what texts say, and answers with what came of it. `+T` and `-T` subscribe and unsubscribe, `T!X` publishes X to T,
-/// `T~X` publishes it to the others; several separated by spaces are done in one callback.
-struct Topics;
+/// `T~X` publishes it to the others; several separated by spaces are done in one callback. Of publishing, only errors are told.
+pub(crate) struct Topics;
 
 impl Handler for Topics {
     type Data = ();
@@ -20,9 +20,11 @@ impl Handler for Topics {
         let Message::Text(text) = message else { return };
         for word in text.split(' ') {
             if let Some((topic, body)) = word.split_once('!') {
-                conn.publish(topic, body);
+                let outcome = conn.publish(topic, body);
+                tell_error(conn, outcome);
             } else if let Some((topic, body)) = word.split_once('~') {
-                conn.publish_to_others(topic, body);
+                let outcome = conn.publish_to_others(topic, body);
+                tell_error(conn, outcome);
             } else if let Some(topic) = word.strip_prefix('+') {
                 let outcome = conn.subscribe(topic);
                 let _ = conn.send(format!("+{outcome:?}").as_str());
@@ -31,7 +33,7 @@ impl Handler for Topics {
                 let _ = conn.send(format!("-{was}").as_str());
             } else if let Some((kib, topics)) = word.split_once('#') {
                 let body = "x".repeat(kib.parse::<usize>().expect("a number") * 1024);
-                topics.split(',').for_each(|topic| conn.publish(topic, body.as_str()));
+                topics.split(',').for_each(|topic| conn.publish(topic, body.as_str()).expect("a name"));
             } else {
                 let _ = conn.send("understood");
             }
@@ -39,7 +41,13 @@ impl Handler for Topics {
     }
 }
 
-fn subscriber(server: &TestServer, topic: &str) -> Raw {
+fn tell_error(conn: &mut Conn<'_, ()>, outcome: Result<(), TopicNameError>) {
+    if let Err(error) = outcome {
+        let _ = conn.send(format!("!{error}").as_str());
+    }
+}
+
+pub(crate) fn subscriber(server: &TestServer, topic: &str) -> Raw {
     let mut client = Raw::open(server.addr());
     client.send_text(&format!("+{topic}"));
     assert_eq!(client.text(), "+Ok(())");
@@ -47,7 +55,7 @@ fn subscriber(server: &TestServer, topic: &str) -> Raw {
 }
 
 /// `count` subscribers of `topic`, some of them on each shard.
-fn spread(server: &TestServer, topic: &str, count: usize) -> Vec<Raw> {
+pub(crate) fn spread(server: &TestServer, topic: &str, count: usize) -> Vec<Raw> {
     let shards = server.handle().shard_count();
     let mut clients = Vec::new();
     eventually("every shard has connections", || {
@@ -60,7 +68,7 @@ fn spread(server: &TestServer, topic: &str, count: usize) -> Vec<Raw> {
 
 /// Asserts that nothing else is on its way to `client`: the answer to a question is the next thing.
 #[track_caller]
-fn expect_nothing_more(client: &mut Raw) {
+pub(crate) fn expect_nothing_more(client: &mut Raw) {
     client.send_text("ping");
     assert_eq!(client.text(), "understood");
 }
@@ -135,16 +143,28 @@ fn unsubscribing_counts_at_once() {
 
 #[test]
 fn limits_have_errors_of_their_own() {
-    let limits = Config { topics_max: 3, subscriptions_per_connection_max: 2, topic_name_bytes_max: 8, ..config(1) };
+    let limits = Config {
+        topics_max: 3,
+        subscriptions_per_connection_max: 2,
+        topic_name_bytes_max: 8,
+        topic_tokens_max: 2,
+        ..config(1)
+    };
     let server = TestServer::start(limits, || Topics);
     let mut client = Raw::open(server.addr());
     for (word, outcome) in [
         ("+a", Ok(())),
         ("+a", Ok(())),
-        ("+b", Ok(())),
+        ("+b.*", Ok(())),
+        ("+b.*", Ok(())),
         ("+c", Err(SubscribeError::TooManySubscriptions { count_max: 2 })),
-        ("+", Err(SubscribeError::NameLength { bytes_max: 8 })),
-        ("+ninebytes", Err(SubscribeError::NameLength { bytes_max: 8 })),
+        ("+>", Err(SubscribeError::TooManySubscriptions { count_max: 2 })),
+        ("+", Err(TopicNameError::Empty.into())),
+        ("+ninebytes", Err(TopicNameError::TooLong { bytes: 9, bytes_max: 8 }.into())),
+        ("+b.*.c", Err(TopicNameError::TooManyTokens { count_max: 2 }.into())),
+        ("+>.b", Err(TopicNameError::RestNotLast { at: 0 }.into())),
+        ("+b..c", Err(TopicNameError::EmptyToken { at: 2 }.into())),
+        ("+b*", Err(TopicNameError::PartOfToken { at: 1, wildcard: '*' }.into())),
     ] {
         client.send_text(word);
         assert_eq!(client.text(), format!("+{outcome:?}"), "{word}");

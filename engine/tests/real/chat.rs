@@ -140,12 +140,16 @@ fn the_nodes_pages_and_echo_are_there() {
 fn broadcast_reaches_the_path_and_no_other() {
     let _machine = Shared::wait();
     let node = Node::start(&["broadcast", "--shards=2"]);
-    let mut room: Vec<_> = (0..10).map(|_| Raw::open_at(node.addr, "/room")).collect();
-    let mut elsewhere = Raw::open_at(node.addr, "/elsewhere");
+    let mut room: Vec<_> = (0..10).map(|_| Raw::open_at(node.addr, "/room.1")).collect();
+    // Wildcards and names that are none elsewhere are paths like any other here.
+    let elsewhere = ["/elsewhere", "/room.*", "/room..1", "/room.1.", "/room%2E1"];
+    let mut elsewhere = elsewhere.map(|path| Raw::open_at(node.addr, path));
     room[3].send_text("to all here");
     for client in &mut room {
         assert_eq!(client.text(), "to all here");
     }
-    elsewhere.send_text("alone");
-    assert_eq!(elsewhere.text(), "alone");
+    for (index, client) in elsewhere.iter_mut().enumerate() {
+        client.send_text(&format!("alone {index}"));
+        assert_eq!(client.text(), format!("alone {index}"));
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use ringwire::http::{Routes, WebSocketRoute};
 use ringwire::{
     CloseCode, CommandError, Config, Conn, ConnId, ConnInfo, ConnQuery, Handler, Message, ReadyState, Server,
     ServerHandle,
@@ -72,6 +73,26 @@ fn connections_can_be_listed_in_parts() {
     }
     drop(clients);
     server.finish();
+}
+
+#[test]
+fn routes_and_the_end_can_be_read() {
+    let routes = Routes::builder().websocket(WebSocketRoute::new("/a").unwrap());
+    let routes = routes.websocket(WebSocketRoute::new("/b/*").unwrap()).build().unwrap();
+    let server = TestServer::with_routes(config(2), routes, || Probe(Log::default()));
+    let handle = server.handle();
+    let client = Raw::open_at(server.addr(), "/b/c");
+    let route = handle.connections().unwrap()[0].route;
+    assert_eq!(handle.routes().websockets()[route].pattern(), "/b/*");
+    assert!(!handle.is_stopped());
+    drop(client);
+    server.finish();
+    assert!(handle.is_stopped());
+    assert_eq!(handle.routes().websockets().len(), 2, "what it served can still be read");
+
+    let (anywhere, _) = probe(config(1));
+    assert_eq!(anywhere.handle().routes().websockets()[0].pattern(), "*");
+    anywhere.finish();
 }
 
 #[test]

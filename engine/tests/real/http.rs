@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use ringwire::http::{OriginRules, Page, Routes, WebSocketRoute};
-use ringwire::{Config, Gauges};
+use ringwire::{Accept, Config, Conn, Gauges, Handler, Message, Refusal, Request};
 
 use crate::common::raw::upgrade_head;
 use crate::common::{Log, PATIENCE, Probe, Raw, TestServer, config, eventually};
@@ -198,6 +198,54 @@ fn a_full_server_says_503_and_recovers_at_once() {
     }
     drop((clients, refused));
     server.finish();
+}
+
+/// The kernel spreads connections by a hash: on 8 shards, 16 of them are hardly ever two on each.
+#[test]
+fn connections_max_is_the_whole_servers_however_they_are_spread() {
+    let server = site(Config { connections_max: 16, ..config(8) });
+    for round in 0..3 {
+        let mut clients: Vec<_> = (0..16).map(|_| Raw::open_at(server.addr(), "/ws")).collect();
+        for _ in 0..8 {
+            let mut client = Raw::connect(server.addr());
+            client.write(upgrade_head("/ws", "").as_bytes());
+            assert_eq!(client.response().status, 503, "round {round}");
+        }
+        for client in &mut clients {
+            client.send_text("in");
+            assert_eq!(client.text(), "in");
+        }
+        drop(clients);
+        eventually("they have gone", || server.gauges().connections == 0);
+    }
+    server.finish();
+}
+
+/// A place is taken before the application is asked, and must be free again when it says no.
+#[test]
+fn who_is_refused_by_the_application_takes_no_place() {
+    let server = TestServer::start(Config { connections_max: 2, ..config(1) }, || Doorman);
+    for _ in 0..5 {
+        let mut client = Raw::connect(server.addr());
+        client.write(upgrade_head("/no", "").as_bytes());
+        assert_eq!(client.response().status, 403);
+    }
+    let clients = [Raw::open_at(server.addr(), "/a"), Raw::open_at(server.addr(), "/b")];
+    drop(clients);
+    server.finish();
+}
+
+/// Refuses at `/no`.
+struct Doorman;
+
+impl Handler for Doorman {
+    type Data = ();
+
+    fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<()>, Refusal> {
+        if request.path() == "/no" { Err(Refusal::forbidden("not you")) } else { Ok(Accept::default()) }
+    }
+
+    fn on_message(&mut self, _conn: &mut Conn<'_, ()>, _message: Message<'_>) {}
 }
 
 /// More connections than descriptors: those beyond wait in the kernel, and come in as soon as others go.

@@ -19,3 +19,4 @@ mod hostile;
 mod http;
 mod request;
 mod shutdown;
+mod wildcards;

@@ -1,7 +1,7 @@
 //! The end of a server, and the next one on its port.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -238,6 +238,21 @@ fn a_second_signal_cuts() {
     let mut rest = Vec::new();
     let _ = client.stream.read_to_end(&mut rest);
     assert!(rest.is_empty());
+}
+
+/// A node that waits for its port has nobody to say goodbye to.
+#[test]
+fn a_signal_ends_a_node_that_still_waits_for_its_port() {
+    let _machine = Shared::wait();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listen = format!("--listen={}", taken.local_addr().expect("it is bound"));
+    for signal in ["TERM", "INT"] {
+        let mut node = Node::waiting(&["echo", &listen], "somebody listens");
+        let begin = Instant::now();
+        node.signal(signal);
+        let status = node.wait(PATIENCE);
+        assert!(status.success() && begin.elapsed() < Duration::from_secs(2), "{status} after {:?}", begin.elapsed());
+    }
 }
 
 #[test]

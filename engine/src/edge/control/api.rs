@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::{Phase, auth, connections, health, metrics, topics};
 use crate::config::ValidConfig;
 use crate::server::ServerHandle;
+use crate::topic::name::NameLimits;
 
 const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics; GET and POST /topics, POST /topics/{name}; GET /connections; GET, \
                          POST and DELETE /connections/{id}";
@@ -23,23 +24,20 @@ const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics; GET and POST /topics, 
 pub(super) struct Api {
     phase: watch::Receiver<Phase>,
     pub(super) guard: Guard,
-    /// Patterns of the WebSocket routes, by index.
-    pub(super) paths: Vec<String>,
     pub(super) body_bytes_max: usize,
     /// From the request head to the end of its body.
     pub(super) body_timeout: Duration,
-    pub(super) topic_name_bytes_max: usize,
+    pub(super) names: NameLimits,
 }
 
 impl Api {
-    pub(super) fn new(config: &ValidConfig, guard: Guard, paths: Vec<String>, phase: watch::Receiver<Phase>) -> Self {
+    pub(super) fn new(config: &ValidConfig, guard: Guard, phase: watch::Receiver<Phase>) -> Self {
         Self {
             phase,
             guard,
-            paths,
             body_bytes_max: config.message_bytes_max,
             body_timeout: config.handshake_timeout,
-            topic_name_bytes_max: config.topic_name_bytes_max,
+            names: NameLimits::new(config),
         }
     }
 

@@ -17,9 +17,11 @@ use super::shards::{answer, answer_unless_ended};
 use super::topics::page_limit;
 use crate::conn::ConnId;
 use crate::handler::{ReadyState, SendStatus};
+use crate::http::WebSocketRoute;
 use crate::proto::{CloseCode, CloseFrame};
 use crate::server::ServerHandle;
 use crate::shard::command::{ConnDetail, ConnFilter, ConnInfo, ConnQuery};
+use crate::topic::name::{Interest, NameLimits};
 
 /// Connections of one page.
 const PAGE_COUNT_MAX: usize = 1000;
@@ -54,18 +56,23 @@ pub(super) async fn list(State(api): State<Arc<Api>>, page: Result<Query<Page>, 
     let Query(page) = page?;
     let limit = page_limit(page.limit, PAGE_COUNT_MAX)?;
     let after = page.after.as_deref().map(str::parse).transpose()?;
-    let filter = Arc::new(page.filter(&api.paths)?);
+    let server = api.server()?;
+    let paths = paths(&server);
+    let filter = Arc::new(page.filter(&paths, api.names)?);
     // One more tells whether there is a next page.
-    let mut found = first_connections(&api.server()?, after, limit + 1, &filter).await?;
+    let mut found = first_connections(&server, after, limit + 1, &filter).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| more).map(|info| info.id.to_string());
-    let shown: Vec<_> = found.iter().map(|info| shown(&api, info)).collect();
+    let shown: Vec<_> = found.iter().map(|info| shown(&paths, info)).collect();
     Ok(Json(json!({ "connections": shown, "next": next })))
 }
 
 impl Page {
-    fn filter(self, paths: &[String]) -> Result<ConnFilter, ApiError> {
+    fn filter(self, paths: &[String], names: NameLimits) -> Result<ConnFilter, ApiError> {
+        if let Some(topic) = &self.topic {
+            Interest::parse(topic, names)?;
+        }
         let index = |path: String| {
             paths.iter().position(|known| *known == path).ok_or_else(|| {
                 let message = format!("no WebSocket is served at `{path}`; paths are: {}", paths.join(", "));
@@ -112,7 +119,7 @@ pub(super) async fn inspect(State(api): State<Arc<Api>>, id: Result<Path<String>
     let id: ConnId = id?.parse()?;
     let server = api.server()?;
     let detail = answer(server.shard_of(id)?.connection(id)).await?.ok_or_else(ApiError::no_such_connection)?;
-    Ok(Json(shown_in_detail(&api, &detail)))
+    Ok(Json(shown_in_detail(&paths(&server), &detail)))
 }
 
 /// `POST /connections/{id}`: sends the body.
@@ -168,20 +175,25 @@ pub(super) async fn close(
     Ok(Json(json!({ "id": id.to_string(), "code": code.0, "reason": reason })))
 }
 
-fn shown(api: &Api, info: &ConnInfo) -> Value {
+/// Patterns of the WebSocket routes, by index.
+fn paths(server: &ServerHandle) -> Vec<String> {
+    server.routes().websockets().into_iter().map(WebSocketRoute::pattern).collect()
+}
+
+fn shown(paths: &[String], info: &ConnInfo) -> Value {
     json!({
         "id": info.id.to_string(),
         "shard": info.id.shard(),
         "remote_addr": info.remote_addr.to_string(),
-        "path": api.paths.get(info.route),
+        "path": paths.get(info.route),
         "state": if info.ready_state == ReadyState::Open { "open" } else { "closing" },
         "queued_bytes": info.queued_bytes,
         "subscription_count": info.subscription_count,
     })
 }
 
-fn shown_in_detail(api: &Api, detail: &ConnDetail) -> Value {
-    let mut value = shown(api, &detail.info);
+fn shown_in_detail(paths: &[String], detail: &ConnDetail) -> Value {
+    let mut value = shown(paths, &detail.info);
     value["protocol"] = json!(detail.protocol);
     value["silent_ms"] = json!(detail.silence.as_millis() as u64);
     value["held"] = json!(detail.is_held);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::conn::ParseConnIdError;
 use crate::server::CommandError;
+use crate::topic::name::TopicNameError;
 
 /// A refusal.
 #[derive(Debug, Serialize)]
@@ -103,8 +104,19 @@ impl From<CommandError> for ApiError {
                 "invalid_close_code",
                 "a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455 §7.4)",
             ),
+            CommandError::TopicName(error) => error.into(),
             CommandError::InCallback => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
         }
+    }
+}
+
+impl From<TopicNameError> for ApiError {
+    fn from(error: TopicNameError) -> Self {
+        let code = match error {
+            TopicNameError::Wildcard { .. } => "wildcard_in_name",
+            _ => "invalid_name",
+        };
+        Self::bad_request(code, error.to_string())
     }
 }
 

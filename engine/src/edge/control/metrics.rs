@@ -43,10 +43,9 @@ macro_rules! metrics {
 metrics! {
     "ringwire_connections" gauges.connections "Open WebSockets."
     "ringwire_descriptors" gauges.descriptors "Descriptors in use, whatever the state of their connections."
-    "ringwire_topics" gauges.topics "Topics that have subscribers."
+    "ringwire_topics" gauges.topics "Topics and patterns that have subscribers."
     "ringwire_queued_bytes" gauges.queued_bytes "Bytes in send queues."
     "ringwire_recv_buffers_lent" gauges.recv_buffers_lent "Recv buffers that the shard has from its ring."
-    "ringwire_segments_held" gauges.segments_held "Segments of the send arena that are pending or in flight."
     "ringwire_reassemblies" gauges.reassemblies "Messages that wait for their rest."
     "ringwire_accepted_total" counters.accepted "Connections accepted."
     "ringwire_opened_total" counters.opened "WebSockets opened."

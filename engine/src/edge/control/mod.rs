@@ -99,17 +99,17 @@ pub enum ControlError {
 }
 
 impl Control {
-    /// Starts it, unless there is to be none. `paths` are the patterns of the WebSocket routes, by index.
+    /// Starts it, unless there is to be none.
     ///
     /// # Errors
     /// [`ControlError`] says what mends it.
-    pub(super) fn start(config: &ValidConfig, paths: Vec<String>) -> Result<Option<Self>, ControlError> {
+    pub(super) fn start(config: &ValidConfig) -> Result<Option<Self>, ControlError> {
         let Some(addr) = config.admin.listen else { return Ok(None) };
         let token = auth::token(&config.admin)?;
         let (addr, listener) = listen(addr).map_err(|error| ControlError::Listen { addr, error })?;
         tracing::info!("admin interface at http://{addr}/{}", if token.is_some() { ", with a token" } else { "" });
         let (phase, watched) = watch::channel(Phase::Starting);
-        let api = Api::new(config, Guard::new(token), paths, watched.clone());
+        let api = Api::new(config, Guard::new(token), watched.clone());
         let door = Door { listener, api: Arc::new(api), head_timeout: config.handshake_timeout, phase: watched };
         let (tell, told) = channel();
         let thread = thread::Builder::new().name("control".into()).spawn(move || run(door, &tell));

@@ -72,7 +72,7 @@ fn open(addr: SocketAddr, path: &str) -> TcpStream {
 #[test]
 fn a_shard_that_does_not_answer_is_named_and_holds_nobody_up() {
     let config = config(2);
-    let control = Control::start(&config, vec!["*".into()]).expect("it starts").expect("it is wanted");
+    let control = Control::start(&config).expect("it starts").expect("it is wanted");
     let (blocked, is_blocked) = channel();
     let (release, free) = channel();
     let free = Arc::new(Mutex::new(free));
@@ -146,7 +146,7 @@ fn topics(addr: SocketAddr, limit: usize) -> Vec<(String, u64)> {
 #[test]
 fn pages_of_topics_hold_each_once_with_the_subscribers_of_all_shards() {
     let config = Config { subscriptions_per_connection_max: 5000, ..(*config(2)).clone() }.validated().expect("valid");
-    let control = Control::start(&config, vec!["*".into()]).expect("it starts").expect("it is wanted");
+    let control = Control::start(&config).expect("it starts").expect("it is wanted");
     let server = Server::start((*config).clone(), |_| Subscriber).expect("io_uring is there");
     control.running(server.handle());
     let counts = [2500, 2500, 1200, 1200, 3, 3, 3, 3];
@@ -163,10 +163,53 @@ fn pages_of_topics_hold_each_once_with_the_subscribers_of_all_shards() {
     server.join();
 }
 
+/// Subscribes each connection to the names and patterns in its path, joined by `,`.
+struct Named;
+
+impl Handler for Named {
+    type Data = String;
+
+    fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<String>, Refusal> {
+        Ok(Accept { data: request.path()[1..].to_owned(), protocol: None })
+    }
+
+    fn on_open(&mut self, conn: &mut Conn<'_, String>) {
+        let names = conn.data().clone();
+        names.split(',').for_each(|name| conn.subscribe(name).map(drop).expect("within the limits"));
+        let _ = conn.send("ready");
+    }
+
+    fn on_message(&mut self, _conn: &mut Conn<'_, String>, _message: Message<'_>) {}
+}
+
+#[test]
+fn names_and_patterns_are_told_apart() {
+    let config = config(2);
+    let control = Control::start(&config).expect("it starts").expect("it is wanted");
+    let server = Server::start((*config).clone(), |_| Named).expect("io_uring is there");
+    control.running(server.handle());
+    let clients: Vec<_> =
+        ["/a.b", "/a.b,a.*", "/a.*,c", "/a.*"].iter().map(|path| open(server.local_addr(), path)).collect();
+    let topic =
+        |name, is_pattern, count| format!(r#"{{"is_pattern":{is_pattern},"name":"{name}","subscribers":{count}}}"#);
+    let expected = [topic("a.*", true, 3), topic("a.b", false, 2), topic("c", false, 1)].join(",");
+    let list = get(control.addr, "/topics");
+    assert!(list.ends_with(&format!(r#""topics":[{expected}]}}"#)), "{list}");
+    for (wanted, count) in [("a.*", 3), ("a.b", 2), ("c", 1), ("*", 0), ("a.c", 0)] {
+        let list = get(control.addr, &format!("/connections?topic={wanted}"));
+        assert_eq!(list.matches("\"id\":").count(), count, "{wanted}: {list}");
+    }
+    let list = get(control.addr, "/connections?topic=a..b");
+    assert!(list.starts_with("HTTP/1.1 400 ") && list.contains("\"code\":\"invalid_name\""), "{list}");
+    drop(clients);
+    server.handle().shutdown(Duration::ZERO);
+    server.join();
+}
+
 #[test]
 fn readiness_follows_the_phases() {
     let config = config(1);
-    let control = Control::start(&config, Vec::new()).expect("it starts").expect("it is wanted");
+    let control = Control::start(&config).expect("it starts").expect("it is wanted");
     for path in ["/readyz", "/healthz", "/metrics", "/connections"] {
         let response = get(control.addr, path);
         assert!(

@@ -20,6 +20,7 @@ use super::shards::answer_unless_ended;
 use crate::proto::Message;
 use crate::server::{ServerHandle, ShardHandle};
 use crate::shard::command::TopicQuery;
+use crate::topic::name::check_name;
 
 /// Messages of one batch.
 const BATCH_COUNT_MAX: usize = 1000;
@@ -40,7 +41,7 @@ pub(super) async fn publish(
     body: Body,
 ) -> Found<Value> {
     let Path(name) = name?;
-    check_name(&name, api.topic_name_bytes_max)?;
+    check_name(&name, api.names)?;
     let kind = Kind::of(&headers)?;
     let bytes = body::read(&api, body).await?;
     api.server()?.publish(&name, kind.message(&bytes)?)?;
@@ -81,15 +82,14 @@ pub(super) async fn publish_batch(State(api): State<Arc<Api>>, headers: HeaderMa
     }
     let server = api.server()?;
     let results = items.iter().map(|item| {
-        let outcome = item.publish(&server, api.topic_name_bytes_max);
+        let outcome = item.publish(&server);
         outcome.map_or_else(|error| json!({ "topic": item.topic, "error": error }), |()| published(&item.topic))
     });
     Ok(Json(json!({ "results": results.collect::<Vec<_>>() })))
 }
 
 impl Item {
-    fn publish(&self, server: &ServerHandle, name_bytes_max: usize) -> Result<(), ApiError> {
-        check_name(&self.topic, name_bytes_max)?;
+    fn publish(&self, server: &ServerHandle) -> Result<(), ApiError> {
         match (&self.data, &self.data64) {
             (Some(text), None) => Ok(server.publish(&self.topic, text.as_str())?),
             (None, Some(data)) => {
@@ -111,25 +111,6 @@ fn published(topic: &str) -> Value {
     json!({ "topic": topic, "position": null })
 }
 
-/// Publications go to one topic, which has a name without wildcards.
-fn check_name(name: &str, bytes_max: usize) -> Result<(), ApiError> {
-    if name.split('.').any(|token| matches!(token, "*" | ">")) {
-        let message = format!("`{name}` has a wildcard, which only subscriptions may have: name one topic");
-        return Err(ApiError::bad_request("wildcard_in_name", message));
-    }
-    let good = |token: &str| {
-        !token.is_empty() && !token.contains(|letter: char| letter.is_whitespace() || letter.is_control())
-    };
-    if name.len() > bytes_max || !name.split('.').all(good) {
-        let message = format!(
-            "a topic's name has 1 to {bytes_max} bytes (`topic_name_bytes_max`), in tokens joined by `.` that are not empty and \
-             have neither blanks nor control characters"
-        );
-        return Err(ApiError::bad_request("invalid_name", message));
-    }
-    Ok(())
-}
-
 /// The query of `GET /topics`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,24 +119,32 @@ pub(super) struct Page {
     after: Option<String>,
 }
 
-/// `GET /topics`: names in the order of their bytes, with subscribers summed over the shards.
+/// `GET /topics`: names and patterns in the order of their bytes, with subscribers summed over the shards.
 pub(super) async fn list(State(api): State<Arc<Api>>, page: Result<Query<Page>, QueryRejection>) -> Found<Value> {
     let Query(Page { limit, after }) = page?;
     let limit = page_limit(limit, PAGE_COUNT_MAX)?;
     let after: Arc<str> = after.unwrap_or_default().into();
     let server = api.server()?;
-    let mut sums = BTreeMap::<Box<str>, usize>::new();
+    let mut sums = BTreeMap::<Box<str>, Subscribed>::new();
     for shard in server.shards() {
         // A name of the page is among the first so many of every shard that has it.
-        for (name, count) in first_topics(shard, &after, limit + 1).await? {
-            *sums.entry(name).or_default() += count;
+        for (name, found) in first_topics(shard, &after, limit + 1).await? {
+            sums.entry(name).and_modify(|sum| sum.count += found.count).or_insert(found);
         }
     }
     let more = sums.len() > limit;
     let topics: Vec<_> = sums.iter().take(limit).collect();
     let next = topics.last().filter(|_| more).map(|(name, _)| name);
-    let shown = topics.iter().map(|(name, count)| json!({ "name": name, "subscribers": count }));
+    let shown = topics
+        .iter()
+        .map(|(name, sum)| json!({ "name": name, "is_pattern": sum.is_pattern, "subscribers": sum.count }));
     Ok(Json(json!({ "topics": shown.collect::<Vec<_>>(), "next": next })))
+}
+
+/// Who subscribed to a name or pattern.
+struct Subscribed {
+    is_pattern: bool,
+    count: usize,
 }
 
 /// A shard's first `count` topics behind `after`, with their subscribers.
@@ -163,13 +152,17 @@ async fn first_topics(
     shard: ShardHandle<'_>,
     after: &Arc<str>,
     count: usize,
-) -> Result<BTreeMap<Box<str>, usize>, ApiError> {
+) -> Result<BTreeMap<Box<str>, Subscribed>, ApiError> {
     let mut first = BTreeMap::new();
     let mut next = Some(0);
     while let Some(from) = next {
         let query = TopicQuery { from, places_max: PLACES_PER_TURN, after: Arc::clone(after) };
         let Some(page) = answer_unless_ended(shard.topics(query)).await? else { break };
-        first.extend(page.topics.into_iter().map(|topic| (topic.name, topic.subscriber_count)));
+        first.extend(
+            page.topics
+                .into_iter()
+                .map(|topic| (topic.name, Subscribed { is_pattern: topic.is_pattern, count: topic.subscriber_count })),
+        );
         while first.len() > count {
             first.pop_last();
         }

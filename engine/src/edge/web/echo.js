@@ -37,7 +37,10 @@ $("text-form").addEventListener("submit", (event) => {
   sendText($("text").value);
 });
 $("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) $("text-form").requestSubmit();
+  // Enter that ends the composition of a letter is the input method's.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  if (!$("send-text").disabled) $("text-form").requestSubmit();
 });
 $("send-big-text").addEventListener("click", () => sendText("Ringwire ".repeat(120_000).slice(0, 1024 * 1024)));
 $("send-big-binary").addEventListener("click", () => sendBinary(noise(1024 * 1024)));

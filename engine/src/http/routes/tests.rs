@@ -188,3 +188,30 @@ fn what_is_no_route() {
         assert_eq!(routes.build().unwrap_err(), RouteError::Repeated(repeated.to_owned()));
     }
 }
+
+#[test]
+fn routes_can_be_read_back() {
+    let routes = routes();
+    let found: Vec<_> = routes.websockets().iter().map(|route| (route.index(), route.pattern())).collect();
+    let expected = ["/topics/*", "/topics/private/*", "/chat"].map(str::to_owned);
+    assert_eq!(found, expected.into_iter().enumerate().collect::<Vec<_>>());
+    assert_eq!(routes.websockets()[2].supported_protocols(), ["v2", "v1"]);
+    let mut paths: Vec<_> = routes.pages().map(Page::path).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/", "/topics/help"]);
+}
+
+#[test]
+fn a_slash_too_many_leads_to_the_page() {
+    let routes = Routes::builder().websocket(websocket("/ws")).page(page("/about")).page(page("/")).build().unwrap();
+    for (line, location) in [("GET /about/", "/about"), ("HEAD /about/?x=y/", "/about?x=y/"), ("GET //", "/")] {
+        let text = refusal(&routes, line, "");
+        assert!(text.starts_with("HTTP/1.1 307 Temporary Redirect\r\n"), "{text}");
+        assert!(text.contains(&format!("\r\nLocation: {location}\r\n")), "{text}");
+        assert_eq!(text.ends_with("\r\n\r\n"), line.starts_with("HEAD"), "{text}");
+    }
+    for line in ["GET /ws/", "GET /about//", "GET /other/", "GET //about/"] {
+        assert_eq!(outcome(&routes, line, ""), Err(404), "{line}");
+    }
+    assert_eq!(outcome(&routes, "GET /about/", HANDSHAKE), Err(404), "a WebSocket is not redirected");
+}

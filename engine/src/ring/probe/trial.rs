@@ -4,6 +4,7 @@
 //! and that memory is leaked rather than freed if the kernel may still write to it.
 
 use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -13,6 +14,7 @@ use io_uring::types::{self, BufRingEntry, DestinationSlot, Fd, Fixed, SubmitArgs
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
 use super::{Features, Step, Trial, Wanted};
+use crate::ring::uring::IMPATIENT;
 use crate::sys::kernel::{self, Version};
 
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,6 +28,8 @@ const BUFFER_BYTES: usize = size_of::<Page>() / BUFFERS as usize;
 /// Entries of the file table for the rest of the trial where the one wanted is refused.
 const SMALL_TABLE: u32 = 8;
 const GREETING: &[u8] = b"ringwire";
+/// Only what the socket takes of it becomes memory.
+const MORE_THAN_A_SOCKET_TAKES: usize = 64 << 20;
 
 /// `user_data` of the operations of the trial.
 const ACCEPT: u64 = 1;
@@ -159,10 +163,22 @@ fn recv(ring: &mut IoUring, memory: &Memory, peer: &mut TcpStream, slot: Fixed) 
     if count != 0 || cqueue::more(flags) { Err(unexpected()) } else { Ok(()) }
 }
 
+/// Rule 4: of two impatient sends only the second completes, which is more than the socket takes.
 fn send(ring: &mut IoUring, peer: &mut TcpStream, slot: Fixed) -> io::Result<()> {
-    let send = opcode::Send::new(slot, GREETING.as_ptr(), GREETING.len() as u32).build();
+    let much = ManuallyDrop::new(vec![0; MORE_THAN_A_SOCKET_TAKES]);
+    let impatient = |bytes: &[u8]| {
+        let send = opcode::Send::new(slot, bytes.as_ptr(), bytes.len() as u32).flags(IMPATIENT).build();
+        send.flags(squeue::Flags::SKIP_SUCCESS).user_data(SEND)
+    };
     // SAFETY: the bytes are static.
-    unsafe { perform(ring, send, SEND) }?;
+    unsafe { ring.submission().push(&impatient(GREETING)) }.expect("two operations fit");
+    // SAFETY: the bytes are freed after the completion only.
+    let (count, _) = unsafe { perform(ring, impatient(&much), SEND) }?;
+    let taken = GREETING.len() + 1..much.len();
+    drop(ManuallyDrop::into_inner(much));
+    if !taken.contains(&(count as usize)) {
+        return Err(unexpected());
+    }
     let mut answer = [0; GREETING.len()];
     peer.read_exact(&mut answer)?;
     // SAFETY: the operation refers to no memory.

@@ -81,8 +81,8 @@ impl World {
         assert!(descriptor.socket.is_some(), "a send on a closed descriptor");
         descriptor.sending.as_mut().expect("noted at its push").state = SendState::Waiting;
         self.progress_send(slot);
-        let sending = self.descriptors[slot as usize].sending.as_ref().expect("not yet reaped");
-        if sending.state == SendState::Waiting && !sending.patient {
+        let sending = self.descriptors[slot as usize].sending.as_ref();
+        if sending.is_some_and(|sending| sending.state == SendState::Waiting && !sending.patient) {
             self.complete_send(slot, -libc::EAGAIN);
         }
     }
@@ -142,11 +142,17 @@ impl World {
         self.inline.push(completion(token, result, None, false));
     }
 
+    /// Rule 4: an impatient send that took all completes without a word.
     pub(super) fn complete_send(&mut self, slot: u32, result: i32) {
-        let sending = self.descriptors[slot as usize].sending.as_mut().expect("it is in flight");
-        sending.state = SendState::Posted;
-        let token = sending.token;
-        self.inline.push(completion(token, result, None, false));
+        let sending = &mut self.descriptors[slot as usize].sending;
+        let send = sending.as_mut().expect("it is in flight");
+        send.state = SendState::Posted;
+        let token = send.token;
+        if send.patient || result != send.bytes.len as i32 {
+            self.inline.push(completion(token, result, None, false));
+        } else {
+            end_send(sending);
+        }
     }
 
     /// The shard hears of a completion: from here on it may do with the memory as it likes.
@@ -154,13 +160,17 @@ impl World {
         let (slot, generation) = (completion.token.slot(), completion.token.generation());
         match completion.token.kind() {
             OpKind::Send => {
-                let sending = self.descriptors[slot as usize].sending.take().expect("a send is reaped once");
-                assert!(read(sending.bytes) == sending.copy, "rule 1: bytes changed while their send was in flight");
+                end_send(&mut self.descriptors[slot as usize].sending);
             }
             OpKind::Close => self.gone.push((slot, generation)),
             _ => {}
         }
     }
+}
+
+fn end_send(sending: &mut Option<Sending>) {
+    let sending = sending.take().expect("a send ends once");
+    assert!(read(sending.bytes) == sending.copy, "rule 1: bytes changed while their send was in flight");
 }
 
 /// What the kernel reads when it sends.

@@ -18,12 +18,13 @@ pub(crate) mod socket;
 pub(crate) mod world;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::{Completion, Op, Ring, RingCounters, Token, Wait};
+use super::{Completion, Op, OpKind, Ring, RingCounters, Token, Wait};
 use dice::Dice;
 use faults::Faults;
 use pool::Pool;
@@ -117,6 +118,14 @@ impl SimRing {
         outside.act(world);
     }
 
+    /// Rule 4: nothing is left unsubmitted, whatever the kernel says at first.
+    fn submit_all(&mut self) {
+        while !self.queue.is_empty() {
+            let some = if self.is_refused() { 0 } else { self.queue.len() };
+            self.enter(some);
+        }
+    }
+
     fn flush_overflow(&mut self) {
         let world = &mut *self.world.borrow_mut();
         if !world.overflown.is_empty() {
@@ -177,6 +186,14 @@ impl Ring for SimRing {
         Some(completion)
     }
 
+    fn next_send(&mut self) -> Option<Completion> {
+        self.submit_all();
+        let world = &mut *self.world.borrow_mut();
+        let World { completions, overflown, .. } = world;
+        let found = take_send(completions).or_else(|| take_send(overflown));
+        found.inspect(|&completion| world.check_reaped(completion))
+    }
+
     fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8] {
         self.pool.slice(bid, len)
     }
@@ -198,6 +215,11 @@ impl Ring for SimRing {
     fn counters(&self) -> RingCounters {
         RingCounters { buffers_lent: self.pool.lent_count(), ..self.world.borrow().counters }
     }
+}
+
+fn take_send(completions: &mut VecDeque<Completion>) -> Option<Completion> {
+    let index = completions.iter().position(|completion| completion.token.kind() == OpKind::Send)?;
+    completions.remove(index)
 }
 
 /// A completion as the kernel writes it.

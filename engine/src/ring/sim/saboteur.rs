@@ -26,12 +26,14 @@ pub(crate) enum Bug {
     ForgetClose,
     /// The completion of a send is not handled.
     LoseSendCompletion,
+    /// A flight is taken to be settled before all of its completions were taken.
+    SettleEarly,
     /// Some completions are handled newest first.
     ReverseCompletions,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::KeepBuffer,
         Self::GiveBackTwice,
         Self::SendTwice,
@@ -40,6 +42,7 @@ impl Bug {
         Self::ForgetRecv,
         Self::ForgetClose,
         Self::LoseSendCompletion,
+        Self::SettleEarly,
         Self::ReverseCompletions,
     ];
 }
@@ -106,6 +109,13 @@ impl Ring for Saboteur {
             return self.ring.next_completion();
         }
         Some(next)
+    }
+
+    fn next_send(&mut self) -> Option<Completion> {
+        if self.strikes(Bug::SettleEarly) {
+            return None;
+        }
+        self.ring.next_send()
     }
 
     fn buffer(&mut self, bid: u16, len: usize) -> &mut [u8] {

@@ -4,13 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::plan::Conduct;
-use crate::handler::{Accept, Conn, ConnError, Handler, SendStatus};
+use crate::handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus};
 use crate::http::{Refusal, Request};
 use crate::proto::{CloseCode, Message};
 use crate::ring::sim::dice::Dice;
-
-/// Where broadcasts go.
-pub(crate) const TOPIC: &str = "all";
 
 /// What the application saw of one peer.
 #[derive(Debug, Default)]
@@ -29,9 +26,10 @@ pub(crate) struct Record {
     behind: bool,
 }
 
-/// A message to all.
+/// A message to all who subscribed.
 #[derive(Debug)]
 pub(crate) struct Publication {
+    pub(crate) topic: &'static str,
     pub(crate) message: Vec<u8>,
     /// The peer that must not get it.
     pub(crate) except: Option<usize>,
@@ -98,17 +96,15 @@ impl App {
         conn.data_mut().owed = conn.data().owed.saturating_sub(1);
     }
 
-    fn publish(&self, conn: &mut Conn<'_, Seat>, message: Message<'_>, to_self: bool) {
+    fn publish(&self, conn: &mut Conn<'_, Seat>, message: Message<'_>) {
         let peer = conn.data().peer;
-        if to_self {
-            conn.publish(TOPIC, message);
-        } else {
-            conn.publish_to_others(TOPIC, message);
-        }
+        let (_, topic, to_self) = self.conduct(peer).following().expect("only those publish");
+        let outcome = if to_self { conn.publish(topic, message) } else { conn.publish_to_others(topic, message) };
+        outcome.expect("a name");
         let mut journal = self.journal.borrow_mut();
         let turn = journal.turn;
         let except = (!to_self).then_some(peer);
-        journal.log.push(Publication { message: message.as_bytes().to_vec(), except, turn });
+        journal.log.push(Publication { topic, message: message.as_bytes().to_vec(), except, turn });
     }
 
     fn echo_and_pause(&mut self, conn: &mut Conn<'_, Seat>, message: Message<'_>) {
@@ -135,17 +131,14 @@ impl Handler for App {
     fn on_open(&mut self, conn: &mut Conn<'_, Seat>) {
         let peer = conn.data().peer;
         self.record(peer).opened += 1;
-        match self.conduct(peer) {
-            Conduct::Broadcast { .. } => {
-                conn.subscribe(TOPIC).expect("one subscription is allowed");
-                let mut journal = self.journal.borrow_mut();
-                journal.records[peer].subscribed_at = journal.log.len();
-            }
-            Conduct::Hold => {
-                conn.pause();
-                self.record(peer).paused = true;
-            }
-            _ => {}
+        if let Some((pattern, ..)) = self.conduct(peer).following() {
+            conn.subscribe(pattern).expect("one subscription is allowed");
+            let mut journal = self.journal.borrow_mut();
+            journal.records[peer].subscribed_at = journal.log.len();
+        }
+        if self.conduct(peer) == Conduct::Hold {
+            conn.pause();
+            self.record(peer).paused = true;
         }
     }
 
@@ -160,7 +153,7 @@ impl Handler for App {
         };
         match self.conduct(peer) {
             Conduct::Echo | Conduct::Hold => drop(self.send(conn, message)),
-            Conduct::Broadcast { to_self } => self.publish(conn, message, to_self),
+            Conduct::Broadcast { .. } | Conduct::Follow { .. } => self.publish(conn, message),
             Conduct::Flood { count, bytes } => {
                 conn.data_mut().owed += count;
                 self.pump(conn, bytes);
@@ -192,6 +185,7 @@ impl Handler for App {
 
     fn on_close(&mut self, conn: &mut Conn<'_, Seat>, code: CloseCode, _reason: &str) {
         let peer = conn.data().peer;
+        assert_eq!(conn.ready_state(), ReadyState::Closed);
         assert_eq!(conn.send("too late"), SendStatus::Dropped);
         let turn = self.journal.borrow().turn;
         let mut record = self.record(peer);
@@ -200,6 +194,7 @@ impl Handler for App {
     }
 
     fn on_error(&mut self, conn: &mut Conn<'_, Seat>, error: &ConnError) {
+        assert_eq!(conn.ready_state(), ReadyState::Closed);
         let peer = conn.data().peer;
         self.record(peer).errors.push(error.to_string());
     }

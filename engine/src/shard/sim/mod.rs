@@ -17,12 +17,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::command::Command;
 use super::mailbox::Mailbox;
+use super::queues::CommandQueue;
 use super::{Seat, Shard};
 use crate::config::ValidConfig;
+use crate::handler::places::ServerPlaces;
 use crate::http::{Page, Routes, WebSocketRoute};
 use crate::metrics::Counters;
 use crate::ring::Ring;
@@ -81,7 +81,7 @@ impl<R: Ring> Simulation<R> {
         let conducts = scenario.plans.iter().map(|plan| plan.conduct).collect();
         let records = scenario.plans.iter().map(|_| Record::default()).collect();
         let journal = Rc::new(RefCell::new(Journal { conducts, records, ..Journal::default() }));
-        let queue = Arc::new(ArrayQueue::new(16));
+        let queue = Arc::new(CommandQueue::new(16, usize::MAX));
         let waker = Arc::new(Waker::new().expect("an eventfd"));
         let peers = scenario.plans.iter().map(|plan| Peer::new(plan.clone(), dice.split())).collect();
         let mut commands = Vec::new();
@@ -94,7 +94,9 @@ impl<R: Ring> Simulation<R> {
         let world = ring.world();
         let app = App { journal: Rc::clone(&journal), dice: dice.split() };
         let mailbox = Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new() };
-        let seat = Seat { index: 0, count: 1, mailbox };
+        let connections_max = scenario.config.connections_max;
+        let places = Arc::new(ServerPlaces::new(connections_max));
+        let seat = Seat { index: 0, count: 1, mailbox, connections_max, places };
         let mut shard = Shard::new(wrap(ring), app, &scenario.config, routes(), seat);
         shard.begin();
         Self { shard, world, town, journal, scenario }

@@ -13,6 +13,8 @@ pub(crate) enum Conduct {
     Echo,
     /// Every message goes to all who have this conduct; to the sender too, or not.
     Broadcast { to_self: bool },
+    /// The same with a subscription and a topic of its own; those who broadcast have [`TOPIC`] for both.
+    Follow { pattern: &'static str, topic: &'static str, to_self: bool },
     /// A message is answered by so many of so many bytes, as fast as the peer takes them.
     Flood { count: usize, bytes: usize },
     /// As an echo, but the connection is paused while it is behind, and for a moment at times.
@@ -21,6 +23,20 @@ pub(crate) enum Conduct {
     Hold,
     /// As an echo, and closed with the code after so many messages.
     Close { after: usize, code: CloseCode },
+}
+
+/// Where broadcasts go.
+pub(crate) const TOPIC: &str = "all";
+
+impl Conduct {
+    /// What it subscribes to, where it publishes, and whether to itself too.
+    pub(crate) fn following(self) -> Option<(&'static str, &'static str, bool)> {
+        match self {
+            Self::Broadcast { to_self } => Some((TOPIC, TOPIC, to_self)),
+            Self::Follow { pattern, topic, to_self } => Some((pattern, topic, to_self)),
+            _ => None,
+        }
+    }
 }
 
 /// How a peer means to end.
@@ -97,7 +113,8 @@ impl Plan {
     /// Makes it one of many who publish and subscribe.
     pub(crate) fn join_the_crowd(&mut self, dice: &mut Dice) {
         if !matches!(self.conduct, Conduct::Close { .. }) {
-            self.conduct = Conduct::Broadcast { to_self: dice.chance(800) };
+            let to_self = dice.chance(800);
+            self.conduct = if dice.chance(800) { Conduct::Broadcast { to_self } } else { roll_follower(dice, to_self) };
         }
         // All are there before the first says something.
         self.begin = Duration::ZERO;
@@ -109,13 +126,23 @@ impl Plan {
 fn roll_conduct(dice: &mut Dice) -> Conduct {
     match dice.below(10) {
         0..3 => Conduct::Echo,
-        3..5 => Conduct::Broadcast { to_self: true },
-        5 => Conduct::Broadcast { to_self: false },
+        3 => Conduct::Broadcast { to_self: true },
+        4 => roll_follower(dice, true),
+        5 => match dice.chance(500) {
+            true => Conduct::Broadcast { to_self: false },
+            false => roll_follower(dice, false),
+        },
         6 => Conduct::Flood { count: dice.between(1, 30), bytes: dice.pick(&[10, 300, 2000]) },
         8 if dice.chance(200) => Conduct::Hold,
         7 => Conduct::Close { after: dice.between(1, 4), code: CloseCode(4000 + dice.below(100) as u16) },
         _ => Conduct::Pause,
     }
+}
+
+fn roll_follower(dice: &mut Dice, to_self: bool) -> Conduct {
+    let pattern = dice.pick(&["all.a", "all.*", "all.>", "*", "*.*.b", ">"]);
+    let topic = dice.pick(&[TOPIC, "all.a", "all.b", "all.a.b"]);
+    Conduct::Follow { pattern, topic, to_self }
 }
 
 fn roll_ending(dice: &mut Dice, conduct: Conduct, count: usize) -> Ending {

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_queue::ArrayQueue;
-
 use super::peer::Peer;
 use crate::ring::sim::Outside;
 use crate::ring::sim::world::World;
 use crate::shard::command::Command;
+use crate::shard::queues::CommandQueue;
 use crate::sys::waker::Waker;
 
 /// The world's inhabitants, each with a time at which it acts next.
@@ -16,7 +15,7 @@ pub(crate) struct Town {
     pub(crate) peers: Vec<Peer>,
     /// What other threads will ask for, the soonest last.
     pub(crate) commands: Vec<(Duration, Command)>,
-    pub(crate) queue: Arc<ArrayQueue<Command>>,
+    pub(crate) queue: Arc<CommandQueue>,
     pub(crate) waker: Arc<Waker>,
 }
 

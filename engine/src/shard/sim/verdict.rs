@@ -1,12 +1,13 @@
 //! What every peer must have got, and must have been told, when a run is over.
 
-use super::app::{Journal, Record};
+use super::app::{Journal, Publication, Record};
 use super::peer::{End, Peer};
 use super::plan::{Conduct, Ending};
 use super::{Scenario, Simulation};
 use crate::config::Overflow;
 use crate::proto::CloseCode;
 use crate::ring::Ring;
+use crate::topic::name::matches;
 
 /// Compares the journal with what the peers saw.
 pub(super) fn check<R: Ring>(simulation: &Simulation<R>) {
@@ -37,9 +38,9 @@ impl Case<'_> {
             is_prefix(&record.received, &plan.messages),
             "{self}: the application got other messages than were sent"
         );
-        match plan.conduct {
-            Conduct::Broadcast { .. } => self.check_broadcasts(),
-            _ => self.check_replies(),
+        match plan.conduct.following() {
+            Some((pattern, ..)) => self.check_publications(pattern),
+            None => self.check_replies(),
         }
         self.check_codes();
         if self.must_end_well() {
@@ -60,11 +61,12 @@ impl Case<'_> {
         }
     }
 
-    /// Publications arrive in order, once, and none to those who published them to others.
-    fn check_broadcasts(&self) {
+    /// Publications that match arrive in order, once, and none to those who published them to others.
+    fn check_publications(&self, pattern: &str) {
         let record = self.record();
         let log = &self.journal.log[record.subscribed_at.min(self.journal.log.len())..];
-        let mut meant = log.iter().filter(|publication| publication.except != Some(self.index));
+        let is_meant = |it: &&Publication| it.except != Some(self.index) && matches(pattern, it.topic);
+        let mut meant = log.iter().filter(is_meant);
         let drops = self.scenario.config.overflow == Overflow::DropNewest;
         for got in &self.peer.received {
             let next = if drops { meant.find(|it| it.message == *got) } else { meant.next() };

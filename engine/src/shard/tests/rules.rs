@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::stage::{Client, Frame, SIZES, Stage, config, head};
 use crate::config::Config;
+use crate::conn::GENERATION_MASK;
 use crate::conn::slot::Phase;
 use crate::proto::CloseCode;
-use crate::ring::Ring;
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::Sizes;
+use crate::ring::{OpKind, Ring, Token};
 use crate::shard::sim::Conduct;
 
 /// A socket that is full after so many bytes.
@@ -73,6 +74,14 @@ fn rule_3_stale_completions_are_dropped_and_their_buffers_return() {
     assert!(stage.sim.shard.local.counters.stale_completions > 5);
     assert_eq!(stage.sim.shard.ring.counters().buffers_lent, 0);
     stage.end();
+}
+
+#[test]
+fn rule_3_slots_count_generations_as_far_as_tokens_carry_them() {
+    let largest = Token::new(OpKind::Recv, 0, GENERATION_MASK);
+    assert_eq!(largest.generation(), GENERATION_MASK);
+    // All bits but those of the kind.
+    assert_eq!(Token::from_bits(u64::MAX >> 8).generation(), GENERATION_MASK);
 }
 
 #[test]

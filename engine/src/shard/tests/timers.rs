@@ -77,6 +77,39 @@ fn a_silent_connection_is_pinged_and_lost_without_a_pong() {
 }
 
 #[test]
+fn the_ping_interval_is_kept_although_a_pong_may_take_longer() {
+    let config = Config { ping_interval: Some(SECOND), pong_timeout: 10 * SECOND, ..config() };
+    let mut stage = Stage::new(config, SIZES);
+    let alive = stage.open(Conduct::Echo);
+    stage.turns_for(SECOND + SECOND / 20);
+    for _ in 0..3 {
+        assert_eq!(stage.frames(&alive), [Frame::Ping]);
+        let pong = frame(&mut stage.dice, true, Opcode::Pong, b"");
+        stage.write(&alive, &pong);
+        stage.turns_for(NEARLY);
+        assert!(stage.frames(&alive).is_empty(), "too early");
+        stage.turns_for(SECOND / 10);
+    }
+    stage.end();
+}
+
+#[test]
+fn an_answered_ping_does_not_move_the_close_timeout() {
+    let config = Config { ping_interval: Some(SECOND), close_timeout: SECOND, ..config() };
+    let mut stage = Stage::new(config, SIZES);
+    let client = stage.open(Conduct::Echo);
+    stage.turns_for(SECOND + SECOND / 20);
+    assert_eq!(stage.frames(&client), [Frame::Ping]);
+    stage.command(Command::Shutdown { grace: 60 * SECOND });
+    stage.turns_for(SECOND / 2);
+    let pong = frame(&mut stage.dice, true, Opcode::Pong, b"");
+    stage.write(&client, &pong);
+    stage.turns_for(SECOND / 2 + SECOND / 10);
+    assert_eq!(stage.told(&client).0, [CloseCode::ABNORMAL], "it does not answer the close frame");
+    stage.end();
+}
+
+#[test]
 fn a_paused_connection_is_judged_by_the_idle_timeout_alone() {
     let config =
         Config { ping_interval: Some(SECOND), pong_timeout: SECOND, idle_timeout: Some(4 * SECOND), ..config() };

@@ -24,6 +24,16 @@ impl Node {
     /// Starts `ringwire` with `arguments` on a free port, one shard and no admin interface unless `arguments` say otherwise.
     #[track_caller]
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::spawn(Self::command(arguments))
+    }
+
+    /// Starts `ringwire` as [`Node::start`] does, and waits until it says `words` instead of until it listens.
+    #[track_caller]
+    pub(crate) fn waiting(arguments: &[&str], words: &str) -> Self {
+        Self::spawn_until(Self::command(arguments), |line| line.contains(words).then_some(([0, 0, 0, 0], 0).into()))
+    }
+
+    fn command(arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringwire"));
         command.args(arguments).arg("--pin=none");
         let defaults = [
@@ -36,7 +46,7 @@ impl Node {
                 command.arg(default);
             }
         }
-        Self::spawn(command)
+        command
     }
 
     /// Starts an example on a free port.
@@ -48,7 +58,13 @@ impl Node {
     }
 
     #[track_caller]
-    fn spawn(mut command: Command) -> Self {
+    fn spawn(command: Command) -> Self {
+        Self::spawn_until(command, address)
+    }
+
+    /// Spawns it and waits for the line in which `address` finds where it listens.
+    #[track_caller]
+    fn spawn_until(mut command: Command, address: impl Fn(&str) -> Option<SocketAddr>) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -72,7 +88,7 @@ impl Node {
             }
             node.said.push(line);
         }
-        panic!("{command:?} does not listen; it said:\n{}", node.said.join("\n"));
+        panic!("{command:?} does not say what it should; it said:\n{}", node.said.join("\n"));
     }
 
     /// Where its admin interface listens.

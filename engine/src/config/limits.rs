@@ -8,6 +8,7 @@
 mod rules;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::{Deref, RangeInclusive};
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ impl ValidConfig {
         check.times(&config);
         check.pairs(&config);
         check.rules(&config);
+        check.admin(&config);
         if check.problems.is_empty() { Ok(Self(config)) } else { Err(ConfigError { problems: check.problems }) }
     }
 
@@ -177,6 +179,16 @@ pub enum Problem {
         /// Its pattern.
         pattern: String,
     },
+    /// An admin interface for everybody.
+    #[error(
+        "admin.listen = {listen} reaches beyond this machine and needs a token: write one into a file \
+         (`openssl rand -hex 32 > FILE`) and name the file with --admin-token-file=FILE (admin.token_file), or listen on \
+         127.0.0.1, or use --admin-listen=none"
+    )]
+    AdminWithoutToken {
+        /// The address.
+        listen: SocketAddr,
+    },
 }
 
 struct Check {
@@ -285,6 +297,28 @@ impl Check {
                 ("idle_timeout", print_duration(idle)),
                 "the ping must come before the connection counts as idle",
             );
+        }
+    }
+
+    fn admin(&mut self, config: &Config) {
+        let admin = &config.admin;
+        self.require(
+            admin.listen != Some(config.listen) || config.listen.port() == 0,
+            ("admin.listen", config.listen.to_string()),
+            ("listen", config.listen.to_string()),
+            "two listeners need two addresses",
+        );
+        if let Some(listen) = admin.listen.filter(|_| admin.is_open_to_all()) {
+            self.problems.push(Problem::AdminWithoutToken { listen });
+        }
+        if let (Some(_), Some(file)) = (&admin.token, &admin.token_file) {
+            self.problems.push(Problem::Contradiction {
+                key: "admin.token",
+                value: "(not shown)".into(),
+                other: "admin.token_file",
+                other_value: file.display().to_string(),
+                rule: "there is one token, given in one place",
+            });
         }
     }
 

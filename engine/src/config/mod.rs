@@ -6,6 +6,7 @@
 //!
 //! Not here: the command line (`edge::cli`), and checks that need to look at the machine (`edge::check`, and the start).
 
+mod admin;
 pub mod budget;
 pub mod file;
 mod limits;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use admin::{Admin, ParseTokenError, Token};
 pub use budget::Budget;
 pub use file::FileError;
 pub use limits::{ConfigError, Problem, ValidConfig};
@@ -211,6 +213,8 @@ pub struct Config {
     /// none: no history, and everybody may publish and subscribe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<TopicConfig>,
+    /// The admin interface of `ringwire serve`; in a file the section `[admin]`.
+    pub admin: Admin,
 }
 
 /// How many shards a server runs.
@@ -284,6 +288,7 @@ impl Default for Config {
             publish_window_max: Duration::from_micros(50),
             history_bytes_max: 256 * MIB,
             topics: Vec::new(),
+            admin: Admin::default(),
         }
     }
 }

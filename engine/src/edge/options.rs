@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::StartError;
 use crate::config::text::{
-    OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen,
+    OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen, parse_listen_or_none,
 };
 use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
 
@@ -28,6 +28,8 @@ pub(super) struct Options {
     sockets: Sockets,
     #[command(flatten)]
     topics: Topics,
+    #[command(flatten)]
+    admin: Admin,
     /// Read settings from this TOML file; unknown keys are errors
     #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     config: Option<PathBuf>,
@@ -178,6 +180,17 @@ struct Topics {
     history_bytes_max: Option<usize>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Admin interface (serve)")]
+struct Admin {
+    /// Address of the admin interface, a port of 127.0.0.1, or none; beyond loopback it needs a token [default: 127.0.0.1:9002]
+    #[arg(long, value_name = "ADDR:PORT|none", value_parser = parse_listen_or_none)]
+    admin_listen: Option<OrOff<SocketAddr>>,
+    /// File whose first line is the bearer token that requests must have, or none [default: none]
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+}
+
 impl Options {
     /// What was typed over what the file says over the defaults, checked.
     ///
@@ -195,6 +208,7 @@ impl Options {
         self.rings.apply(&mut config);
         self.sockets.apply(&mut config);
         self.topics.apply(&mut config);
+        self.admin.apply(&mut config);
         Ok(config.validated()?)
     }
 }
@@ -275,5 +289,14 @@ impl Topics {
         set(&mut config.command_queue_bytes_max, &self.command_queue_bytes_max);
         set(&mut config.publish_window_max, &self.publish_window_max);
         set(&mut config.history_bytes_max, &self.history_bytes_max);
+    }
+}
+
+impl Admin {
+    fn apply(&self, config: &mut Config) {
+        set_or_off(&mut config.admin.listen, self.admin_listen);
+        if let Some(file) = &self.admin_token_file {
+            config.admin.token_file = (file.as_os_str() != "none").then(|| file.clone());
+        }
     }
 }

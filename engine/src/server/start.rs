@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use super::handle::{IN_CALLBACK, ShardPort};
+use super::port::{IN_CALLBACK, ShardPort};
 use super::{Server, ServerHandle, ShardInfo, StartError};
 use crate::config::ValidConfig;
 use crate::handler::Handler;

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::Shard;
-use super::command::{Command, ConnInfo};
+use super::command::Command;
 use super::queues::{CommandQueue, ParcelReceiver, ParcelSender};
+use super::{Shard, listing};
 use crate::conn::ConnId;
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
-use crate::handler::{Conn, Handler, ReadyState, SendStatus};
+use crate::handler::{Conn, Handler, SendStatus};
 use crate::ring::{Op, Ring};
 use crate::sys::waker::Waker;
 use crate::topic::parcel::{Outcome, Parcel};
@@ -123,9 +123,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Command::Publish { topic, frames } => self.local.publish_encoded(&topic, &frames),
             Command::Submit { submission } => self.local.take_parcel(Parcel::Submission(submission)),
             Command::Send { id, opcode, payload, reply } => {
-                let sent =
-                    is_open(&self.local, id) && self.local.send(id.slot, opcode, &payload) != SendStatus::Dropped;
-                let _ = reply.send(sent);
+                let open = is_open(&self.local, id);
+                let _ = reply.send(open.then(|| self.local.send(id.slot, opcode, &payload)));
             }
             Command::Close { id, code, reason, reply } => {
                 let open = is_open(&self.local, id);
@@ -134,8 +133,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 }
                 let _ = reply.send(open);
             }
-            Command::List { reply } => {
-                let _ = reply.send(list(&self.local));
+            Command::Ping { reply } => {
+                let _ = reply.send(());
+            }
+            Command::List { query, reply } => {
+                let _ = reply.send(listing::list(&self.local, &query));
+            }
+            Command::Inspect { id, reply } => {
+                let _ = reply.send(listing::inspect(&self.local, id));
+            }
+            Command::Topics { query, reply } => {
+                let _ = reply.send(listing::topics(&self.local, &query));
             }
             Command::Stats { reply } => {
                 let _ = reply.send(self.stats());
@@ -169,17 +177,4 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
 fn is_open<D>(local: &Local<D>, id: ConnId) -> bool {
     local.conns.find(id).is_some_and(|conn| conn.phase == Phase::Open)
-}
-
-fn list<D>(local: &Local<D>) -> Vec<ConnInfo> {
-    let open = local.conns.iter().filter(|(_, conn)| matches!(conn.phase, Phase::Open | Phase::Closing));
-    open.map(|(slot, conn)| ConnInfo {
-        id: local.id(slot),
-        remote_addr: conn.peer.into(),
-        route: usize::from(conn.route),
-        ready_state: ReadyState::of(conn.phase),
-        queued_bytes: conn.queued_bytes(),
-        subscription_count: conn.subscriptions.len(),
-    })
-    .collect()
 }

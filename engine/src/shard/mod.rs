@@ -10,6 +10,7 @@ pub(crate) mod command;
 mod fanout;
 mod flush;
 mod http;
+mod listing;
 pub(crate) mod mailbox;
 pub(crate) mod queues;
 mod recv;

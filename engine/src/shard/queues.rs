@@ -123,6 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::shard::command::{ConnFilter, ConnQuery, TopicQuery};
 
     fn publication(bytes: usize) -> Command {
         Command::Publish { topic: "t".into(), frames: vec![0; bytes - 1].into() }
@@ -147,6 +148,17 @@ mod tests {
         assert!(queue.push(publication(1)).is_err(), "a fourth entry");
         while queue.pop().is_some() {}
         assert!(queue.push(publication(100)).is_ok(), "what was refused holds nothing");
+    }
+
+    #[test]
+    fn questions_have_the_bytes_that_they_carry() {
+        let (reply, _) = oneshot::channel();
+        let filter = Arc::new(ConnFilter { topic: Some("t".repeat(60).into()), ..ConnFilter::default() });
+        let list = Command::List { query: ConnQuery { filter, ..ConnQuery::default() }, reply };
+        let (reply, _) = oneshot::channel();
+        let query = TopicQuery { from: 0, places_max: 1, after: "t".repeat(40).into() };
+        let topics = Command::Topics { query, reply };
+        assert_eq!((list.bytes(), topics.bytes()), (60, 40));
     }
 
     #[test]

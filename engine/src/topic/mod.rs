@@ -75,15 +75,19 @@ pub(crate) struct Frames<'a> {
     pub(crate) number: Option<(&'a Arc<str>, u64)>,
 }
 
+/// What is left is for its place in the table.
+const _: () = assert!(size_of::<Topic>() <= TOPIC_ENTRY_BYTES as usize - 16);
+
 impl Topic {
-    /// Its name, or the pattern.
+    /// The name or pattern.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
-}
 
-/// What is left is for its place in the table.
-const _: () = assert!(size_of::<Topic>() <= TOPIC_ENTRY_BYTES as usize - 16);
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.is_pattern
+    }
+}
 
 /// A part of a batch that `slot` does not get.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,6 +247,17 @@ impl Topics {
             }
             self.free.push(id);
         }
+    }
+
+    /// Topics and patterns at the places from `from` to below `end`; some have no subscribers.
+    pub(crate) fn range(&self, from: TopicId, end: TopicId) -> impl Iterator<Item = &Topic> {
+        let end = end.min(self.place_count()) as usize;
+        self.topics.get(from as usize..end).unwrap_or_default().iter()
+    }
+
+    /// Places for topics and patterns, free ones too.
+    pub(crate) fn place_count(&self) -> u32 {
+        self.topics.len() as u32
     }
 
     /// Topics and patterns with subscribers.

@@ -1,7 +1,9 @@
-//! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once.
+//! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once, and below them a
+//! table `[[topics]]` for each rule, with the names of the fields of [`TopicConfig`].
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
-//! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes every field, so that its output is a complete file with the same meaning.
+//! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes
+//! every field, so that its output is a complete file with the same meaning.
 //!
 //! Not here: ranges and contradictions, which hold whatever the values came from (`limits`).
 
@@ -9,10 +11,11 @@ use std::io;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::Config;
+use super::{Config, TopicConfig, TopicOverflow};
 
 /// A configuration file that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +77,18 @@ pub enum TextError {
         /// The field whose name is most like it.
         nearest: String,
     },
-    /// A table, where all keys stand at the top level.
-    #[error("{line}: section [{key}]: all keys stand at the top level, without sections")]
+    /// A key of the server in a rule, or the other way round.
+    #[error("{line}: `{key}` is a key of {owner}")]
+    Misplaced {
+        /// Line.
+        line: usize,
+        /// The key as typed.
+        key: String,
+        /// Whose it is, and where to write it.
+        owner: &'static str,
+    },
+    /// A table, where all keys but those of rules stand at the top level.
+    #[error("{line}: section [{key}]: all keys stand at the top level, without sections, but for [[topics]]")]
     Section {
         /// Line.
         line: usize,
@@ -92,6 +105,18 @@ pub enum TextError {
         /// What is expected.
         message: String,
     },
+}
+
+impl TextError {
+    fn line(&self) -> usize {
+        match *self {
+            Self::Syntax { line, .. }
+            | Self::UnknownKey { line, .. }
+            | Self::Misplaced { line, .. }
+            | Self::Section { line, .. }
+            | Self::Value { line, .. } => line,
+        }
+    }
 }
 
 /// Reads a configuration file over the defaults.
@@ -115,10 +140,15 @@ pub fn parse(text: &str) -> Result<Config, TextErrors> {
         TextErrors(vec![TextError::Syntax { line, message: error.message().to_owned() }])
     };
     let table = DeTable::parse(text).map_err(syntax)?;
-    let mut entries: Vec<_> = table.get_ref().iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    let known = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
-    let errors: Vec<_> = entries.into_iter().filter_map(|(key, value)| check(text, &known, key, value).err()).collect();
+    let (server, rule) = (Keys::of_server(), Keys::of_rule());
+    let mut errors = Vec::new();
+    for (key, value) in table.get_ref() {
+        match &**key.get_ref() {
+            RULES => errors.extend(check_rules(text, &rule, &server, value)),
+            _ => errors.extend(server.check(text, &rule, key, value)),
+        }
+    }
+    errors.sort_by_key(TextError::line);
     if errors.is_empty() { toml::from_str(text).map_err(syntax) } else { Err(TextErrors(errors)) }
 }
 
@@ -127,28 +157,86 @@ pub fn print(config: &Config) -> String {
     toml::to_string(config).expect("every field has a TOML form")
 }
 
-/// Checks one key and its value, as if they stood alone.
-fn check(
-    text: &str,
-    known: &toml::Table,
-    key: &Spanned<DeString<'_>>,
-    value: &Spanned<DeValue<'_>>,
-) -> Result<(), TextError> {
-    let line = line_of(text, &key.span());
-    let key = key.get_ref().to_string();
-    let Some(default) = known.get(&key) else {
-        return Err(match value.get_ref() {
+/// The field of [`Config`] that holds the rules.
+const RULES: &str = "topics";
+
+/// The keys of one kind of table.
+struct Keys {
+    /// Each with a value that it may have.
+    known: toml::Table,
+    /// Reads a table that has one of them.
+    read: fn(&str) -> Result<(), toml::de::Error>,
+    /// Whose they are, and where they stand.
+    owner: &'static str,
+}
+
+impl Keys {
+    fn of_server() -> Self {
+        let known = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
+        let owner = "the whole server: write it above the first [[topics]]";
+        Self { known, read: read_as::<Config>, owner }
+    }
+
+    fn of_rule() -> Self {
+        let rule =
+            TopicConfig { history_count: 100, overflow: Some(TopicOverflow::Conflate), ..TopicConfig::default() };
+        let known = toml::Table::try_from(rule).expect("every field has a TOML form");
+        Self { known, read: read_as::<TopicConfig>, owner: "a rule: write it below a [[topics]]" }
+    }
+
+    /// Checks one key and its value, as if they stood alone. `others` do not belong into this table.
+    fn check(
+        &self,
+        text: &str,
+        others: &Self,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<TextError> {
+        let line = line_of(text, &key.span());
+        let key = key.get_ref().to_string();
+        let Some(known) = self.known.get(&key) else { return Some(self.unknown(line, others, key, value.get_ref())) };
+        let found = &text[value.span()];
+        let error = (self.read)(&format!("{key} = {found}")).err()?;
+        let message = match expected(known) {
+            Some(expected) => format!("`{}` is not {expected}", found.lines().next().unwrap_or_default()),
+            None => error.message().to_owned(),
+        };
+        Some(TextError::Value { line: line_of(text, &value.span()), key, message })
+    }
+
+    fn unknown(&self, line: usize, others: &Self, key: String, value: &DeValue<'_>) -> TextError {
+        match value {
             DeValue::Table(_) => TextError::Section { line, key },
-            _ => TextError::UnknownKey { line, nearest: nearest(&key, known), key },
-        });
+            _ if others.known.contains_key(&key) => TextError::Misplaced { line, key, owner: others.owner },
+            _ => TextError::UnknownKey { line, nearest: nearest(&key, &self.known), key },
+        }
+    }
+}
+
+fn read_as<T: DeserializeOwned>(text: &str) -> Result<(), toml::de::Error> {
+    toml::from_str::<T>(text).map(drop)
+}
+
+/// Checks each key of each rule.
+fn check_rules(text: &str, rule: &Keys, server: &Keys, rules: &Spanned<DeValue<'_>>) -> Vec<TextError> {
+    let wrong = |span: Range<usize>, message: &str| {
+        let line = line_of(text, &span);
+        vec![TextError::Value { line, key: RULES.into(), message: message.into() }]
     };
-    let found = &text[value.span()];
-    let Err(error) = toml::from_str::<Config>(&format!("{key} = {found}")) else { return Ok(()) };
-    let message = match expected(default) {
-        Some(expected) => format!("`{}` is not {expected}", found.lines().next().unwrap_or_default()),
-        None => error.message().to_owned(),
+    let DeValue::Array(list) = rules.get_ref() else {
+        return wrong(rules.span(), "begin each rule with [[topics]], in two pairs of brackets");
     };
-    Err(TextError::Value { line: line_of(text, &value.span()), key, message })
+    let check = |found: &Spanned<DeValue<'_>>| {
+        let DeValue::Table(table) = found.get_ref() else {
+            return wrong(found.span(), "a rule is a table that begins with [[topics]]");
+        };
+        let mut errors: Vec<_> = table.iter().filter_map(|(key, value)| rule.check(text, server, key, value)).collect();
+        if !table.contains_key("pattern") {
+            errors.extend(wrong(found.span(), "a rule needs a pattern, such as pattern = \"sport.>\""));
+        }
+        errors
+    };
+    list.iter().flat_map(check).collect()
 }
 
 /// What to write for a field of which no parser of ours (`text`) says so.

@@ -1,5 +1,7 @@
 //! Every rule broken once, texts that must be refused, and the round trip through TOML.
 
+mod rules;
+
 use std::time::Duration;
 
 use super::file::{self, TextError};

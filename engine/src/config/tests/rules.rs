@@ -145,6 +145,16 @@ subscribe = "nobody"
 }
 
 #[test]
+fn the_example_in_the_docs_is_allowed() {
+    let page = include_str!("../../../docs/topics.md");
+    let (_, rest) = page.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let config = file::parse(example).expect("a good file");
+    assert_eq!(config.topics.len(), 4);
+    config.validated().expect("valid rules");
+}
+
+#[test]
 fn printed_rules_read_back_the_same() {
     let config = with(|c| (c.topics, c.history_bytes_max) = (written(), 300 * MIB));
     let text = file::print(&config);

@@ -58,6 +58,10 @@ pub struct Gauges {
     pub connections: u64,
     /// Topics and patterns with subscribers.
     pub topics: u64,
+    /// Topics with history, each counted on every shard.
+    pub histories: u64,
+    /// Bytes of histories; payloads are counted on every shard, though shards share them.
+    pub history_bytes: u64,
     /// Recv buffers lent to the shard.
     pub recv_buffers_lent: u64,
     /// Reassembly states in use.
@@ -89,7 +93,7 @@ macro_rules! sum_fields {
 sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications publications_refused deliveries messages_dropped
     batches_dropped slow_consumers backpressure protocol_errors recv_buffers_exhausted stale_completions short_sends turns
     completions windows overflows);
-sum_fields!(Gauges: descriptors connections topics recv_buffers_lent reassemblies queued_bytes);
+sum_fields!(Gauges: descriptors connections topics histories history_bytes recv_buffers_lent reassemblies queued_bytes);
 
 impl std::ops::AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {

@@ -179,6 +179,17 @@ impl<'a, D> Conn<'a, D> {
         self.local.replay(topic, start)
     }
 
+    /// Whether the rules (`[[topics]]`) let clients subscribe to this topic, or to all that a pattern may match; false for what is
+    /// neither. Nothing else asks: a handler may subscribe a connection to what it likes.
+    pub fn may_subscribe(&self, topic: &str) -> bool {
+        self.local.may_subscribe(topic)
+    }
+
+    /// Whether the rules let clients publish such a message to this topic.
+    pub fn may_publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> bool {
+        self.local.may_publish(topic, message.into().into())
+    }
+
     /// Ends the subscription to this topic or pattern; false if there was none.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
         self.local.unsubscribe(self.slot, topic)

@@ -11,9 +11,9 @@ use crate::config::TopicOverflow;
 use crate::conn::behind::{Behind, Skip};
 use crate::proto::CloseCode;
 use crate::proto::frame::EncodedHeader;
-use crate::topic::TopicId;
-use crate::topic::history::{Break, History, Offset, Position, Resume};
+use crate::topic::history::{Break, History, Offset, Position};
 use crate::topic::name::Interest;
+use crate::topic::{Numbered, TopicId};
 
 /// Where a subscription begins. For each topic that it matches: behind its position in `after`, if there is one; else with
 /// the first message published at `since_ms` or later; else with the next that is published.
@@ -128,11 +128,16 @@ impl<D> Local<D> {
     pub(crate) fn fall_behind(&mut self, slot: u32, id: TopicId) {
         let topic = self.topics.topic(id);
         let skip = if topic.overflow == TopicOverflow::Conflate { Skip::AllButNewest } else { Skip::Oldest };
+        let own: Vec<_> = topic.exclusions.iter().filter(|exclusion| exclusion.slot == slot).collect();
         let mut topics: Vec<(Arc<str>, u64)> = Vec::new();
-        for (name, offset) in &topic.numbers {
-            if topics.iter().all(|(known, _)| known != name) {
+        for Numbered { name, offset, at } in &topic.numbers {
+            let excluded = own.iter().any(|exclusion| exclusion.range.contains(at));
+            if !excluded && topics.iter().all(|(known, _)| known != name) {
                 topics.push((Arc::clone(name), offset - 1));
             }
+        }
+        if topics.is_empty() {
+            return;
         }
         self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic: id, topics, skip });
         self.mark_dirty(slot);
@@ -183,11 +188,9 @@ impl Plan {
         let after = start.after.iter().find(|(topic, _)| **topic == **name);
         let last = match (after, start.since_ms) {
             (Some(&(_, position)), _) => match history.after(position) {
-                Resume::Missed(_) => position.offset,
-                Resume::Broken { cause: Break::Ahead, .. } => {
-                    return Err(SubscribeError::Ahead { topic: (&**name).into() });
-                }
-                Resume::Broken { .. } => {
+                Ok(_) => position.offset,
+                Err(Break::Ahead) => return Err(SubscribeError::Ahead { topic: (&**name).into() }),
+                Err(Break::TooOld | Break::OtherEpoch) => {
                     self.replay.has_gap = true;
                     history.evicted()
                 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::SendStatus;
 use super::local::Local;
-use crate::config::TopicOverflow;
+use crate::config::{Access, TopicOverflow};
 use crate::conn::ConnId;
 use crate::conn::slot::{Phase, Subscription};
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Opcode};
 use crate::topic::error::PublishError;
-use crate::topic::histories::home;
+use crate::topic::histories::{NoRoom, home};
 use crate::topic::history::{Entry, MessageKind, Position};
 use crate::topic::name::{Interest, TopicNameError, check_name};
 use crate::topic::parcel::{Outcome, Parcel, Receipt, Sequenced, Submission};
@@ -56,6 +56,18 @@ impl<D> Local<D> {
         self.drop_behind(slot, |behind| behind.topic == id);
         self.leave(subscription);
         true
+    }
+
+    /// Whether clients may subscribe to this.
+    pub(crate) fn may_subscribe(&self, text: &str) -> bool {
+        let interest = Interest::parse(text, self.limits.names);
+        interest.is_ok_and(|interest| self.topic_rules.may_subscribe(interest))
+    }
+
+    /// Whether clients may publish this.
+    pub(crate) fn may_publish(&self, name: &str, kind: MessageKind) -> bool {
+        let settings = self.topic_rules.find(name);
+        settings.publish == Access::Anyone && settings.takes(kind)
     }
 
     /// Takes the connection off all topics.
@@ -139,7 +151,10 @@ impl<D> Local<D> {
         }
         self.counters.publications += 1;
         let entry = self.histories.append(&name, limits, (kind, payload), self.wall_ms);
-        let entry = entry.map_err(|_| PublishError::TooManyTopics { count_max: self.limits.topics_max })?;
+        let entry = entry.map_err(|no_room| match no_room {
+            NoRoom::Topics => PublishError::TooManyTopics { count_max: self.limits.topics_max },
+            NoRoom::Bytes => PublishError::Busy,
+        })?;
         let position = self.histories.position(entry.offset);
         self.deliver(&name, &entry, exclude);
         self.outbox.push_sequenced(Sequenced { name, entry, exclude });

@@ -11,7 +11,7 @@ use super::{Shard, listing};
 use crate::conn::ConnId;
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
-use crate::handler::{Conn, Handler, SendStatus};
+use crate::handler::{Conn, Handler};
 use crate::ring::{Op, Ring};
 use crate::sys::waker::Waker;
 use crate::topic::parcel::{Outcome, Parcel};

@@ -69,6 +69,7 @@ pub(crate) struct Shard<R, H: Handler> {
     due: Vec<u32>,
     accepts: accept::Accepts,
     accept_tried_at: u32,
+    histories_expired_at: u32,
     stop: shutdown::Stop,
     /// Tick 0.
     epoch: Instant,
@@ -112,7 +113,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             open_count: Places::new(seat.connections_max, seat.places),
             outbox: Outbox::new(seat.count),
             shard_count: seat.count as u16,
-            histories: Histories::new(seat.history_epoch, Offset::ZERO, config.topics_max),
+            histories: Histories::new(seat.history_epoch, Offset::ZERO, config.topics_max, config.history_bytes_max),
             topic_rules: seat.topic_rules,
             outcomes: VecDeque::new(),
             wall_ms: 0,
@@ -135,6 +136,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             due: Vec::new(),
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
+            histories_expired_at: 0,
             stop: shutdown::Stop::Not,
             scratch: Vec::new(),
         }

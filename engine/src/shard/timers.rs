@@ -17,6 +17,9 @@ use std::time::Duration;
 /// How soon a parked accept is tried again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// How often messages that are too old are looked for.
+const HISTORY_EXPIRY: Duration = Duration::from_secs(1);
+
 /// The configured times, in ticks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
@@ -71,9 +74,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         self.due = due;
         self.check_stop();
+        self.expire_histories();
         if self.accepts.is_parked() && self.local.now.wrapping_sub(self.accept_tried_at) >= ticks(ACCEPT_RETRY) {
             self.accept_tried_at = self.local.now;
             self.accepts.unpark(&mut self.ring, self.local.conns.occupied());
+        }
+    }
+
+    fn expire_histories(&mut self) {
+        let idle = self.local.histories.len() == 0;
+        if !idle && self.local.now.wrapping_sub(self.histories_expired_at) >= ticks(HISTORY_EXPIRY) {
+            self.histories_expired_at = self.local.now;
+            self.local.histories.expire(self.local.wall_ms);
         }
     }
 
@@ -83,7 +95,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let accepts = self.accepts.is_parked().then(|| ticks(ACCEPT_RETRY));
         let stop = self.stop.remaining(self.local.now);
         let stuck = self.mailbox.is_stuck().then_some(1);
-        [timers, accepts, stop, stuck].into_iter().flatten().min().map(|ticks| TICK * ticks)
+        let histories = (self.local.histories.len() > 0).then(|| ticks(HISTORY_EXPIRY));
+        [timers, accepts, stop, stuck, histories].into_iter().flatten().min().map(|ticks| TICK * ticks)
     }
 
     fn on_timer(&mut self, slot: u32) {

@@ -9,7 +9,7 @@ pub enum PublishError {
     /// The name is none.
     #[error(transparent)]
     Name(#[from] TopicNameError),
-    /// The queues between shards are full.
+    /// The queues between shards are full, or the memory of histories is.
     #[error("the server is busy: publish again later")]
     Busy,
     /// There is no room for another topic with history.

@@ -18,15 +18,23 @@ pub(crate) struct Histories {
     /// No topic gives an offset up to this one.
     floor: Offset,
     topics_max: usize,
+    /// Of all messages with their overhead, payloads included that other shards share.
+    bytes: usize,
+    bytes_max: usize,
 }
 
-/// There are as many topics with history as there may be.
+/// Why a message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooManyHistories;
+pub(crate) enum NoRoom {
+    /// There are as many topics with history as there may be.
+    Topics,
+    /// Other topics hold all the bytes that there may be.
+    Bytes,
+}
 
 impl Histories {
-    pub(crate) fn new(epoch: Epoch, floor: Offset, topics_max: u32) -> Self {
-        Self { by_name: HashMap::new(), epoch, floor, topics_max: topics_max as usize }
+    pub(crate) fn new(epoch: Epoch, floor: Offset, topics_max: u32, bytes_max: usize) -> Self {
+        Self { by_name: HashMap::new(), epoch, floor, topics_max: topics_max as usize, bytes: 0, bytes_max }
     }
 
     /// The topic's history, if it ever had a message.
@@ -52,20 +60,26 @@ impl Histories {
     /// Gives a message of this shard's own topic its number.
     ///
     /// # Errors
-    /// When the topic is new and there is no room for it.
+    /// When there is no room for it, even if the topic gives up its own oldest messages.
     pub(crate) fn append(
         &mut self,
         name: &Arc<str>,
         limits: HistoryLimits,
         (kind, payload): (MessageKind, Arc<[u8]>),
         time_ms: u64,
-    ) -> Result<Entry, TooManyHistories> {
+    ) -> Result<Entry, NoRoom> {
         if !self.by_name.contains_key(&**name) {
             self.make_room()?;
         }
+        let own = self.find(name).map_or(0, History::bytes);
+        if self.bytes - own + payload.len() + Entry::OVERHEAD_BYTES > self.bytes_max {
+            return Err(NoRoom::Bytes);
+        }
         let head = Position { epoch: self.epoch, offset: self.floor };
         let history = self.by_name.entry(Arc::clone(name)).or_insert_with(|| History::new(limits, head));
+        let before = history.bytes();
         let offset = history.append(kind, Arc::clone(&payload), time_ms);
+        self.count(name, before);
         Ok(Entry { offset, time_ms, kind, payload })
     }
 
@@ -73,12 +87,24 @@ impl Histories {
     pub(crate) fn restore(&mut self, name: &Arc<str>, limits: HistoryLimits, entry: Entry) {
         let before = Position { epoch: self.epoch, offset: Offset(entry.offset.0 - 1) };
         let history = self.by_name.entry(Arc::clone(name)).or_insert_with(|| History::new(limits, before));
+        let before = history.bytes();
         history.expire(entry.time_ms);
         history.restore(entry);
+        self.count(name, before);
+    }
+
+    /// Counts what a topic holds now, of which `before` is counted, and has it give up its oldest if all hold too much.
+    fn count(&mut self, name: &str, before: usize) {
+        let history = self.by_name.get_mut(name).expect("it just got a message");
+        let others = self.bytes - before;
+        while others + history.bytes() > self.bytes_max && !history.is_empty() {
+            history.evict();
+        }
+        self.bytes = others + history.bytes();
     }
 
     /// Forgets topics whose messages are all gone, when there are too many. Their offsets are never given again.
-    fn make_room(&mut self) -> Result<(), TooManyHistories> {
+    fn make_room(&mut self) -> Result<(), NoRoom> {
         if self.by_name.len() < self.topics_max {
             return Ok(());
         }
@@ -89,17 +115,26 @@ impl Histories {
             }
             !history.is_empty()
         });
-        if self.by_name.len() < self.topics_max { Ok(()) } else { Err(TooManyHistories) }
+        if self.by_name.len() < self.topics_max { Ok(()) } else { Err(NoRoom::Topics) }
     }
 
     /// Lets go of what is too old.
     pub(crate) fn expire(&mut self, now_ms: u64) {
-        self.by_name.values_mut().for_each(|history| history.expire(now_ms));
+        self.bytes = 0;
+        for history in self.by_name.values_mut() {
+            history.expire(now_ms);
+            self.bytes += history.bytes();
+        }
+    }
+
+    /// Topics with history.
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
     }
 
     /// Bytes of all messages with their overhead, payloads included that other shards share.
     pub(crate) fn bytes(&self) -> usize {
-        self.by_name.values().map(History::bytes).sum()
+        self.bytes
     }
 }
 
@@ -124,14 +159,14 @@ mod tests {
         HistoryLimits::new(count, 1 << 20, Duration::from_secs(60), 100).expect("they are in range")
     }
 
-    fn append(histories: &mut Histories, name: &str, time_ms: u64) -> Result<Entry, TooManyHistories> {
+    fn append(histories: &mut Histories, name: &str, time_ms: u64) -> Result<Entry, NoRoom> {
         histories.append(&name.into(), limits(3), (MessageKind::Text, Arc::from(&b"x"[..])), time_ms)
     }
 
     #[test]
     fn a_replica_follows_the_home() {
-        let mut home = Histories::new(EPOCH, Offset::ZERO, 10);
-        let mut other = Histories::new(EPOCH, Offset::ZERO, 10);
+        let mut home = Histories::new(EPOCH, Offset::ZERO, 10, 10_000);
+        let mut other = Histories::new(EPOCH, Offset::ZERO, 10, 10_000);
         for time_ms in 1..=5 {
             let entry = append(&mut home, "a.b", time_ms).expect("room");
             // The first two were before it knew the topic.
@@ -147,19 +182,34 @@ mod tests {
 
     #[test]
     fn a_forgotten_topic_never_gives_an_offset_again() {
-        let mut histories = Histories::new(EPOCH, Offset::ZERO, 2);
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 2, 10_000);
         for name in ["a", "a", "a", "b"] {
             append(&mut histories, name, 0).expect("room for two");
         }
-        assert_eq!(append(&mut histories, "c", 0), Err(TooManyHistories));
+        assert_eq!(append(&mut histories, "c", 0), Err(NoRoom::Topics));
         histories.expire(100_000);
         assert_eq!(append(&mut histories, "c", 100_000).expect("the others are empty").offset, Offset(4));
         assert_eq!(append(&mut histories, "a", 100_000).expect("room for two").offset, Offset(4));
     }
 
     #[test]
+    fn a_full_memory_takes_the_topics_own_oldest_or_nothing() {
+        let large: Arc<[u8]> = vec![0; 100].into();
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 10, 1000);
+        let mut append = |name: &str| {
+            histories
+                .append(&name.into(), limits(100), (MessageKind::Binary, Arc::clone(&large)), 0)
+                .map(|_| (histories.bytes(), histories.find(name).map_or(0, History::len)))
+        };
+        let most = (0..20).map(|_| append("a").expect("its own go")).last().expect("twenty");
+        assert!(most.0 <= 1000 && most.1 > 2, "{most:?}");
+        assert_eq!(append("b"), Err(NoRoom::Bytes));
+        assert_eq!(append("a").map(|(bytes, _)| bytes <= 1000), Ok(true));
+    }
+
+    #[test]
     fn patterns_find_histories() {
-        let mut histories = Histories::new(EPOCH, Offset::ZERO, 10);
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 10, 10_000);
         for name in ["a.b", "a.c", "b.c"] {
             append(&mut histories, name, 0).expect("room");
         }

@@ -35,23 +35,6 @@ pub(crate) struct History {
     entry_bytes: usize,
 }
 
-/// What a history says to a reader that comes back.
-#[derive(Clone, Debug)]
-pub(crate) enum Resume<'a> {
-    /// Exactly what was published since, oldest first; maybe nothing. A reader that takes some of it goes on later with the
-    /// position of the last one it took.
-    Missed(vec_deque::Iter<'a, Entry>),
-    /// The reader cannot go on where it was. It starts again from the newest message, and goes on from `head`.
-    Broken {
-        /// Why.
-        cause: Break,
-        /// The newest message, if any is still held.
-        latest: Option<&'a Entry>,
-        /// Where the topic is.
-        head: Position,
-    },
-}
-
 /// Why a reader cannot go on where it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Break {
@@ -101,11 +84,13 @@ impl History {
     }
 
     /// Never gives the offsets up to `head`; what is held stays, and who saw one of these offsets can go on.
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn skip_to(&mut self, head: Offset) {
         self.head = self.head.max(head);
     }
 
     /// Lets go of all messages; only who is at the head can go on.
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn clear(&mut self) {
         self.entries = VecDeque::new();
         self.entry_bytes = 0;
@@ -123,7 +108,12 @@ impl History {
         }
     }
 
-    fn evict(&mut self) {
+    /// Lets the oldest message go.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub(crate) fn evict(&mut self) {
         let oldest = self.entries.pop_front().expect("an empty history is within its limits");
         self.entry_bytes -= oldest.bytes();
         self.evicted = oldest.offset;
@@ -131,10 +121,14 @@ impl History {
 
     /// What was published behind `position`, which is the last message that the reader saw. Call [`History::expire`] before
     /// if the age must be exact.
-    pub(crate) fn after(&self, position: Position) -> Resume<'_> {
+    ///
+    /// # Errors
+    ///
+    /// Why the reader cannot go on where it was.
+    pub(crate) fn after(&self, position: Position) -> Result<vec_deque::Iter<'_, Entry>, Break> {
         match self.break_at(position) {
-            Some(cause) => Resume::Broken { cause, latest: self.latest(), head: self.head() },
-            None => Resume::Missed(self.entries_after(position.offset)),
+            Some(cause) => Err(cause),
+            None => Ok(self.entries_after(position.offset)),
         }
     }
 
@@ -167,11 +161,13 @@ impl History {
     }
 
     /// The newest message that is still held.
+    #[cfg(test)]
     pub(crate) fn latest(&self) -> Option<&Entry> {
         self.entries.back()
     }
 
     /// The oldest message that is still held.
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn oldest(&self) -> Option<&Entry> {
         self.entries.front()
     }
@@ -187,6 +183,7 @@ impl History {
     }
 
     /// Messages held.
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

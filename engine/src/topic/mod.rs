@@ -60,8 +60,17 @@ pub(crate) struct Topic {
     pub(crate) exclusions: Vec<Exclusion>,
     /// What happens to a subscriber that is too slow.
     pub(crate) overflow: TopicOverflow,
-    /// Where the batch began in the histories of its topics, if that is needed by `overflow`: the first offset of each run.
-    pub(crate) numbers: Vec<(Arc<str>, u64)>,
+    /// The messages of the batch in the histories of their topics, if `overflow` needs that.
+    pub(crate) numbers: Vec<Numbered>,
+}
+
+/// A message of a batch that is in a history.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbered {
+    pub(crate) name: Arc<str>,
+    pub(crate) offset: u64,
+    /// Where it begins in the batch.
+    pub(crate) at: usize,
 }
 
 /// Frames of one topic on their way into batches.
@@ -185,9 +194,8 @@ impl Topics {
         }
         if let Some((name, offset)) = number
             && topic.overflow.needs_history()
-            && topic.numbers.last().is_none_or(|(last, _)| *last != *name)
         {
-            topic.numbers.push((Arc::clone(name), offset));
+            topic.numbers.push(Numbered { name: Arc::clone(name), offset, at: start });
         }
     }
 

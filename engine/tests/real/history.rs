@@ -24,7 +24,9 @@ impl Handler for Historian {
             None => {
                 let (topic, body) = text.split_once('!').expect("a publication");
                 let outcome = conn.publish_acknowledged(topic, body, 7);
-                outcome.unwrap_or_else(|error| drop(conn.send(format!("!{error:?}").as_str())));
+                if let Err(error) = outcome {
+                    let _ = conn.send(format!("!{error:?}").as_str());
+                }
             }
         }
     }

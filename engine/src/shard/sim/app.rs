@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::plan::Conduct;
-use crate::handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus};
+use crate::handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, Start};
 use crate::http::{Refusal, Request};
 use crate::proto::{CloseCode, Message};
 use crate::ring::sim::dice::Dice;
@@ -22,6 +22,8 @@ pub(crate) struct Record {
     pub(crate) sent: Vec<Vec<u8>>,
     /// Length of the log when it subscribed.
     pub(crate) subscribed_at: usize,
+    /// It began with a replay.
+    pub(crate) replayed: bool,
     paused: bool,
     behind: bool,
 }
@@ -57,6 +59,7 @@ impl Journal {
 pub(crate) struct App {
     pub(crate) journal: Rc<RefCell<Journal>>,
     pub(crate) dice: Dice,
+    pub(crate) keeps_history: bool,
 }
 
 /// A connection's data.
@@ -132,9 +135,14 @@ impl Handler for App {
         let peer = conn.data().peer;
         self.record(peer).opened += 1;
         if let Some((pattern, ..)) = self.conduct(peer).following() {
-            conn.subscribe(pattern).expect("one subscription is allowed");
+            // Of a pattern, the order of a replay is another than that of publication.
+            let from_the_beginning = self.keeps_history && !pattern.contains(['*', '>']) && self.dice.chance(500);
+            let start = Start { since_ms: from_the_beginning.then_some(0), ..Start::default() };
+            let replay = conn.subscribe_from(pattern, &start).expect("one subscription is allowed");
+            assert!(!replay.has_gap && (from_the_beginning || replay.message_count == 0));
             let mut journal = self.journal.borrow_mut();
-            journal.records[peer].subscribed_at = journal.log.len();
+            journal.records[peer].replayed = replay.message_count > 0;
+            journal.records[peer].subscribed_at = if from_the_beginning { 0 } else { journal.log.len() };
         }
         if self.conduct(peer) == Conduct::Hold {
             conn.pause();

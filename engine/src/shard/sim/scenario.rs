@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::plan::Plan;
-use crate::config::{Config, Overflow, ValidConfig};
+use crate::config::{Config, Overflow, TopicConfig, TopicOverflow, ValidConfig};
 use crate::ring::sim::dice::Dice;
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::Sizes;
@@ -50,12 +50,14 @@ fn roll_config(dice: &mut Dice, crowd: bool) -> ValidConfig {
     let hasty = dice.chance(250);
     let millis = |dice: &mut Dice, low, high| Duration::from_millis(dice.between(low, high) as u64);
     let ping = millis(dice, 10, 40);
+    let overflow = dice.pick(&[Overflow::Disconnect, Overflow::DropNewest]);
     Config {
+        topics: roll_rules(dice, overflow),
+        overflow,
         connections_max: if crowd { 32 } else { dice.pick(&[2, 8, 8]) },
         send_queue_bytes_max: queue,
         send_queue_bytes_high: high,
         send_queue_bytes_low: dice.below(high),
-        overflow: dice.pick(&[Overflow::Disconnect, Overflow::DropNewest]),
         turn_completions_max: dice.pick(&[1, 3, 512]) as u32,
         accepts_in_flight: dice.pick(&[1, 2, 8]),
         publish_window_max: dice.pick(&[Duration::ZERO, defaults.publish_window_max]),
@@ -70,7 +72,20 @@ fn roll_config(dice: &mut Dice, crowd: bool) -> ValidConfig {
     .expect("all values are allowed")
 }
 
+/// Sometimes all topics have a history, which holds more than any run publishes.
+fn roll_rules(dice: &mut Dice, overflow: Overflow) -> Vec<TopicConfig> {
+    let lossy = [None, Some(TopicOverflow::DropOldest), Some(TopicOverflow::Conflate)];
+    let overflow = if overflow == Overflow::DropNewest { dice.pick(&lossy) } else { None };
+    let kept = TopicConfig { pattern: ">".to_owned(), history_count: 10_000, overflow, ..TopicConfig::default() };
+    if dice.chance(400) { vec![kept] } else { Vec::new() }
+}
+
 impl Scenario {
+    /// Whether topics have histories.
+    pub(crate) fn keeps_history(&self) -> bool {
+        !self.config.topics.is_empty()
+    }
+
     /// Whether time-outs are so short that they end connections of peers who mean well.
     pub(crate) fn is_hasty(&self) -> bool {
         self.config.handshake_timeout < Duration::from_secs(1)

@@ -24,14 +24,11 @@ fn append(history: &mut History, payload: &[u8], time_ms: u64) -> u64 {
     history.append(MessageKind::Binary, payload.into(), time_ms).0
 }
 
-/// The offsets of what was missed, or the cause with the offsets of the latest message and of the head.
+/// The offsets of what was missed, or the cause and the offsets of the latest message and of the head.
 fn resume(history: &History, position: Position) -> Result<Vec<u64>, (Break, Option<u64>, u64)> {
     match history.after(position) {
-        Resume::Missed(entries) => Ok(entries.map(|entry| entry.offset.0).collect()),
-        Resume::Broken { cause, latest, head } => {
-            assert_eq!(head, history.head());
-            Err((cause, latest.map(|entry| entry.offset.0), head.offset.0))
-        }
+        Ok(entries) => Ok(entries.map(|entry| entry.offset.0).collect()),
+        Err(cause) => Err((cause, history.latest().map(|entry| entry.offset.0), history.head().offset.0)),
     }
 }
 
@@ -186,7 +183,7 @@ fn random_limits(random: &mut Rng) -> HistoryLimits {
 fn resume_in_parts(history: &History, mut position: Position, random: &mut Rng) -> Vec<u64> {
     let mut missed = Vec::new();
     loop {
-        let Resume::Missed(entries) = history.after(position) else { panic!("broken half-way") };
+        let Ok(entries) = history.after(position) else { panic!("broken half-way") };
         let part: Vec<u64> = entries.take(random.usize(1..5)).map(|entry| entry.offset.0).collect();
         let Some(&last) = part.last() else { return missed };
         missed.extend(part);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::edge::journal::{OFFSETS_SKIPPED, Problem, Recovered, Recovery, Tail};
-use crate::topic::history::{Break, History, HistoryLimits, Position, Resume};
+use crate::topic::history::{Break, History, HistoryLimits, Position};
 
 /// A node's life: runs that publish, rotate, stop or crash, on files that can be harmed.
 #[derive(Default)]
@@ -86,8 +86,8 @@ fn at(offset: u64) -> Position {
 
 fn after(history: &History, offset: u64) -> Result<Vec<u64>, Break> {
     match history.after(at(offset)) {
-        Resume::Missed(entries) => Ok(entries.map(|entry| entry.offset.0).collect()),
-        Resume::Broken { cause, .. } => Err(cause),
+        Ok(entries) => Ok(entries.map(|entry| entry.offset.0).collect()),
+        Err(cause) => Err(cause),
     }
 }
 

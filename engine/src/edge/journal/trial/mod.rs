@@ -7,7 +7,7 @@ mod raw;
 mod written;
 
 use super::{Place, Recovery, Scan, Segment, SegmentHeader, Tail, scan};
-use crate::topic::history::{HistoryLimits, Offset, Resume};
+use crate::topic::history::{HistoryLimits, Offset};
 use std::time::Duration;
 
 pub(super) use written::{Decisions, Message, Written};
@@ -69,7 +69,7 @@ fn check_recovery(bytes: &[u8], written: &Written) {
     for (name, history) in &recovered.topics {
         let mut expected = written.messages.iter().filter(|message| *message.topic == **name);
         let position = history.at(Offset(history.oldest().expect("not empty").offset.0 - 1));
-        let Resume::Missed(entries) = history.after(position) else {
+        let Ok(entries) = history.after(position) else {
             panic!("nothing was evicted");
         };
         for entry in entries {

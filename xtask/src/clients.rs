@@ -31,7 +31,9 @@ pub(crate) fn main() -> Result<()> {
     let node = install::node_packages(CLIENTS)?;
     let mut failed = Vec::new();
     println!("ringwire.js");
-    if let Err(error) = child::run(Command::new("node").arg("--test").current_dir(&node), SCRIPT_MAX) {
+    if let Err(error) =
+        child::run(Command::new("node").args(["--test", "--test-reporter=spec"]).current_dir(&node), SCRIPT_MAX)
+    {
         println!("ringwire.js: {error:#}");
         failed.push("ringwire.js");
     }

@@ -405,6 +405,7 @@ describe("publishing", () => {
     node.answersPublish = false;
     const sent = client.publish("a", "sent");
     const outcome = rejected(sent, "unknown");
+    await clock.pass();
     node.cut();
     await outcome;
     node.answersPublish = true;
@@ -467,6 +468,16 @@ describe("subscriptions", () => {
     await clock.pass();
     assert.deepEqual([one.texts(), two.texts()], [[], ["1"]]);
     assert.deepEqual(node.asked.filter(({ op }) => op === "unsubscribe"), [{ op: "unsubscribe", topic: "a" }]);
+    client.close();
+  });
+
+  test("one that has gone hears nothing of its gap", async () => {
+    const { clock, client } = start();
+    await clock.pass();
+    const late = follow(client, "b", { after: "1e-5" });
+    late.subscription.unsubscribe();
+    await clock.pass();
+    assert.deepEqual(late.gaps, []);
     client.close();
   });
 

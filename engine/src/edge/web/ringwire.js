@@ -279,7 +279,7 @@ class Subscription {
   }
 
   gap(topic, reason, count) {
-    call(this.handlers.onGap, { topic, reason, count });
+    if (this.client.subscriptions.has(this)) call(this.handlers.onGap, { topic, reason, count });
   }
 
   matches(topic) {

@@ -18,12 +18,6 @@ mod support;
 mod tungstenite_verdict;
 pub mod turn;
 pub mod utf8;
-// Private to the node, so taken in as it is.
-#[expect(dead_code, reason = "the fuzz target needs a part of it")]
-#[path = "../../src/edge/v1/mod.rs"]
-mod v1;
-#[path = "../../src/edge/v1/tests/oracle.rs"]
-mod v1_oracle;
 pub mod v1_request;
 #[path = "../../tests/handshake/verdict.rs"]
 mod verdict;

@@ -20,7 +20,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "wired into /connect next"))]
-mod v1;
+pub(crate) mod v1;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use simd_json::{Node, StaticNode};
 
-use super::{Code, Refusal};
+use super::Refusal;
+use crate::topic::format::Code;
 
 /// Largest integer of the protocol: JavaScript holds no larger ones exactly.
 const INTEGER_MAX: u64 = (1 << 53) - 1;

@@ -10,16 +10,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use simd_json::{Buffers, Node, Tape};
 
+use super::Refusal;
 use super::fields::{Field, Fields, Value, entries, quoted, string};
-use super::position::is_position;
-use super::{Code, Refusal};
+use crate::topic::after::{After, POSITIONS_MAX};
+use crate::topic::format::Code;
+use crate::topic::history::Position;
 
 /// Bytes of a binary message's head, without the line feed.
 const HEAD_BYTES_MAX: usize = 4096;
 /// Levels of objects and arrays, the outermost included.
 const DEPTH_MAX: usize = 8;
-/// Positions in one `after`.
-const POSITIONS_MAX: usize = 1024;
 /// What the parser's memory is made for; it grows to the largest request.
 const USUAL_BYTES: usize = 512;
 
@@ -57,15 +57,6 @@ pub(crate) struct Subscribe<'a> {
     pub(crate) after: Option<After<'a>>,
     /// Milliseconds since 1970 from which on topics without a position are replayed.
     pub(crate) since: Option<u64>,
-}
-
-/// Where a client left off. Each position is well-formed.
-#[derive(Debug, PartialEq)]
-pub(crate) enum After<'a> {
-    /// In the one topic.
-    One(&'a str),
-    /// Topic and position, sorted by topic, none twice.
-    Each(Vec<(&'a str, &'a str)>),
 }
 
 /// A publish's fields.
@@ -173,38 +164,29 @@ fn after<'a>(fields: &Fields<'_, 'a>) -> Result<Option<After<'a>>, Refusal> {
     let Some(value) = fields.value(Field::After) else { return Ok(None) };
     let after = match (value, entries(value)) {
         ([Node::String(text)], _) => After::One(position(fields, text)?),
-        (_, Some(entries)) => After::Each(positions(fields, entries)?),
+        (_, Some(entries)) => positions(fields, entries)?,
         _ => return Err(fields.refuse("after must be a position, or an object from topics to positions")),
     };
     Ok(Some(after))
 }
 
-fn position<'a>(fields: &Fields<'_, 'a>, text: &'a str) -> Result<&'a str, Refusal> {
-    if is_position(text) {
-        return Ok(text);
-    }
-    let message = format!("{} is not a position: EPOCH-OFFSET, such as 1f3a-17", quoted(text));
-    Err(Refusal::new(fields.id(), Code::BadPosition, message))
+fn position(fields: &Fields<'_, '_>, text: &str) -> Result<Position, Refusal> {
+    text.parse().map_err(|error| Refusal::new(fields.id(), Code::BadPosition, format!("{}: {error}", quoted(text))))
 }
 
-/// Sorted, so that one that is given twice lies beside itself.
 fn positions<'t, 'a: 't>(
     fields: &Fields<'_, 'a>,
     entries: impl Iterator<Item = (&'a str, Value<'t, 'a>)>,
-) -> Result<Vec<(&'a str, &'a str)>, Refusal> {
+) -> Result<After<'a>, Refusal> {
     let mut positions = Vec::new();
     for (topic, value) in entries {
         let text = string(value).ok_or_else(|| fields.refuse("positions in after must be strings"))?;
         if positions.len() == POSITIONS_MAX {
             return Err(fields.refuse(format!("after has more than {POSITIONS_MAX} positions")));
         }
-        positions.push((topic, position(fields, text)?));
+        positions.push((Cow::Borrowed(topic), position(fields, text)?));
     }
-    positions.sort_unstable();
-    match positions.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(fields.refuse(format!("{} is given twice in after", quoted(pair[0].0)))),
-        None => Ok(positions),
-    }
+    After::each(positions).map_err(|topic| fields.refuse(format!("{} is given twice in after", quoted(&topic))))
 }
 
 fn publish<'a>(fields: &Fields<'_, 'a>, raw: Option<&'a [u8]>) -> Result<Publish<'a>, Refusal> {

@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 
-use super::oracle::assert_same;
 use super::v1::Parser;
+use super::v1::trial::oracle::assert_same;
 
 const RUNS: u64 = 60_000;
 /// What requests are made of, whole and broken.

@@ -1,10 +1,8 @@
-//! Requests: vectors, the examples of the contract, and a differential run against serde_json. Replies and events: byte for
-//! byte as in the contract, and back through serde_json.
+//! Requests: vectors, the examples of the contract, and a differential run against serde_json. Replies: byte for byte as in
+//! the contract.
 
 mod differential;
-mod encoded;
 mod examples;
-mod oracle;
 mod requests;
 
 use super as v1;

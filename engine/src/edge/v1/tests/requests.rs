@@ -2,7 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::v1::{After, Code, Operation, Parser, Payload, Publish, Refusal, Request, Subscribe};
+use super::v1::{Operation, Parser, Payload, Publish, Refusal, Request, Subscribe};
+use crate::topic::after::After;
+use crate::topic::format::Code;
+use crate::topic::history::{Epoch, Offset, Position};
+
+fn at(epoch: u64, offset: u64) -> Position {
+    Position { epoch: Epoch(epoch), offset: Offset(offset) }
+}
 
 fn refusal(message: &str) -> Refusal {
     Parser::new().text(&mut message.as_bytes().to_vec()).expect_err(message)
@@ -34,14 +41,14 @@ fn every_operation() {
     parse(r#"{"op":"subscribe","topic":"a"}"#, Request { id: None, operation: subscribe("a", None, None) });
     parse(
         r#"{"op":"subscribe","topic":"a","after":"ffffffffffffffff-18446744073709551615"}"#,
-        Request {
-            id: None,
-            operation: subscribe("a", Some(After::One("ffffffffffffffff-18446744073709551615")), None),
-        },
+        Request { id: None, operation: subscribe("a", Some(After::One(at(u64::MAX, u64::MAX))), None) },
     );
     parse(
         r#"{"op":"subscribe","topic":">","after":{"b":"0-0","a":"1-2"},"since":7}"#,
-        Request { id: None, operation: subscribe(">", Some(After::Each(vec![("a", "1-2"), ("b", "0-0")])), Some(7)) },
+        Request {
+            id: None,
+            operation: subscribe(">", Some(After::Each(vec![("a".into(), at(1, 2)), ("b".into(), at(0, 0))])), Some(7)),
+        },
     );
     parse(
         r#"{"op":"subscribe","after":{},"topic":">"}"#,
@@ -220,7 +227,7 @@ fn a_refusal_has_the_id_and_says_what_is_wrong() {
         (r#"{"id":7,"op":"ping","id":8}"#, None, "id is given twice"),
         (r#"{"op":"ping","id":7,"durable":true}"#, Some(7), "ping here takes no field durable"),
         (r#"{"op":"ping","id":-7}"#, None, "id must be an integer from 0"),
-        (r#"{"op":"subscribe","topic":"a","after":"x","id":7}"#, Some(7), "\"x\" is not a position: EPOCH-OFFSET"),
+        (r#"{"op":"subscribe","topic":"a","after":"x","id":7}"#, Some(7), "\"x\": a position is EPOCH-OFFSET"),
     ] {
         let refusal = refusal(message);
         assert_eq!(refusal.id, id, "{message}");

@@ -1,4 +1,4 @@
-//! The rules of requests written down a second time, on serde_json. Shared with the fuzz target.
+//! The rules of requests written down a second time, on serde_json. The parser is judged by them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,10 @@ use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::v1::{After, Code, Operation, Parser, Payload, Publish, Request, Subscribe};
+use super::super::request::{Operation, Parser, Payload, Publish, Request, Subscribe};
+use crate::topic::after::After;
+use crate::topic::format::Code;
+use crate::topic::history::{Epoch, Offset, Position};
 
 /// Panics if the parser judges the message otherwise than this does.
 pub(crate) fn assert_same(parser: &mut Parser, message: &[u8], is_binary: bool) {
@@ -163,11 +166,11 @@ fn after(after: &Option<Entries>) -> Result<Option<After<'_>>, Code> {
                 if positions.len() == 1024 {
                     return Err(Code::BadRequest);
                 }
-                positions.push((topic.as_str(), position(value.as_str().ok_or(Code::BadRequest)?)?));
+                positions.push((Cow::Borrowed(topic.as_str()), position(value.as_str().ok_or(Code::BadRequest)?)?));
             }
-            positions.sort_unstable();
+            positions.sort_by(|(one, _), (other, _)| one.cmp(other));
             let count = positions.len();
-            positions.dedup_by_key(|(topic, _)| *topic);
+            positions.dedup_by(|(one, _), (other, _)| one == other);
             if positions.len() < count {
                 return Err(Code::BadRequest);
             }
@@ -176,13 +179,13 @@ fn after(after: &Option<Entries>) -> Result<Option<After<'_>>, Code> {
     })
 }
 
-fn position(text: &str) -> Result<&str, Code> {
-    let spelled = |(epoch, offset): (&str, &str)| {
-        let epoch = u64::from_str_radix(epoch, 16).ok()?;
-        Some(format!("{epoch:x}-{}", offset.parse::<u64>().ok()?))
-    };
-    match text.split_once('-').and_then(spelled) {
-        Some(spelled) if spelled == text => Ok(text),
+fn position(text: &str) -> Result<Position, Code> {
+    let read =
+        |(epoch, offset): (&str, &str)| Some((u64::from_str_radix(epoch, 16).ok()?, offset.parse::<u64>().ok()?));
+    match text.split_once('-').and_then(read) {
+        Some((epoch, offset)) if format!("{epoch:x}-{offset}") == text => {
+            Ok(Position { epoch: Epoch(epoch), offset: Offset(offset) })
+        }
         _ => Err(Code::BadPosition),
     }
 }

@@ -46,6 +46,7 @@ pub mod sim {
     pub use crate::edge::journal::trial::check_bytes as journal_bytes;
     #[cfg(feature = "node")]
     pub use crate::edge::v1::trial::check_bytes as v1_bytes;
+    pub use crate::http::topics::trial::check_bytes as topic_request_bytes;
     pub use crate::shard::sim::run_bytes;
 }
 

@@ -5,12 +5,10 @@ use std::borrow::Cow;
 use simd_json::{Node, StaticNode};
 
 use super::Refusal;
-use crate::topic::format::Code;
+use crate::topic::format::{Code, excerpt};
 
 /// Largest integer of the protocol: JavaScript holds no larger ones exactly.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
-/// Characters of a client's own words that an error repeats.
-const QUOTED_CHARS_MAX: usize = 40;
 
 /// A field of any operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,11 +160,7 @@ pub(super) fn string<'a>(value: Value<'_, 'a>) -> Option<&'a str> {
 
 /// The start of what a client wrote, for an error.
 pub(super) fn quoted(text: &str) -> String {
-    let mut start: String = text.chars().take(QUOTED_CHARS_MAX).collect();
-    if start.len() < text.len() {
-        start.push('…');
-    }
-    format!("\"{start}\"")
+    format!("\"{}\"", excerpt(text))
 }
 
 fn integer(value: Value<'_, '_>) -> Option<u64> {

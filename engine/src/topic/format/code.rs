@@ -1,5 +1,10 @@
 //! Why something is refused, for programs: a closed list.
 
+use std::borrow::Cow;
+
+/// Characters of a client's own words that an error repeats.
+const EXCERPT_CHARS_MAX: usize = 40;
+
 /// What went wrong, in the words of `docs/protocol.md`; `ringwire.v1` and HTTP use the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
@@ -75,5 +80,13 @@ impl Code {
             | Self::TooLarge
             | Self::NotDurable => None,
         }
+    }
+}
+
+/// The start of what a client wrote, for an error.
+pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(EXCERPT_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
     }
 }

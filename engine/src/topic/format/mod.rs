@@ -13,7 +13,7 @@ pub(crate) mod sse;
 mod tests;
 pub(crate) mod v1;
 
-pub(crate) use code::Code;
+pub(crate) use code::{Code, excerpt};
 pub(crate) use json::Object;
 
 use super::history::{Entry, History, MessageKind, Position};

@@ -38,12 +38,15 @@ mod shard;
 mod sys;
 mod topic;
 
-/// The doors of the fuzz targets that play simulated runs and break journals; no part of the interface.
+/// The doors of the fuzz targets of what is private; no part of the interface.
 #[cfg(feature = "sim")]
 #[doc(hidden)]
 pub mod sim {
     #[cfg(feature = "node")]
     pub use crate::edge::journal::trial::check_bytes as journal_bytes;
+    #[cfg(feature = "node")]
+    pub use crate::edge::v1::trial::check_bytes as v1_bytes;
+    pub use crate::http::topics::trial::check_bytes as topic_request_bytes;
     pub use crate::shard::sim::run_bytes;
 }
 

@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("handler", &["conn", "topic", "http"]),
     ("topic", &["conn", "proto"]),
     ("conn", &["proto"]),
-    ("http", &["proto"]),
+    ("http", &["topic"]),
     ("ring", &["proto", "sys"]),
 ];
 const LEAVES: [&str; 2] = ["config", "metrics"];

@@ -1,7 +1,7 @@
 //! `cargo xtask clients` and `cargo xtask browser`: other people's WebSocket stacks against the running node.
 //!
 //! The checks are scripts in each stack's own language, below `engine/tests/`; here their packages are installed, the
-//! servers started, and the node shut down when a script waits for that.
+//! servers started, and the node shut down when a script waits for that. The node's own `ringwire.js` is tested beside them.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::child::Guard;
+use crate::child::{self, Guard};
 use crate::server::{Server, ServerCommand};
 use crate::{artifact, install};
 
@@ -30,6 +30,13 @@ pub(crate) fn main() -> Result<()> {
         install::python_packages(Path::new("python3"), "engine/tests/clients/requirements.txt", "clients/python")?;
     let node = install::node_packages(CLIENTS)?;
     let mut failed = Vec::new();
+    println!("ringwire.js");
+    if let Err(error) =
+        child::run(Command::new("node").args(["--test", "--test-reporter=spec"]).current_dir(&node), SCRIPT_MAX)
+    {
+        println!("ringwire.js: {error:#}");
+        failed.push("ringwire.js");
+    }
     let mut in_python = Command::new("python3");
     in_python.arg(node.join("run.py")).env("PYTHONPATH", python).env("PYTHONDONTWRITEBYTECODE", "1");
     let mut in_node = Command::new("node");

@@ -16,8 +16,10 @@ mod streams;
 mod support;
 #[path = "../../tests/proto/tungstenite_verdict.rs"]
 mod tungstenite_verdict;
+pub mod topic_request;
 pub mod turn;
 pub mod utf8;
+pub mod v1_request;
 #[path = "../../tests/handshake/verdict.rs"]
 mod verdict;
 

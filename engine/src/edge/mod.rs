@@ -20,6 +20,8 @@ mod pages;
 mod serve;
 #[cfg(test)]
 mod tests;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "wired into /connect next"))]
+pub(crate) mod v1;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -79,11 +79,7 @@ pub fn write_page(page: &Page, request: &Request<'_>, out: &mut Vec<u8>, date: &
     if !is_known {
         out.extend_from_slice(page.content_fields.as_bytes());
     }
-    match (request.is_keep_alive(), request.is_http_1_0()) {
-        (false, _) => out.extend_from_slice(b"Connection: close\r\n"),
-        (true, true) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
-        (true, false) => {}
-    }
+    out.extend_from_slice(request.connection_field().as_bytes());
     out.extend_from_slice(b"\r\n");
     if !is_known && request.method() != "HEAD" {
         out.extend_from_slice(&page.body);

@@ -20,16 +20,30 @@ pub(super) fn cookies(header: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// A part of a path, its escapes decoded; `None` if that is not UTF-8. `+` stands for itself there.
+pub(super) fn decode_path(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    String::from_utf8(decode_bytes(text, b'+')).ok().map(Cow::Owned)
+}
+
 fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
+    let decoded = decode_bytes(text, b' ');
+    Cow::Owned(String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into()))
+}
+
+/// Escapes decoded, and each `+` replaced by `plus`.
+fn decode_bytes(text: &str, plus: u8) -> Vec<u8> {
     let mut rest = text.as_bytes();
     let mut decoded = Vec::with_capacity(rest.len());
     while let [first, after @ ..] = rest {
         rest = after;
         decoded.push(match (first, after) {
-            (b'+', _) => b' ',
+            (b'+', _) => plus,
             (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => {
                     rest = after;
@@ -40,7 +54,7 @@ fn decode(text: &str) -> Cow<'_, str> {
             (other, _) => *other,
         });
     }
-    Cow::Owned(String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into()))
+    decoded
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -68,6 +82,20 @@ mod tests {
             let found: Vec<_> = pairs(query).collect();
             let expected: Vec<_> = expected.iter().map(|&(name, value)| (name.into(), value.into())).collect();
             assert_eq!(found, expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn parts_of_paths() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("a.b+c", Some("a.b+c")),
+            ("a%2Bb%2f+", Some("a+b/+")),
+            ("gr%C3%B6%C3%9Fe.%3E", Some("größe.>")),
+            ("a%FF", None),
+            ("%C3", None),
+        ] {
+            assert_eq!(decode_path(text).as_deref(), expected, "{text}");
         }
     }
 

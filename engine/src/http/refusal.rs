@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use super::Date;
 use crate::proto::handshake::{HandshakeError, VERSION, is_field_value, is_token};
+use crate::topic::format::{Code, Object};
 
 /// A 4xx or 5xx answer, or a redirect to a page, after which the connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     status: u16,
     why: Cow<'static, str>,
+    /// With one the body is JSON, for programs; without it is text.
+    code: Option<Code>,
     headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// The answer to a HEAD request says how long its body would be, but has none (RFC 9110 §9.3.2).
     omits_body: bool,
@@ -115,6 +118,16 @@ impl Refusal {
         Self::with_status(505, "this port speaks HTTP/1.1")
     }
 
+    /// What is wrong with a request for a topic, in the words of `docs/protocol.md`; 400 for what HTTP has no status for.
+    pub(crate) fn coded(code: Code, why: impl Into<Cow<'static, str>>) -> Self {
+        Self::with_status(code.status().unwrap_or(400), why).with_code(code)
+    }
+
+    /// The same with a JSON body. What is refused now may be granted soon, so no cache keeps it.
+    pub(crate) fn with_code(self, code: Code) -> Self {
+        Self { code: Some(code), ..self }.and("Cache-Control", "no-store")
+    }
+
     /// The HTTP status, 400 to 599; 307 for a path with a `/` too many.
     pub fn status(&self) -> u16 {
         self.status
@@ -136,16 +149,25 @@ impl Refusal {
         for (name, value) in &self.headers {
             out.extend_from_slice(format!("\r\n{name}: {value}").as_bytes());
         }
+        let (content_type, body) = self.body();
         let fields = format!(
-            "\r\nConnection: {connection}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+            "\r\nConnection: {connection}\r\nContent-Type: {content_type}\r\n\
              X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\n\r\n",
-            self.why.len() + 1
+            body.len()
         );
         out.extend_from_slice(fields.as_bytes());
         if !self.omits_body {
-            out.extend_from_slice(self.why.as_bytes());
-            out.push(b'\n');
+            out.extend_from_slice(&body);
         }
+    }
+
+    fn body(&self) -> (&'static str, Vec<u8>) {
+        let Some(code) = self.code else {
+            return ("text/plain; charset=utf-8", format!("{}\n", self.why).into_bytes());
+        };
+        let mut json = Vec::new();
+        Object::begin(&mut json).plain("code", Some(code.as_str())).string("message", &self.why).end();
+        ("application/json", json)
     }
 
     /// As the answer to a request with `method`: one to HEAD has no body.
@@ -159,10 +181,11 @@ impl Refusal {
     }
 
     fn with_status(status: u16, why: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, why: why.into(), headers: Vec::new(), omits_body: false }
+        Self { status, why: why.into(), code: None, headers: Vec::new(), omits_body: false }
     }
 
-    fn and(mut self, name: &'static str, value: &'static str) -> Self {
+    /// Adds a header that needs no check.
+    pub(super) fn and(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
@@ -221,96 +244,4 @@ fn phrase(status: u16) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn written(refusal: &Refusal) -> String {
-        let mut out = b"before".to_vec();
-        refusal.write_to(&mut out, &Date::from_unix(784_111_777));
-        String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_refusal_byte_for_byte() {
-        assert_eq!(
-            written(&Refusal::bad_request("no")),
-            "HTTP/1.1 400 Bad Request\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\
-             Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\
-             Content-Length: 3\r\n\r\nno\n"
-        );
-    }
-
-    #[test]
-    fn each_kind_has_its_status_and_headers() {
-        for (refusal, status_line, headers) in [
-            (Refusal::forbidden("x"), "HTTP/1.1 403 Forbidden\r\n", &["Connection: close"][..]),
-            (Refusal::not_found(), "HTTP/1.1 404 Not Found\r\n", &[]),
-            (
-                Refusal::method_not_allowed("GET, HEAD"),
-                "HTTP/1.1 405 Method Not Allowed\r\n",
-                &["Allow: GET, HEAD", "Connection: close"],
-            ),
-            (Refusal::request_timeout(), "HTTP/1.1 408 Request Timeout\r\n", &["Connection: close"]),
-            (Refusal::body_not_taken(), "HTTP/1.1 413 Content Too Large\r\n", &[]),
-            (
-                Refusal::upgrade_required("x"),
-                "HTTP/1.1 426 Upgrade Required\r\n",
-                &["Upgrade: websocket", "Sec-WebSocket-Version: 13", "Connection: Upgrade, close"],
-            ),
-            (Refusal::head_too_large(8192), "HTTP/1.1 431 Request Header Fields Too Large\r\n", &[]),
-            (Refusal::too_many_headers(64), "HTTP/1.1 431 Request Header Fields Too Large\r\n", &[]),
-            (Refusal::version_not_supported(), "HTTP/1.1 505 HTTP Version Not Supported\r\n", &[]),
-            (Refusal::internal_error(), "HTTP/1.1 500 Internal Server Error\r\n", &[]),
-            (Refusal::service_unavailable("x"), "HTTP/1.1 503 Service Unavailable\r\n", &["Retry-After: 5"]),
-        ] {
-            let text = written(&refusal);
-            assert!(text.starts_with(status_line), "{text}");
-            for header in headers {
-                assert!(text.contains(&format!("\r\n{header}\r\n")), "{header} in {text}");
-            }
-            let (head, body) = text.split_once("\r\n\r\n").unwrap();
-            assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{text}");
-            assert_eq!(body.trim_end(), refusal.why());
-        }
-    }
-
-    #[test]
-    fn head_gets_no_body_but_its_length() {
-        let text = written(&Refusal::not_found().in_reply_to("HEAD"));
-        assert!(text.contains("\r\nContent-Length: 31\r\n"), "{text}");
-        assert!(text.ends_with("\r\n\r\n"), "{text}");
-    }
-
-    #[test]
-    fn applications_choose_among_4xx_and_5xx() {
-        for status in [400, 401, 418, 499, 500, 599] {
-            let refusal = Refusal::new(status, "because").unwrap();
-            assert_eq!(refusal.status(), status);
-            assert!(written(&refusal).starts_with(&format!("HTTP/1.1 {status} ")));
-        }
-        for status in [0, 100, 101, 200, 302, 399, 600, u16::MAX] {
-            assert_eq!(Refusal::new(status, "because"), Err(InvalidRefusal::Status(status)));
-        }
-    }
-
-    #[test]
-    fn headers_cannot_split_the_response() {
-        let refusal = || Refusal::new(401, "who are you?").unwrap();
-        let text = written(&refusal().with_header("WWW-Authenticate", "Bearer").unwrap());
-        assert!(text.contains("\r\nWWW-Authenticate: Bearer\r\n"), "{text}");
-        for name in ["", "a b", "a:", "a\r\nb", "é", "Content-Length", "connection"] {
-            assert_eq!(refusal().with_header(name, "x"), Err(InvalidRefusal::HeaderName), "{name:?}");
-        }
-        for value in ["a\r\nSet-Cookie: x", "a\nb", "a\rb", "\0", "é", " a", "a\t"] {
-            assert_eq!(refusal().with_header("X-Why", value), Err(InvalidRefusal::HeaderValue), "{value:?}");
-        }
-    }
-
-    #[test]
-    fn handshake_errors_keep_their_status() {
-        for error in [HandshakeError::MethodNotGet, HandshakeError::VersionUnsupported, HandshakeError::KeyMissing] {
-            assert_eq!(Refusal::from(error).status(), error.status());
-        }
-        assert_eq!(Refusal::from(HandshakeError::KeyMissing).why(), HandshakeError::KeyMissing.to_string());
-    }
-}
+mod tests;

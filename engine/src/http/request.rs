@@ -147,9 +147,14 @@ impl<'a> Request<'a> {
         self.is_keep_alive
     }
 
-    /// Whether the client speaks HTTP/1.0, so must be told that a connection is kept.
-    pub(super) fn is_http_1_0(&self) -> bool {
-        self.minor_version == 0
+    /// The `Connection` header of an answer behind which the connection is kept if the client wants that; none where that
+    /// goes without saying. HTTP/1.0 clients must be told.
+    pub(super) fn connection_field(&self) -> &'static str {
+        match (self.is_keep_alive, self.minor_version) {
+            (false, _) => "Connection: close\r\n",
+            (true, 0) => "Connection: keep-alive\r\n",
+            (true, _) => "",
+        }
     }
 
     /// Whether the request asks to become a WebSocket, be it a valid handshake or not.

@@ -1,0 +1,5 @@
+//! Requests of ringwire.v1.
+
+#![no_main]
+
+ringwire_fuzz::target!(v1_request);

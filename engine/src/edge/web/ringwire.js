@@ -1,0 +1,567 @@
+// Follows and feeds the topics of a Ringwire node; no dependencies, no build step. Types are in ringwire.d.ts, the
+// protocol in engine/docs/protocol.md.
+//
+//   import { connect } from "/ringwire.js";
+//
+//   const client = connect("https://node.example", { onState: ({ state, transport }) => console.log(state, transport) });
+//   const news = client.subscribe("news.>", {
+//     onMessage: (data, { topic, position }) => console.log(topic, data),   // string, or Uint8Array if it was binary
+//     onGap: ({ topic, reason }) => console.log(topic, "missed something:", reason),
+//   });
+//   const { position } = await client.publish("news.world", "hello", { durable: true });
+//   news.unsubscribe();
+//   client.close();
+//
+// After a broken line it comes back by itself, and each subscription goes on behind the last message that it had, none
+// twice. One WebSocket carries everything; where none gets through, it goes on with Server-Sent Events, then with long
+// polling, one request for each subscription. Publishing needs the WebSocket.
+
+const PROTOCOL = "ringwire.v1";
+const DEFAULTS = {
+  transports: ["websocket", "sse", "polling"],
+  openTimeout: 5_000,
+  backoffMin: 500,
+  backoffMax: 30_000,
+  stableAfter: 10_000,
+  pingInterval: 25_000,
+  waitingMax: 1_000,
+  onState() {},
+  // For tests, and for places that bring their own.
+  WebSocket: globalThis.WebSocket,
+  EventSource: globalThis.EventSource,
+  fetch: (url, options) => fetch(url, options),
+  setTimeout: (action, delay) => setTimeout(action, delay),
+  clearTimeout: (timer) => clearTimeout(timer),
+  now: () => performance.now(),
+  random: Math.random,
+};
+
+/** Positions that one request may carry: in a JSON message, and in a URL. */
+const POSITIONS_MAX = { websocket: 1024, sse: 100, polling: 100 };
+/** Failures to open in a row after which the next transport is tried: of one that never opened, and of one that has. */
+const FAILURES_MAX = { never: 2, before: 6 };
+/** Refusals that pass; what was asked is asked again. */
+const PASSING = new Set(["busy", "too_fast", "closing"]);
+const POLL_WAIT = 30_000;
+const POLL_PAUSE = 1_000;
+
+/** Why something was not done. `code` is the server's, or `unknown`, `transport`, `waiting`, `network` or `closed`. */
+export class RingwireError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.name = "RingwireError";
+    this.code = code;
+  }
+}
+
+/** Connects to a node: its URL (http, https, ws or wss; a page's own node without one), and options. */
+export function connect(url = "/", options = {}) {
+  return new Client(url, options);
+}
+
+/** Keeps one transport open, and moves to the next one when it does not open. */
+class Client {
+  state = "connecting";
+  subscriptions = new Set();
+  waiting = []; // publications that no connection has been told of yet
+  link = null; // the open or opening transport
+  index = 0; // of it in the list
+  proven = new Set(); // transports that have opened
+  failures = 0; // to open, in a row
+  attempts = 0; // to come back, since it was last stable
+
+  constructor(url, options) {
+    this.options = { ...DEFAULTS, ...options };
+    const unknown = this.options.transports.find((name) => !Object.hasOwn(LINKS, name));
+    if (unknown !== undefined || this.options.transports.length === 0) {
+      throw new TypeError(`transports: ${unknown ?? "none"}; choose from ${Object.keys(LINKS).join(", ")}`);
+    }
+    this.base = new URL(url, globalThis.location?.href);
+    if (!this.base.pathname.endsWith("/")) this.base.pathname += "/";
+    this.base.protocol = this.base.protocol.replace("ws", "http");
+    this.begin();
+  }
+
+  get transport() {
+    return this.options.transports[this.index];
+  }
+
+  subscribe(topic, handlers) {
+    const subscription = new Subscription(this, topic, handlers);
+    if (this.state === "closed") throw new RingwireError("closed", "the client is closed");
+    this.subscriptions.add(subscription);
+    this.link?.add(subscription);
+    return subscription;
+  }
+
+  /** Resolves when the node has it; rejects with code `unknown` if the line broke before it said so. */
+  publish(topic, data, { durable } = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.state === "closed") throw new RingwireError("closed", "the client is closed");
+      const publication = { topic, data: payload(data), durable, resolve, reject };
+      if (this.link?.isReady) return this.link.publish(publication);
+      this.canPublish();
+      if (this.waiting.length >= this.options.waitingMax) {
+        throw new RingwireError("waiting", "too many publications wait for a connection");
+      }
+      this.waiting.push(publication);
+    });
+  }
+
+  close() {
+    this.finish(new RingwireError("closed", "the client was closed"));
+  }
+
+  // What follows is not for users.
+
+  begin() {
+    this.tell("connecting");
+    try {
+      this.link = new LINKS[this.transport](this);
+    } catch (error) {
+      this.lost(this.link, error.message);
+    }
+  }
+
+  /** From now on there must be an answer in time. */
+  expectOpen() {
+    if (this.state === "open" || this.openTimer !== undefined) return;
+    const late = () => this.lost(this.link, `no answer within ${this.options.openTimeout} ms`);
+    this.openTimer = this.options.setTimeout(late, this.options.openTimeout);
+  }
+
+  opened(link) {
+    if (link !== this.link || this.state === "open") return;
+    this.stopTimers();
+    this.proven.add(this.transport);
+    this.failures = 0;
+    this.openedAt = this.options.now();
+    this.tell("open");
+  }
+
+  /** The transport failed, before or after it was open. */
+  lost(link, reason) {
+    if (link !== this.link || this.state === "closed") return;
+    this.leave();
+    if (this.state === "open") {
+      if (this.options.now() - this.openedAt >= this.options.stableAfter) this.attempts = 0;
+      if (this.proven.has(this.options.transports[0])) this.index = 0;
+    } else {
+      this.failures += 1;
+      this.moveOn();
+    }
+    const { backoffMin, backoffMax, random } = this.options;
+    const most = Math.min(backoffMax, backoffMin * 2 ** this.attempts);
+    const retryIn = most * (0.5 + random() / 2);
+    this.attempts += 1;
+    this.retryTimer = this.options.setTimeout(() => this.begin(), retryIn);
+    this.tell("connecting", { reason, retryIn });
+  }
+
+  moveOn() {
+    const most = this.proven.has(this.transport) ? FAILURES_MAX.before : FAILURES_MAX.never;
+    if (this.failures < most) return;
+    this.failures = 0;
+    this.index = (this.index + 1) % this.options.transports.length;
+    try {
+      this.canPublish();
+    } catch (error) {
+      for (const { reject } of this.waiting.splice(0)) reject(error);
+    }
+  }
+
+  canPublish() {
+    if (this.transport !== "websocket") throw new RingwireError("transport", `nothing can be published over ${this.transport}`);
+  }
+
+  /** For good. */
+  finish(error) {
+    if (this.state === "closed") return;
+    this.leave();
+    for (const { reject } of this.waiting.splice(0)) reject(error);
+    this.subscriptions.clear();
+    this.tell("closed", { reason: error.message });
+  }
+
+  leave() {
+    this.stopTimers();
+    const link = this.link;
+    this.link = null;
+    link?.close();
+    for (const subscription of this.subscriptions) subscription.isLive = false;
+  }
+
+  stopTimers() {
+    this.options.clearTimeout(this.openTimer);
+    this.options.clearTimeout(this.retryTimer);
+    this.openTimer = undefined;
+  }
+
+  /** A subscription that the node refuses for good. */
+  refuse(subscription, error) {
+    if (!this.subscriptions.delete(subscription)) return;
+    this.link?.remove(subscription, true);
+    call(subscription.handlers.onError, error);
+  }
+
+  tell(state, more = {}) {
+    this.state = state;
+    call(this.options.onState, { state, transport: this.transport, ...more });
+  }
+
+  url(path) {
+    return new URL(path, this.base);
+  }
+
+  /** A subscription's URL, to go on where it is. */
+  topicUrl({ topic }, { after, since }) {
+    const url = this.url(`topics/${encodeURIComponent(topic)}`);
+    if (typeof after === "string") url.searchParams.append("after", after);
+    else for (const [name, position] of Object.entries(after ?? {})) url.searchParams.append("after", `${name}:${position}`);
+    if (since !== undefined) url.searchParams.append("since", since);
+    return url;
+  }
+}
+
+/** What somebody listens to, and how far they have come. */
+class Subscription {
+  positions = new Map(); // topic → the last message's position
+  isLive = false; // the node has confirmed it on this connection
+  hasBegun = false; // … on any connection
+  hasNoHistory = false; // something came without a position
+
+  constructor(client, topic, { after, since, ...handlers } = {}) {
+    this.client = client;
+    this.topic = topic;
+    this.handlers = handlers;
+    this.since = since;
+    this.isPattern = topic.split(".").some((token) => token === "*" || token === ">");
+    const positions = typeof after === "string" ? { [topic]: after } : after;
+    for (const [name, position] of Object.entries(positions ?? {})) this.positions.set(name, position);
+  }
+
+  unsubscribe() {
+    if (this.client.subscriptions.delete(this)) this.client.link?.remove(this, false);
+  }
+
+  // What follows is not for users.
+
+  /** What to ask for: everything behind what it had. */
+  resume() {
+    if (this.positions.size > POSITIONS_MAX[this.client.transport]) {
+      this.positions.clear();
+      this.since = undefined;
+      this.gap(this.topic, "too_many_topics");
+    }
+    const after = this.isPattern ? Object.fromEntries(this.positions) : this.positions.get(this.topic);
+    return { after: this.positions.size > 0 ? after : undefined, since: this.since };
+  }
+
+  /** The node has begun to send: how it says that it did. */
+  began({ position, replayed, gap, time }) {
+    this.isLive = true;
+    // A topic that a pattern has not heard of has been silent since its first subscribe.
+    if (this.isPattern) this.since ??= time;
+    else if (position === undefined) this.hasNoHistory = true;
+    else if (replayed === 0) this.positions.set(this.topic, position);
+    if (gap) this.gap(this.topic, "too_old");
+    else if (this.hasBegun && this.hasNoHistory) this.gap(this.topic, "no_history");
+    this.hasBegun = true;
+  }
+
+  heard(data, topic, position) {
+    // Before it is confirmed, a message is another subscription's, and may be ahead of what is replayed to this one.
+    if (!this.isLive || !this.client.subscriptions.has(this)) return;
+    if (!position) this.hasNoHistory = true;
+    else if (!isBehind(this.positions.get(topic), position)) return;
+    else this.positions.set(topic, position);
+    call(this.handlers.onMessage, data, { topic, position: position || undefined });
+  }
+
+  gap(topic, reason, count) {
+    if (this.client.subscriptions.has(this)) call(this.handlers.onGap, { topic, reason, count });
+  }
+
+  matches(topic) {
+    if (!this.isPattern) return topic === this.topic;
+    const wanted = this.topic.split(".");
+    const tokens = topic.split(".");
+    const rest = wanted.at(-1) === ">";
+    if (rest ? tokens.length < wanted.length : tokens.length !== wanted.length) return false;
+    return wanted.every((token, at) => token === "*" || token === tokens[at] || (rest && at === wanted.length - 1));
+  }
+}
+
+/** Everything over one WebSocket. */
+class SocketLink {
+  isReady = false;
+  hasHeard = true; // since the last ping
+  requests = new Map(); // id → what to do with the answer
+  lastId = 0;
+
+  constructor(client) {
+    this.client = client;
+    const url = client.url("connect");
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new client.options.WebSocket(url.href, PROTOCOL);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.open();
+    socket.onmessage = ({ data }) => this.take(data);
+    socket.onclose = ({ code, reason }) => this.gone(code, reason);
+    this.socket = socket;
+    client.expectOpen();
+  }
+
+  open() {
+    if (this.socket.protocol !== PROTOCOL) return this.client.lost(this, `there is no ${PROTOCOL}`);
+    this.isReady = true;
+    this.client.opened(this);
+    for (const subscription of this.client.subscriptions) this.add(subscription);
+    for (const publication of this.client.waiting.splice(0)) this.publish(publication);
+    this.keepAlive();
+  }
+
+  /** A line on which nothing came, not even the answer to a ping, is dead. */
+  keepAlive() {
+    this.timer = this.client.options.setTimeout(() => {
+      if (!this.hasHeard) return this.client.lost(this, "the line is dead");
+      this.hasHeard = false;
+      this.ask({ op: "ping" });
+      this.keepAlive();
+    }, this.client.options.pingInterval);
+  }
+
+  gone(code, reason) {
+    if (code !== 1008) return this.client.lost(this, reason || `closed with ${code}`);
+    this.client.finish(new RingwireError(reason.split(":")[0] || "not_allowed", reason || "not allowed"));
+  }
+
+  close() {
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+    this.client.options.clearTimeout(this.timer);
+    const error = new RingwireError("unknown", "the connection ended before the answer: it may or may not have been published");
+    for (const { reject } of this.requests.values()) reject(error);
+    this.requests.clear();
+  }
+
+  add(subscription) {
+    if (!this.isReady || !this.client.subscriptions.has(subscription)) return;
+    const again = () => this.client.link === this && this.add(subscription);
+    this.ask({ op: "subscribe", topic: subscription.topic, ...subscription.resume() }, {
+      resolve: (ok) => subscription.began(ok),
+      reject: (error) => {
+        if (PASSING.has(error.code)) this.client.options.setTimeout(again, this.client.options.backoffMin);
+        else if (error.code !== "unknown") this.client.refuse(subscription, error);
+      },
+    });
+  }
+
+  /** Two subscriptions of one name are one to the node. */
+  remove({ topic }, isRefused) {
+    const isShared = Array.from(this.client.subscriptions).some((other) => other.topic === topic);
+    if (this.isReady && !isShared && !isRefused) this.ask({ op: "unsubscribe", topic }, { resolve() {}, reject() {} });
+  }
+
+  publish({ topic, data, durable, resolve, reject }) {
+    const answer = { resolve: ({ position }) => resolve({ position }), reject };
+    const request = { op: "publish", topic, durable };
+    if (typeof data === "string") this.ask({ ...request, data }, answer);
+    else this.ask(request, answer, data);
+  }
+
+  ask(request, answer, bytes) {
+    if (answer) {
+      request.id = this.lastId += 1;
+      this.requests.set(request.id, answer);
+    }
+    const json = JSON.stringify(request);
+    this.socket.send(bytes ? joined(new TextEncoder().encode(`${json}\n`), bytes) : json);
+  }
+
+  take(data) {
+    this.hasHeard = true;
+    if (typeof data === "string") return this.understand(JSON.parse(data));
+    const bytes = new Uint8Array(data);
+    const end = bytes.indexOf(10);
+    this.understand(JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))), bytes.subarray(end + 1));
+  }
+
+  understand(event, bytes) {
+    const subscriptions = () => Array.from(this.client.subscriptions).filter((one) => one.matches(event.topic));
+    switch (event.event) {
+      case "message": for (const one of subscriptions()) one.heard(bytes ?? event.data, event.topic, event.position); break;
+      case "lost": for (const one of subscriptions()) one.gap(event.topic, "lost", event.count); break;
+      case "ok": this.answer(event)?.resolve(event); break;
+      case "error": this.answer(event)?.reject(new RingwireError(event.code, event.message)); break;
+      default: // a later node may say more; `closing` is followed by a close
+    }
+  }
+
+  answer({ id }) {
+    const answer = this.requests.get(id);
+    this.requests.delete(id);
+    return answer;
+  }
+}
+
+/** A stream of Server-Sent Events for each subscription. They come and go together. */
+class StreamLink {
+  streams = new Map();
+
+  constructor(client) {
+    this.client = client;
+    for (const subscription of client.subscriptions) this.add(subscription);
+  }
+
+  add(subscription) {
+    this.client.expectOpen();
+    const url = this.client.topicUrl(subscription, subscription.resume());
+    const stream = new this.client.options.EventSource(url.href);
+    this.streams.set(subscription, stream);
+    stream.addEventListener("subscribed", ({ data }) => {
+      this.client.opened(this);
+      subscription.began(JSON.parse(data));
+    });
+    stream.addEventListener("message", (event) => subscription.heard(event.data, ...origin(subscription, event)));
+    stream.addEventListener("binary", (event) => subscription.heard(fromBase64(event.data), ...origin(subscription, event)));
+    stream.addEventListener("lost", ({ data }) => {
+      const { topic, count } = JSON.parse(data);
+      subscription.gap(topic, "lost", count);
+    });
+    stream.addEventListener("error", () => this.failed(subscription, url));
+  }
+
+  /** An EventSource does not tell a refusal from a broken line, so the same is asked by a short poll. */
+  async failed(subscription, url) {
+    this.remove(subscription);
+    try {
+      if (!subscription.isLive) await ask(this.client, url);
+    } catch (error) {
+      if (error.isFinal && error.code !== "no_history") return this.client.refuse(subscription, error);
+    }
+    this.client.lost(this, "the stream ended");
+  }
+
+  remove(subscription) {
+    this.streams.get(subscription)?.close();
+    this.streams.delete(subscription);
+  }
+
+  close() {
+    for (const stream of this.streams.values()) stream.close();
+  }
+}
+
+/** A chain of long polls for each subscription. */
+class PollLink {
+  polls = new Map();
+
+  constructor(client) {
+    this.client = client;
+    for (const subscription of client.subscriptions) this.add(subscription);
+  }
+
+  add(subscription) {
+    this.client.expectOpen();
+    const controller = new AbortController();
+    this.polls.set(subscription, controller);
+    this.follow(subscription, controller.signal).catch((error) => {
+      if (controller.signal.aborted) return;
+      if (error.isFinal) this.client.refuse(subscription, error);
+      else this.client.lost(this, error.message);
+    });
+  }
+
+  async follow(subscription, signal) {
+    while (!signal.aborted) {
+      const asked = this.client.options.now();
+      const isFirst = !subscription.isLive;
+      const url = this.client.topicUrl(subscription, subscription.resume());
+      // The first answer comes at once: it shows that this transport gets through.
+      if (!isFirst) url.searchParams.append("wait", `${POLL_WAIT}ms`);
+      const { messages, ...begun } = await this.inTime(ask(this.client, url, signal));
+      if (signal.aborted) return;
+      this.client.opened(this);
+      // Later answers go on where the last one ended, so that only a gap is news.
+      if (isFirst) subscription.began({ ...begun, replayed: messages.length });
+      else if (begun.gap) subscription.gap(subscription.topic, "too_old");
+      for (const { topic, position, data, data64 } of messages) {
+        subscription.heard(data ?? fromBase64(data64), topic ?? subscription.topic, position);
+      }
+      const isHasty = !isFirst && messages.length === 0 && this.client.options.now() - asked < POLL_PAUSE;
+      if (isHasty) await new Promise((resolve) => this.client.options.setTimeout(resolve, POLL_PAUSE));
+    }
+  }
+
+  inTime(answer) {
+    const { setTimeout, clearTimeout, openTimeout } = this.client.options;
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new RingwireError("network", "no answer to a poll")), POLL_WAIT + openTimeout);
+    });
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  }
+
+  remove(subscription) {
+    this.polls.get(subscription)?.abort();
+    this.polls.delete(subscription);
+  }
+
+  close() {
+    for (const controller of this.polls.values()) controller.abort();
+  }
+}
+
+const LINKS = { websocket: SocketLink, sse: StreamLink, polling: PollLink };
+
+/** JSON of a GET. What the node refuses for good is an error with `isFinal`. */
+async function ask(client, url, signal) {
+  const response = await client.options.fetch(url.href, { signal, cache: "no-store" });
+  if (response.ok) return response.json();
+  const { code, message } = await response.json().catch(() => ({}));
+  const error = new RingwireError(code ?? "network", message ?? `status ${response.status}`);
+  error.isFinal = code !== undefined && !PASSING.has(code) && response.status < 500;
+  throw error;
+}
+
+/** Topic and position of an event: for a pattern its id is TOPIC:POSITION:TIME. */
+function origin({ topic, isPattern }, { lastEventId }) {
+  return isPattern ? lastEventId.match(/^(.*):(.*):\d+$/).slice(1) : [topic, lastEventId];
+}
+
+/** Whether `position` comes after `last`: always, if that is of another epoch. Offsets are u64, so compared as text. */
+function isBehind(last, position) {
+  if (last === undefined) return true;
+  const [epoch, offset] = last.split("-");
+  const [newEpoch, newOffset] = position.split("-");
+  return epoch !== newEpoch || newOffset.length > offset.length || (newOffset.length === offset.length && newOffset > offset);
+}
+
+function payload(data) {
+  if (typeof data === "string") return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  throw new TypeError("publish takes a string, an ArrayBuffer or a view of one; write objects with JSON.stringify");
+}
+
+function joined(head, body) {
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  return bytes;
+}
+
+function fromBase64(text) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+/** Calls a user's function; what it throws is reported and stops nothing. */
+function call(handler, ...args) {
+  try {
+    handler?.(...args);
+  } catch (error) {
+    if (globalThis.reportError) reportError(error);
+    else console.error(error);
+  }
+}

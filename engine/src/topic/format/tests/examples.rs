@@ -1,0 +1,115 @@
+//! The examples of the contract.
+
+use super::super::poll::{self, Answer};
+use super::super::{Code, Format, Subscribed, sse, v1};
+use super::{encoded, in_format, publication};
+use crate::topic::history::MessageKind::{Binary, Text};
+use crate::topic::history::Position;
+
+const PAGE: &str = include_str!("../../../../docs/protocol.md");
+const SHUTDOWN: &str = "the server shuts down: come back and resume";
+
+/// Bodies of the blocks behind this fence, within the part of the page that begins with `heading`.
+fn blocks(heading: &str, fence: &str) -> Vec<&'static str> {
+    let (_, part) = PAGE.split_once(heading).expect(heading);
+    let part = part.split("\n## ").next().expect("a part");
+    let blocks = part.split(fence).skip(1).filter_map(|rest| Some(rest.split_once("\n```")?.0));
+    blocks.collect()
+}
+
+fn at(text: &str) -> Option<Position> {
+    Some(text.parse().expect("a position"))
+}
+
+#[test]
+fn a_stream() {
+    let subscribed = Subscribed { position: at("1f3a-19"), replayed: 2, gap: false, time_ms: 1_763_818_920_123 };
+    let stream = encoded(|out| {
+        sse::retry(out, 1870);
+        sse::subscribed(out, "news.world", at("1f3a-17"), &subscribed);
+        sse::message(out, &publication("news.world", "1f3a-18", Text, b"line 1\nline 2"));
+        sse::message(out, &publication("news.world", "1f3a-19", Binary, b"\x89PNG"));
+        sse::lost(out, "news.world", 12);
+        sse::comment(out);
+        sse::closing(out, SHUTDOWN);
+    });
+    let [example] = blocks("Server-Sent Events\n", "```text\n")[..] else { panic!("one example") };
+    assert_eq!(stream, format!("{example}\n\n"));
+    let [data] = blocks("Server-Sent Events\n", "```json sse-subscribed\n")[..] else { panic!("one example") };
+    assert!(stream.contains(&format!("event: subscribed\ndata: {data}\n")));
+}
+
+#[test]
+fn answers_to_polls() {
+    let answer = |position, time_ms, items: &[&[u8]]| {
+        encoded(|out| {
+            poll::answer(out, Answer { position, gap: false, time_ms }, items.iter().copied());
+        })
+    };
+    let first = in_format(Format::PollItem, &publication("news.world", "1f3a-18", Text, b"line 1\nline 2"));
+    let mut second = publication("news.world", "1f3a-19", Binary, b"\x89PNG");
+    second.time_ms = 1_763_818_921_456;
+    let second = in_format(Format::PollItem, &second);
+    let golf = in_format(Format::PatternPollItem, &publication("sport.golf", "1f3a-91", Text, b"par"));
+    let both = [&first[..], &second].concat();
+    let pieces = both.chunks(7).collect::<Vec<_>>();
+    let answers = [
+        answer(at("1f3a-19"), 1_763_818_921_500, &pieces),
+        answer(at("1f3a-19"), 1_763_818_951_500, &[]),
+        answer(None, 1_763_818_921_500, &[&golf]),
+    ];
+    assert_eq!(blocks("topic: polling\n", "```json poll\n"), answers);
+}
+
+#[test]
+fn events_of_v1() {
+    let events = [
+        encoded(|out| v1::message(out, &publication("news.world", "1f3a-20", Text, b"line 1\nline 2 \x01"))),
+        encoded(|out| v1::message(out, &publication("chat.lobby", "", Text, b""))),
+        encoded(|out| v1::lost(out, "ticker.eur", 12)),
+        encoded(|out| v1::closing(out, SHUTDOWN)),
+    ];
+    let listed = blocks("## `ringwire.v1`", "```json server\n");
+    assert_eq!(listed.iter().filter(|block| events.contains(&(**block).to_owned())).count(), events.len());
+    let binary = encoded(|out| v1::message(out, &publication("camera.1", "1f3a-21", Binary, b"89 50 4e 47")));
+    assert_eq!(blocks("## `ringwire.v1`", "```json server-binary\n"), [binary]);
+}
+
+#[test]
+fn ids_of_patterns_say_topic_and_time() {
+    let with = |position| {
+        let publication = publication("chat.lobby", position, Text, b"hi");
+        String::from_utf8(in_format(Format::PatternEvents, &publication)).expect("text")
+    };
+    assert_eq!(with("1f3a-17"), "id: chat.lobby:1f3a-17:1763818920123\ndata: hi\n\n");
+    assert!(PAGE.contains("(`chat.lobby::1763818920123`)"));
+    assert_eq!(with(""), "id: chat.lobby::1763818920123\ndata: hi\n\n");
+}
+
+#[test]
+fn codes_and_their_statuses_are_those_of_the_page() {
+    let listed =
+        PAGE.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).filter_map(|(code, rest)| {
+            let status = rest.split(' ').next()?;
+            (status == "–" || status.parse::<u16>().is_ok()).then_some((code, status.parse().ok()))
+        });
+    let all = [
+        Code::BadJson,
+        Code::BadRequest,
+        Code::UnknownOperation,
+        Code::BadTopic,
+        Code::BadPosition,
+        Code::NotAllowed,
+        Code::NotSubscribed,
+        Code::TooManySubscriptions,
+        Code::TooManyTopics,
+        Code::TooLarge,
+        Code::TooFast,
+        Code::Busy,
+        Code::NotDurable,
+        Code::NoHistory,
+        Code::NoMessage,
+        Code::Closing,
+    ];
+    assert_eq!(listed.collect::<Vec<_>>(), all.map(|code| (code.as_str(), code.status())));
+}

@@ -1,0 +1,553 @@
+// ringwire.js against a node without a network and a clock without time: no dependencies.
+
+import assert from "node:assert/strict";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { Clock, Node } from "./fakes.mjs";
+
+// Node takes a `.js` file for a module only if a package.json says so; the browser needs none.
+const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
+copyFileSync(new URL("../../src/edge/web/ringwire.js", import.meta.url), join(folder, "ringwire.mjs"));
+const { connect, RingwireError } = await import(pathToFileURL(join(folder, "ringwire.mjs")));
+after(() => rmSync(folder, { recursive: true }));
+
+const ALL = ["websocket", "sse", "polling"];
+
+function start(options = {}) {
+  const clock = new Clock();
+  const node = new Node(clock);
+  options.prepare?.(node);
+  const states = [];
+  const { setTimeout, clearTimeout, now } = clock;
+  const onState = (event) => states.push(event);
+  const client = connect("https://node.example/base", { ...node.classes, setTimeout, clearTimeout, now, random: () => 1, onState, ...options });
+  return { clock, node, states, client };
+}
+
+function follow(client, topic, more = {}) {
+  const heard = [];
+  const gaps = [];
+  const errors = [];
+  const subscription = client.subscribe(topic, {
+    onMessage: (data, from) => heard.push([data, from.topic, from.position]),
+    onGap: ({ topic, reason, count }) => gaps.push([topic, reason, count]),
+    onError: ({ code }) => errors.push(code),
+    ...more,
+  });
+  return { heard, gaps, errors, subscription, texts: () => heard.map(([data]) => data) };
+}
+
+const rejected = (promise, code) => assert.rejects(promise, (error) => error instanceof RingwireError && error.code === code);
+
+for (const transport of ALL) {
+  describe(`over ${transport}`, () => {
+    const only = (options) => start({ transports: [transport], ...options });
+
+    test("messages, text and binary, with topic and position", async () => {
+      const { clock, node, client } = only();
+      const { heard } = follow(client, "a.b");
+      await clock.pass();
+      assert.equal(client.state, "open");
+      node.publish("a.b", "Grüße\n🌍");
+      await clock.pass();
+      node.publish("a.b", Uint8Array.of(10, 0, 255));
+      node.publish("a.c", "not for us");
+      await clock.pass();
+      assert.deepEqual(heard, [["Grüße\n🌍", "a.b", "1f-1"], [Uint8Array.of(10, 0, 255), "a.b", "1f-2"]]);
+      client.close();
+    });
+
+    test("resumes behind the last message", async () => {
+      const { clock, node, client } = only();
+      const { texts, gaps } = follow(client, "a");
+      await clock.pass();
+      node.publish("a", "1");
+      await clock.pass();
+      node.cut();
+      node.publish("a", "2");
+      node.publish("a", "3");
+      await clock.pass(40_000);
+      node.publish("a", "4");
+      await clock.pass();
+      assert.deepEqual(texts(), ["1", "2", "3", "4"]);
+      assert.deepEqual(gaps, []);
+      client.close();
+    });
+
+    test("resumes what it has heard nothing of yet", async () => {
+      const { clock, node, client } = only();
+      node.publish("a", "before");
+      const { texts } = follow(client, "a");
+      await clock.pass();
+      node.cut();
+      node.publish("a", "missed");
+      await clock.pass(40_000);
+      assert.deepEqual(texts(), ["missed"]);
+      client.close();
+    });
+
+    test("a pattern resumes each topic, also one born meanwhile", async () => {
+      const { clock, node, client } = only();
+      node.publish("a.old", "before");
+      await clock.pass(5);
+      const { heard, gaps } = follow(client, "a.>");
+      await clock.pass(5);
+      node.publish("a.x", "1");
+      node.publish("a.y", "2");
+      await clock.pass();
+      node.cut();
+      await clock.pass(5);
+      node.publish("a.x", "3");
+      node.publish("a.new", "4");
+      await clock.pass(40_000);
+      assert.deepEqual(heard.map(([data, topic]) => [data, topic]).sort(), [["1", "a.x"], ["2", "a.y"], ["3", "a.x"], ["4", "a.new"]]);
+      assert.deepEqual(gaps, []);
+      client.close();
+    });
+
+    test("a gap is told once, then comes what there is", async () => {
+      const { clock, node, client } = only();
+      const { texts, gaps } = follow(client, "a");
+      await clock.pass();
+      node.publish("a", "1");
+      await clock.pass();
+      node.cut();
+      for (const text of ["2", "3", "4"]) node.publish("a", text);
+      node.forget("a", 3);
+      await clock.pass(40_000);
+      assert.deepEqual(gaps, [["a", "too_old", undefined]]);
+      assert.deepEqual(texts(), ["1", "4"]);
+      client.close();
+    });
+
+    test("a new epoch is a gap, and its offsets start anew", async () => {
+      const { clock, node, client } = only();
+      const { texts, gaps } = follow(client, "a", { after: "1e-99" });
+      node.publish("a", "1");
+      await clock.pass();
+      assert.deepEqual(texts(), ["1"]);
+      assert.deepEqual(gaps, [["a", "too_old", undefined]]);
+      client.close();
+    });
+
+    test("a refusal ends one subscription, and no other", async () => {
+      const { clock, node, client } = only({ prepare: (node) => node.refused.set("secret", "not_allowed") });
+      const other = follow(client, "a");
+      const { errors } = follow(client, "secret");
+      await clock.pass(2_000);
+      node.publish("a", "1");
+      await clock.pass(2_000);
+      assert.deepEqual(errors, ["not_allowed"]);
+      assert.deepEqual(other.texts(), ["1"]);
+      assert.equal(client.subscriptions.size, 1);
+      client.close();
+    });
+
+    test("after unsubscribe nothing comes", async () => {
+      const { clock, node, client } = only();
+      const { texts, subscription } = follow(client, "a");
+      const other = follow(client, "b");
+      await clock.pass();
+      subscription.unsubscribe();
+      await clock.pass();
+      node.publish("a", "1");
+      node.publish("b", "2");
+      await clock.pass();
+      assert.deepEqual([texts(), other.texts()], [[], ["2"]]);
+      assert.equal(node.followers.size, 1);
+      client.close();
+      await clock.pass();
+      assert.equal(node.followers.size, 0);
+    });
+
+    test("a handler that throws stops nothing", async (context) => {
+      context.mock.method(console, "error", () => {});
+      const { clock, node, client } = only();
+      client.subscribe("a", { onMessage() { throw new Error("the page's own"); } });
+      const { texts } = follow(client, "a");
+      await clock.pass();
+      node.publish("a", "1");
+      await clock.pass();
+      assert.deepEqual(texts(), ["1"]);
+      assert.equal(console.error.mock.callCount(), 1);
+      client.close();
+    });
+  });
+}
+
+// Messages, losses of the line, blocked transports and waiting in any order: each message once, in order.
+for (const transports of [...ALL.map((one) => [one]), ALL]) {
+  test(`nothing is lost or comes twice: ${transports.join(", ")}`, async () => {
+    for (let seed = 1; seed <= 60; seed += 1) {
+      let random = seed * 7919;
+      const below = (limit) => (random = (random * 48271) % 2147483647) % limit;
+      const { clock, node, client } = start({ transports, random: () => below(1000) / 1000 });
+      const exact = follow(client, "t.a");
+      const pattern = follow(client, "t.*");
+      await clock.pass(2);
+      const published = [];
+      for (let step = 0; step < 60; step += 1) {
+        const topic = ["t.a", "t.b", "t.c"][below(3)];
+        switch (below(8)) {
+          case 0: node.cut(); break;
+          case 1: if (transports.length > 1) node.blocked.add(transports[below(2)]); break;
+          case 2: node.blocked.clear(); break;
+          case 3: await clock.pass(below(3_000)); break;
+          case 4: await clock.pass(); break;
+          default: published.push([node.publish(topic, `${step}`), `${step}`, topic]);
+        }
+      }
+      node.blocked.clear();
+      await clock.pass(200_000);
+      for (const topic of ["t.a", "t.b", "t.c"]) {
+        const expected = published.filter(([, , name]) => name === topic).map(([, text]) => text);
+        const of = ({ heard }) => heard.filter(([, name]) => name === topic).map(([text]) => text);
+        if (topic === "t.a") assert.deepEqual(of(exact), expected, `seed ${seed}`);
+        assert.deepEqual(of(pattern), expected, `seed ${seed}, ${topic} of the pattern`);
+      }
+      assert.deepEqual([exact.gaps, pattern.gaps], [[], []], `seed ${seed}`);
+      client.close();
+    }
+  });
+}
+
+describe("coming back", () => {
+  test("waits twice as long each time, up to the most, with a random part", async () => {
+    const waits = async (random) => {
+      const { clock, states, client } = start({ transports: ["websocket"], random: () => random, prepare: (node) => node.blocked.add("websocket") });
+      await clock.pass(200_000);
+      client.close();
+      return states.filter(({ retryIn }) => retryIn !== undefined).map(({ retryIn }) => retryIn).slice(0, 9);
+    };
+    assert.deepEqual(await waits(1), [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+    assert.deepEqual((await waits(0)).slice(0, 3), [250, 500, 1000]);
+  });
+
+  test("starts anew only when it was open for a while", async () => {
+    const { clock, node, states, client } = start();
+    const waits = () => states.filter(({ retryIn }) => retryIn !== undefined).map(({ retryIn }) => retryIn);
+    await clock.pass();
+    for (let round = 0; round < 3; round += 1) {
+      node.cut();
+      await clock.pass(4_000);
+    }
+    assert.deepEqual(waits(), [500, 1000, 2000]);
+    await clock.pass(10_000);
+    node.cut();
+    assert.equal(waits().at(-1), 500);
+    client.close();
+  });
+
+  test("a dead line is found by pings", async () => {
+    const { clock, node, states, client } = start();
+    await clock.pass(100_000);
+    assert.equal(node.opened.length, 1, "answered pings keep it open");
+    node.silent.add("ping");
+    await clock.pass(60_000);
+    assert.ok(states.some(({ reason }) => reason === "the line is dead"));
+    client.close();
+  });
+
+  test("1008 is final, and says why", async () => {
+    const { clock, node, states, client } = start();
+    await clock.pass();
+    node.cut(1008, "not_allowed: ask the operator");
+    await clock.pass(100_000);
+    assert.deepEqual(states.at(-1), { state: "closed", transport: "websocket", reason: "not_allowed: ask the operator" });
+    assert.equal(node.opened.length, 1);
+    assert.throws(() => client.subscribe("a"), { code: "closed" });
+    await rejected(client.publish("a", ""), "closed");
+  });
+
+  test("a closed client leaves no timer behind", async () => {
+    for (const transport of ALL) {
+      const { clock, client } = start({ transports: [transport] });
+      follow(client, "a");
+      await clock.pass(100);
+      client.close();
+      await clock.pass(31_000);
+      assert.equal(clock.timers.size, 0, transport);
+    }
+  });
+});
+
+describe("which transport", () => {
+  const order = (node) => node.opened.map(([transport]) => transport).filter((name, at, all) => name !== all[at - 1]);
+
+  test("the WebSocket, if it opens", async () => {
+    const { clock, node, client } = start();
+    follow(client, "a");
+    await clock.pass(100_000);
+    assert.deepEqual([order(node), client.transport], [["websocket"], "websocket"]);
+    client.close();
+  });
+
+  test("Server-Sent Events after two failures, then polling", async () => {
+    const { clock, node, client } = start({ prepare: (node) => node.blocked.add("websocket").add("sse") });
+    const { texts } = follow(client, "a");
+    await clock.pass(60_000);
+    assert.deepEqual([order(node), client.transport, client.state], [["polling"], "polling", "open"]);
+    node.publish("a", "1");
+    await clock.pass();
+    assert.deepEqual(texts(), ["1"]);
+    client.close();
+  });
+
+  test("one that does not answer has failed after a while", async () => {
+    const { clock, node, states, client } = start({ prepare: (node) => node.silent.add("websocket").add("sse") });
+    follow(client, "a");
+    await clock.pass(4_999);
+    assert.equal(states.length, 1);
+    await clock.pass(60_000);
+    assert.deepEqual([order(node), client.state], [["polling"], "open"]);
+    client.close();
+  });
+
+  test("a WebSocket without the subprotocol is none", async () => {
+    const { clock, node, client } = start();
+    const { WebSocket } = node.classes;
+    const other = start({ WebSocket: class extends WebSocket { get protocol() { return ""; } set protocol(_) {} } });
+    follow(other.client, "a");
+    await other.clock.pass(10_000);
+    assert.equal(other.client.transport, "sse");
+    client.close();
+    other.client.close();
+    await clock.pass();
+  });
+
+  test("the first again, if nothing gets through", async () => {
+    const { clock, node, client } = start({ prepare: (node) => ALL.forEach((one) => node.blocked.add(one)) });
+    follow(client, "a");
+    await clock.pass(300_000);
+    assert.notEqual(client.state, "open");
+    node.blocked.delete("websocket");
+    await clock.pass(300_000);
+    assert.deepEqual([client.transport, client.state], ["websocket", "open"]);
+    client.close();
+  });
+
+  test("a WebSocket that has worked is waited for", async () => {
+    const { clock, node, client } = start();
+    follow(client, "a");
+    await clock.pass(20_000);
+    node.blocked.add("websocket");
+    node.cut();
+    await clock.pass(5_000);
+    node.blocked.clear();
+    await clock.pass(10_000);
+    assert.deepEqual(order(node), ["websocket"]);
+    client.close();
+  });
+
+  test("a WebSocket that has worked is left after a long time, and tried again when the next line breaks", async () => {
+    const { clock, node, client } = start();
+    follow(client, "a");
+    await clock.pass(1_000);
+    node.blocked.add("websocket");
+    node.cut();
+    await clock.pass(100_000);
+    assert.deepEqual(order(node), ["websocket", "sse"]);
+    node.blocked.clear();
+    node.cut();
+    await clock.pass(40_000);
+    assert.deepEqual([order(node), client.state], [["websocket", "sse", "websocket"], "open"]);
+    client.close();
+  });
+
+  test("can be forced, and an unknown one is an error", async () => {
+    const { clock, node, client } = start({ transports: ["sse"] });
+    follow(client, "a");
+    await clock.pass(1_000);
+    assert.deepEqual(order(node), ["sse"]);
+    assert.throws(() => start({ transports: ["pigeon"] }), TypeError);
+    assert.throws(() => start({ transports: [] }), TypeError);
+    client.close();
+  });
+
+  test("URLs below the node's, names encoded", async () => {
+    const { clock, node, client } = start({ transports: ["polling"] });
+    follow(client, "é.>", { after: { "é.a+b": "1f-0" }, since: 7 });
+    await clock.pass();
+    const query = "after=%C3%A9.a%2Bb%3A1f-0&since=7";
+    assert.deepEqual(node.asked, [`/base/topics/%C3%A9.%3E?${query}`, `/base/topics/%C3%A9.%3E?${query}&wait=30000ms`]);
+    client.close();
+  });
+});
+
+describe("publishing", () => {
+  test("resolves with the position", async () => {
+    const { clock, node, client } = start();
+    await clock.pass();
+    const [text, binary] = [client.publish("a", "1", { durable: true }), client.publish("a", Uint8Array.of(10, 1).subarray(1))];
+    await clock.pass();
+    assert.deepEqual(await Promise.all([text, binary]), [{ position: "1f-1" }, { position: "1f-2" }]);
+    assert.deepEqual(node.asked, [{ op: "publish", topic: "a", data: "1", durable: true }, { op: "publish", topic: "a" }]);
+    assert.deepEqual(Array.from(node.topic("a").messages[1].data), [1]);
+    client.close();
+  });
+
+  test("waits for a connection, and only so many wait", async () => {
+    const { clock, node, client } = start({ waitingMax: 1 });
+    const first = client.publish("a", "1");
+    await rejected(client.publish("a", "2"), "waiting");
+    await clock.pass();
+    assert.deepEqual(await first, { position: "1f-1" });
+    assert.equal(node.topic("a").last, 1);
+    client.close();
+  });
+
+  test("what was sent and not answered is unknown; what was not sent goes later, once", async () => {
+    const { clock, node, client } = start();
+    await clock.pass();
+    node.answersPublish = false;
+    const sent = client.publish("a", "sent");
+    const outcome = rejected(sent, "unknown");
+    await clock.pass();
+    node.cut();
+    await outcome;
+    node.answersPublish = true;
+    const unsent = client.publish("a", "unsent");
+    await clock.pass(10_000);
+    await unsent;
+    assert.deepEqual(node.topic("a").messages.map(({ data }) => data), ["sent", "unsent"]);
+    client.close();
+  });
+
+  test("rejects with the node's refusal", async () => {
+    const { clock, client } = start({ prepare: (node) => node.refused.set("a", "not_durable") });
+    await clock.pass();
+    await rejected(client.publish("a", "", { durable: true }), "not_durable");
+    client.close();
+  });
+
+  test("rejects where there is no WebSocket, also what waits", async () => {
+    const forced = start({ transports: ["sse"] });
+    await rejected(forced.client.publish("a", ""), "transport");
+    forced.client.close();
+    const { clock, client } = start({ prepare: (node) => node.blocked.add("websocket") });
+    const outcome = rejected(client.publish("a", ""), "transport");
+    await clock.pass(10_000);
+    await outcome;
+    client.close();
+  });
+
+  test("rejects what waits when the client is closed, and what is no payload", async () => {
+    const { client } = start();
+    await assert.rejects(client.publish("a", { any: 1 }), TypeError);
+    const outcome = rejected(client.publish("a", ""), "closed");
+    client.close();
+    await outcome;
+  });
+});
+
+describe("subscriptions", () => {
+  test("a refusal that passes is asked again", async () => {
+    const { clock, node, client } = start({ prepare: (node) => node.refused.set("a", "busy") });
+    const { texts, errors } = follow(client, "a");
+    await clock.pass(600);
+    node.refused.clear();
+    await clock.pass(600);
+    node.publish("a", "1");
+    await clock.pass();
+    assert.deepEqual([texts(), errors], [["1"], []]);
+    client.close();
+  });
+
+  test("two of one name are one to the node until both are gone", async () => {
+    const { clock, node, client } = start();
+    const [one, two] = [follow(client, "a"), follow(client, "a")];
+    await clock.pass();
+    one.subscription.unsubscribe();
+    await clock.pass();
+    node.publish("a", "1");
+    await clock.pass();
+    two.subscription.unsubscribe();
+    await clock.pass();
+    assert.deepEqual([one.texts(), two.texts()], [[], ["1"]]);
+    assert.deepEqual(node.asked.filter(({ op }) => op === "unsubscribe"), [{ op: "unsubscribe", topic: "a" }]);
+    client.close();
+  });
+
+  test("one that has gone hears nothing of its gap", async () => {
+    const { clock, client } = start();
+    await clock.pass();
+    const late = follow(client, "b", { after: "1e-5" });
+    late.subscription.unsubscribe();
+    await clock.pass();
+    assert.deepEqual(late.gaps, []);
+    client.close();
+  });
+
+  test("a later one that resumes misses nothing though another is ahead, which hears nothing twice", async () => {
+    const { clock, node, client } = start();
+    const wide = follow(client, ">");
+    await clock.pass();
+    for (const text of ["1", "2", "3"]) node.publish("a", text);
+    await clock.pass();
+    const narrow = follow(client, "a", { after: "1f-1" });
+    node.publish("a", "4");
+    await clock.pass();
+    assert.deepEqual([wide.texts(), narrow.texts()], [["1", "2", "3", "4"], ["2", "3", "4"]]);
+    client.close();
+  });
+
+  test("topics without history have a gap with each return", async () => {
+    for (const transport of ["websocket", "sse"]) {
+      const { clock, node, client } = start({ transports: [transport], prepare: (node) => node.withoutHistory.add("a") });
+      const { texts, gaps } = follow(client, "a");
+      await clock.pass();
+      node.publish("a", "1");
+      await clock.pass();
+      node.cut();
+      await clock.pass(40_000);
+      assert.deepEqual([texts(), gaps], [["1"], [["a", "no_history", undefined]]], transport);
+      client.close();
+    }
+  });
+
+  test("what was dropped for a slow client is told", async () => {
+    const { clock, node, client } = start();
+    const { gaps } = follow(client, "a.*");
+    await clock.pass();
+    for (const socket of node.sockets) socket.say({ event: "lost", topic: "a.b", count: 3 });
+    for (const socket of node.sockets) socket.say({ event: "from a later version" });
+    await clock.pass();
+    assert.deepEqual(gaps, [["a.b", "lost", 3]]);
+    client.close();
+  });
+
+  test("more topics than can be resumed is a gap", async () => {
+    const { clock, node, client } = start({ transports: ["polling"] });
+    const { gaps } = follow(client, "t.>");
+    await clock.pass();
+    for (let number = 0; number <= 100; number += 1) node.publish(`t.${number}`, "");
+    await clock.pass();
+    assert.deepEqual(gaps, [["t.>", "too_many_topics", undefined]]);
+    client.close();
+  });
+
+  test("patterns match as the node's do", async () => {
+    const { client } = start();
+    for (const [pattern, topic, expected] of [
+      ["a.*.c", "a.b.c", true], ["a.*.c", "a.b.d", false], ["a.*", "a", false], ["a.*", "a.b.c", false],
+      ["a.>", "a.b.c", true], ["a.>", "a", false], [">", "a", true], ["*", "a.b", false], ["*.>", "a.b", true], ["*.>", "a", false],
+    ]) assert.equal(client.subscribe(pattern).matches(topic), expected, `${pattern} ${topic}`);
+    client.close();
+  });
+
+  test("offsets beyond what a number holds", async () => {
+    const { clock, node, client } = start();
+    Object.assign(node.topic("a"), { last: 0 });
+    const { heard } = follow(client, "a");
+    await clock.pass();
+    for (const offset of ["9", "10", "9", "9007199254740993", "9007199254740992", "18446744073709551615"]) {
+      for (const socket of node.sockets) socket.say({ event: "message", topic: "a", position: `1f-${offset}`, data: offset });
+    }
+    await clock.pass();
+    assert.deepEqual(heard.map(([data]) => data), ["9", "10", "9007199254740993", "18446744073709551615"]);
+    client.close();
+  });
+});

@@ -5,11 +5,13 @@
 
 pub(crate) mod arena;
 pub(crate) mod behind;
+mod channel;
 mod id;
 pub(crate) mod peer;
 pub(crate) mod queue;
 pub(crate) mod slot;
 pub(crate) mod table;
 
+pub(crate) use channel::Channel;
 pub(crate) use id::GENERATION_MASK;
 pub use id::{ConnId, ParseConnIdError};

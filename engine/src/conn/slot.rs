@@ -1,5 +1,6 @@
 //! What a shard remembers of one connection.
 
+use super::Channel;
 use super::arena::{CHUNK_BYTES, Segment};
 use super::peer::Peer;
 use super::queue::SendQueue;
@@ -83,6 +84,8 @@ pub(crate) struct Slot<D> {
     pub(crate) protocol: u8,
     /// The application was told of the end.
     pub(crate) close_told: bool,
+    /// How it gets messages of topics.
+    pub(crate) channel: Channel,
     /// What did not fit into the socket; comes after `segment`.
     pub(crate) queue: Option<Box<SendQueue>>,
     /// An incomplete request head, or input that waits for a congested or paused connection.
@@ -133,6 +136,7 @@ impl<D: Default> Slot<D> {
             paused: false,
             ping_unanswered: false,
             close_told: false,
+            channel: Channel::default(),
             linger: Linger::No,
             peer_finished: false,
             excluded: false,

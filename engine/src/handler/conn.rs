@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use super::local::Local;
 use super::resume::{Replay, Start};
 use super::topics::SubscribeError;
-use crate::conn::ConnId;
 use crate::conn::slot::Phase;
+use crate::conn::{Channel, ConnId};
 use crate::proto::{CloseCode, Message, Opcode};
 use crate::topic::error::PublishError;
 use crate::topic::parcel::Receipt;
@@ -157,6 +157,17 @@ impl<'a, D> Conn<'a, D> {
     /// [`SubscribeError`] says what is wrong with the name, or names the limit that stands in the way.
     pub fn subscribe(&mut self, topic: &str) -> Result<(), SubscribeError> {
         self.local.subscribe(self.slot, topic)
+    }
+
+    /// From now on messages of topics come as events of `ringwire.v1` (`docs/protocol.md`), which tell topic and position, instead of
+    /// payloads alone.
+    ///
+    /// # Panics
+    /// When the connection has subscriptions already.
+    pub fn speak_ringwire_v1(&mut self) {
+        let conn = &mut self.local.conns[self.slot];
+        assert!(conn.subscriptions.is_empty(), "a connection gets messages in one way for its life");
+        conn.channel = Channel::Json;
     }
 
     /// Subscribes, and begins with what the history still has from `start` on; live messages follow without a hole. Who is

@@ -30,6 +30,8 @@ pub(crate) struct Local<D> {
     /// Numbers the turns' impatient sends: those of the last turn until they are settled, then those of this one.
     pub(crate) flight: u32,
     pub(crate) topics: Topics,
+    /// A publication is encoded here.
+    pub(crate) encoded: Vec<u8>,
     pub(crate) wheel: Wheel,
     /// The present, in timer ticks since the shard began.
     pub(crate) now: u32,

@@ -10,7 +10,7 @@ use super::topics::SubscribeError;
 use crate::config::TopicOverflow;
 use crate::conn::behind::{Behind, Skip};
 use crate::proto::CloseCode;
-use crate::proto::frame::EncodedHeader;
+use crate::topic::format::{Format, Publication};
 use crate::topic::history::{Break, History, Offset, Position};
 use crate::topic::name::Interest;
 use crate::topic::{Numbered, TopicId};
@@ -72,7 +72,7 @@ impl<D> Local<D> {
         let Plan { replay, topics } = self.plan(interest, start)?;
         self.subscribe(slot, text)?;
         if !topics.is_empty() {
-            let topic = self.topics.find(interest).expect("it was just subscribed to");
+            let topic = self.topics.find(interest, self.conns[slot].channel).expect("it was just subscribed to");
             // What it asked for is sent whole, though later messages may be conflated.
             let may_skip = self.topics.topic(topic).overflow.needs_history();
             let skip = if may_skip { Skip::Oldest } else { Skip::Never };
@@ -163,8 +163,9 @@ impl<D> Local<D> {
                 if conn.queued_bytes() > self.limits.send_queue_bytes_high {
                     return Page::Full;
                 }
-                let header = EncodedHeader::server(entry.kind.opcode(), entry.payload.len() as u64);
-                conn.queue.get_or_insert_default().push(header.as_bytes(), &entry.payload);
+                self.encoded.clear();
+                Format::of(conn.channel).encode(&Publication::held(name, history, entry), &mut self.encoded);
+                conn.queue.get_or_insert_default().push(&self.encoded, &[]);
                 self.counters.deliveries += 1;
                 *last = entry.offset.0;
             }

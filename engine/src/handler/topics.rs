@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::SendStatus;
 use super::local::Local;
 use crate::config::{Access, TopicOverflow};
-use crate::conn::ConnId;
 use crate::conn::slot::{Phase, Subscription};
-use crate::proto::frame::EncodedHeader;
-use crate::proto::{CloseCode, Opcode};
+use crate::conn::{Channel, ConnId};
+use crate::proto::frame::{EncodedHeader, Header};
+use crate::proto::{CloseCode, Opcode, Role};
 use crate::topic::error::PublishError;
+use crate::topic::format::{Format, Publication};
 use crate::topic::histories::{NoRoom, home};
 use crate::topic::history::{Entry, MessageKind, Position};
 use crate::topic::name::{Interest, TopicNameError, check_name};
@@ -27,7 +28,8 @@ impl<D> Local<D> {
         if self.conns[slot].phase != Phase::Open {
             return Err(SubscribeError::NotOpen);
         }
-        let known = self.topics.find(interest);
+        let channel = self.conns[slot].channel;
+        let known = self.topics.find(interest, channel);
         let subscriptions = &self.conns[slot].subscriptions;
         if known.is_some_and(|id| subscriptions.iter().any(|subscription| subscription.topic == id)) {
             return Ok(());
@@ -35,7 +37,7 @@ impl<D> Local<D> {
         if subscriptions.len() >= self.limits.subscriptions_max {
             return Err(SubscribeError::TooManySubscriptions { count_max: self.limits.subscriptions_max });
         }
-        let id = self.topics.find_or_create(interest, self.limits.topics_max);
+        let id = self.topics.find_or_create(interest, channel, self.limits.topics_max);
         let id = id.ok_or(SubscribeError::TooManyTopics { count_max: self.limits.topics_max })?;
         self.topics.topic_mut(id).overflow = self.topic_rules.find(name).overflow;
         self.topics.exclude_past(id, slot);
@@ -49,7 +51,7 @@ impl<D> Local<D> {
     /// Takes the connection off the subscribers of a topic or pattern; false if it was not among them.
     pub(crate) fn unsubscribe(&mut self, slot: u32, name: &str) -> bool {
         let Ok(interest) = Interest::parse(name, self.limits.names) else { return false };
-        let Some(id) = self.topics.find(interest) else { return false };
+        let Some(id) = self.topics.find(interest, self.conns[slot].channel) else { return false };
         let subscriptions = &mut self.conns[slot].subscriptions;
         let Some(index) = subscriptions.iter().position(|subscription| subscription.topic == id) else { return false };
         let subscription = subscriptions.swap_remove(index);
@@ -104,7 +106,7 @@ impl<D> Local<D> {
         if self.topic_rules.keep_history() {
             return self.publish_ruled(name, (kind, payload), exclude, None);
         }
-        Ok(self.publish_plain(name, kind.opcode(), payload, exclude)?)
+        Ok(self.publish_plain(name, (kind, payload), exclude)?)
     }
 
     /// As [`Local::publish`], where topics may have histories; who has a receipt is told the outcome, but for an error here.
@@ -118,7 +120,7 @@ impl<D> Local<D> {
     ) -> Result<(), PublishError> {
         check_name(name, self.limits.names)?;
         let position = if self.topic_rules.find(name).history.is_none() {
-            self.publish_plain(name, kind.opcode(), payload, exclude)?;
+            self.publish_plain(name, (kind, payload), exclude)?;
             None
         } else {
             let exclude = exclude.map(|slot| self.id(slot));
@@ -193,7 +195,32 @@ impl<D> Local<D> {
         let header = EncodedHeader::server(entry.kind.opcode(), entry.payload.len() as u64);
         let number = Some((name, entry.offset.0));
         let frames = Frames { head: header.as_bytes(), body: &entry.payload, exclude, number };
-        self.topics.publish(self.topics.find_name(name), name, frames);
+        self.topics.publish(self.topics.find_name(name, Channel::Frames), name, frames);
+        let position = Some(self.histories.position(entry.offset));
+        let Entry { time_ms, kind, ref payload, .. } = *entry;
+        self.deliver_encoded(&Publication { name, kind, payload, position, time_ms }, exclude, number);
+    }
+
+    /// Hands a message to the subscribers on this shard that do not get plain frames.
+    fn deliver_encoded(
+        &mut self,
+        publication: &Publication<'_>,
+        exclude: Option<u32>,
+        number: Option<(&Arc<str>, u64)>,
+    ) {
+        for channel in Channel::ENCODED {
+            if self.topics.is_used(channel) {
+                let mut encoded = std::mem::take(&mut self.encoded);
+                encoded.clear();
+                Format::of(channel).encode(publication, &mut encoded);
+                self.topics.publish_in(
+                    channel,
+                    publication.name,
+                    Frames { head: &[], body: &encoded, exclude, number },
+                );
+                self.encoded = encoded;
+            }
+        }
     }
 
     /// Frames a message of a topic without history.
@@ -201,19 +228,20 @@ impl<D> Local<D> {
     fn publish_plain(
         &mut self,
         name: &str,
-        opcode: Opcode,
-        payload: &[u8],
+        (kind, payload): (MessageKind, &[u8]),
         exclude: Option<u32>,
     ) -> Result<(), TopicNameError> {
-        let topic = self.topics.find_name(name);
+        let topic = self.topics.find_name(name, Channel::Frames);
         // A name that somebody subscribed to was checked then.
         if topic.is_none() {
             check_name(name, self.limits.names)?;
         }
-        let header = EncodedHeader::server(opcode, payload.len() as u64);
+        let header = EncodedHeader::server(kind.opcode(), payload.len() as u64);
         self.counters.publications += 1;
         let frames = Frames { head: header.as_bytes(), body: payload, exclude, number: None };
         self.topics.publish(topic, name, frames);
+        let publication = Publication { name, kind, payload, position: None, time_ms: self.wall_ms };
+        self.deliver_encoded(&publication, exclude, None);
         if self.outbox.is_needed() {
             self.outbox.append(name, header.as_bytes(), payload);
         }
@@ -222,8 +250,14 @@ impl<D> Local<D> {
 
     /// Frames that another shard or thread published, to a name that was checked there.
     pub(crate) fn publish_encoded(&mut self, name: &str, frames: &[u8]) {
-        let frames = Frames { head: &[], body: frames, exclude: None, number: None };
-        self.topics.publish(self.topics.find_name(name), name, frames);
+        let whole = Frames { head: &[], body: frames, exclude: None, number: None };
+        self.topics.publish(self.topics.find_name(name, Channel::Frames), name, whole);
+        if Channel::ENCODED.into_iter().any(|channel| self.topics.is_used(channel)) {
+            for (kind, payload) in messages(frames) {
+                let publication = Publication { name, kind, payload, position: None, time_ms: self.wall_ms };
+                self.deliver_encoded(&publication, None, None);
+            }
+        }
     }
 
     /// Copies the topic's batch to a subscriber that cannot share it.
@@ -266,6 +300,17 @@ impl<D> Local<D> {
             self.begin_close(slot, code, &reason);
         }
     }
+}
+
+/// The messages in frames of our own.
+fn messages(mut frames: &[u8]) -> impl Iterator<Item = (MessageKind, &[u8])> {
+    std::iter::from_fn(move || {
+        let (header, header_bytes) = Header::parse(frames, Role::Client).expect("we framed it")?;
+        let (frame, rest) = frames.split_at(header_bytes + header.payload_bytes as usize);
+        frames = rest;
+        let kind = if header.opcode == Opcode::Text { MessageKind::Text } else { MessageKind::Binary };
+        Some((kind, &frame[header_bytes..]))
+    })
 }
 
 /// Why a subscription was not made.

@@ -2,8 +2,8 @@
 //! short turns and not a long one (rule 9).
 
 use super::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, TopicInfo, TopicPage, TopicQuery};
-use crate::conn::ConnId;
 use crate::conn::slot::{Phase, Slot};
+use crate::conn::{Channel, ConnId};
 use crate::handler::ReadyState;
 use crate::handler::local::Local;
 use crate::handler::wheel::TICK;
@@ -26,24 +26,27 @@ pub(super) fn list<D>(local: &Local<D>, query: &ConnQuery) -> ConnPage {
 /// A filter in the shard's own numbers.
 struct Wanted<'q> {
     filter: &'q ConnFilter,
-    topic: Option<TopicId>,
+    /// Each channel has a topic of its own.
+    topics: Option<Vec<TopicId>>,
 }
 
 impl<'q> Wanted<'q> {
     /// `None` when no connection of this shard can match.
     fn new<D>(local: &Local<D>, filter: &'q ConnFilter) -> Option<Self> {
-        let topic = match &filter.topic {
-            Some(text) => Some(local.topics.find(Interest::parse(text, local.limits.names).ok()?)?),
-            None => None,
-        };
-        Some(Self { filter, topic })
+        let Some(text) = &filter.topic else { return Some(Self { filter, topics: None }) };
+        let interest = Interest::parse(text, local.limits.names).ok()?;
+        let found = Channel::ALL.into_iter().filter_map(|channel| local.topics.find(interest, channel));
+        Some(Self { filter, topics: Some(found.collect()) })
     }
 
     fn matches<D>(&self, conn: &Slot<D>) -> bool {
         is_told(conn)
             && self.filter.route.is_none_or(|route| route == usize::from(conn.route))
             && self.filter.ready_state.is_none_or(|state| state == ReadyState::of(conn.phase))
-            && self.topic.is_none_or(|topic| conn.subscriptions.iter().any(|found| found.topic == topic))
+            && self
+                .topics
+                .as_ref()
+                .is_none_or(|wanted| conn.subscriptions.iter().any(|found| wanted.contains(&found.topic)))
     }
 }
 

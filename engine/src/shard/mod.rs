@@ -102,6 +102,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             arena: Arena::new(),
             flight: 1,
             topics: Topics::default(),
+            encoded: Vec::new(),
             wheel: Wheel::new(descriptors),
             now: 0,
             dirty: Vec::new(),

@@ -9,7 +9,7 @@ pub(crate) mod after;
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
 pub(crate) mod error;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "Server-Sent Events and polls are wired next"))]
 pub(crate) mod format;
 pub(crate) mod histories;
 pub(crate) mod history;
@@ -31,6 +31,7 @@ use self::patterns::Patterns;
 use crate::config::TopicOverflow;
 use crate::config::budget::TOPIC_ENTRY_BYTES;
 pub(crate) use crate::config::name;
+use crate::conn::Channel;
 
 /// Index of a topic or pattern in its shard.
 pub(crate) type TopicId = u32;
@@ -38,10 +39,10 @@ pub(crate) type TopicId = u32;
 /// The topics of one shard.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
-    /// Topics that are subscribed to by name. The hash is keyed: peers may choose names.
-    by_name: HashTable<TopicId>,
+    /// One for each kind of subscriber.
+    indexes: [Index; Channel::COUNT],
+    /// Keyed: peers may choose names.
     hasher: DefaultHashBuilder,
-    patterns: Patterns,
     topics: Vec<Topic>,
     free: Vec<TopicId>,
     /// Topics with a batch.
@@ -50,10 +51,19 @@ pub(crate) struct Topics {
     matched: Vec<TopicId>,
 }
 
-/// A name or pattern, its subscribers, and this turn's batch.
+/// How topics of one channel are found.
+#[derive(Debug, Default)]
+struct Index {
+    /// Topics that are subscribed to by name.
+    by_name: HashTable<TopicId>,
+    patterns: Patterns,
+}
+
+/// A name or pattern, its subscribers of one channel, and this turn's batch.
 #[derive(Debug, Default)]
 pub(crate) struct Topic {
     name: Box<str>,
+    channel: Channel,
     is_pattern: bool,
     /// Slots.
     pub(crate) subscribers: Vec<u32>,
@@ -115,39 +125,45 @@ const BATCH_SPARE_BYTES: usize = 64 * 1024;
 impl Topics {
     /// The topic of this name, if anybody here subscribes to it by name.
     #[inline]
-    pub(crate) fn find_name(&self, name: &str) -> Option<TopicId> {
+    pub(crate) fn find_name(&self, name: &str, channel: Channel) -> Option<TopicId> {
         let is_it = |&id: &TopicId| *self.topics[id as usize].name == *name;
-        self.by_name.find(self.hasher.hash_one(name), is_it).copied()
+        self.indexes[channel as usize].by_name.find(self.hasher.hash_one(name), is_it).copied()
     }
 
     /// What stands for this name or pattern, if anybody here subscribes to it.
-    pub(crate) fn find(&self, interest: Interest<'_>) -> Option<TopicId> {
+    pub(crate) fn find(&self, interest: Interest<'_>, channel: Channel) -> Option<TopicId> {
         match interest {
-            Interest::Name(name) => self.find_name(name),
-            Interest::Pattern(pattern) => self.patterns.find(pattern),
+            Interest::Name(name) => self.find_name(name, channel),
+            Interest::Pattern(pattern) => self.indexes[channel as usize].patterns.find(pattern),
         }
     }
 
     /// The same, made if need be; `None` when there are `topics_max` already, patterns among them.
-    pub(crate) fn find_or_create(&mut self, interest: Interest<'_>, topics_max: u32) -> Option<TopicId> {
-        if let Some(id) = self.find(interest) {
+    pub(crate) fn find_or_create(
+        &mut self,
+        interest: Interest<'_>,
+        channel: Channel,
+        topics_max: u32,
+    ) -> Option<TopicId> {
+        if let Some(id) = self.find(interest, channel) {
             return Some(id);
         }
-        (self.len() < topics_max as usize).then(|| self.create(interest))
+        (self.len() < topics_max as usize).then(|| self.create(interest, channel))
     }
 
-    fn create(&mut self, interest: Interest<'_>) -> TopicId {
+    fn create(&mut self, interest: Interest<'_>, channel: Channel) -> TopicId {
         let (Interest::Name(name) | Interest::Pattern(name)) = interest;
         let is_pattern = matches!(interest, Interest::Pattern(_));
         let id = self.free.pop().unwrap_or_else(|| {
             self.topics.push(Topic::default());
             self.topics.len() as TopicId - 1
         });
-        self.topics[id as usize] = Topic { name: name.into(), is_pattern, ..Topic::default() };
+        self.topics[id as usize] = Topic { name: name.into(), channel, is_pattern, ..Topic::default() };
+        let Self { indexes, hasher, topics, .. } = self;
+        let Index { by_name, patterns } = &mut indexes[channel as usize];
         if is_pattern {
-            self.patterns.insert(name, id);
+            patterns.insert(name, id);
         } else {
-            let Self { by_name, hasher, topics, .. } = self;
             by_name.insert_unique(hasher.hash_one(name), id, |&id| hasher.hash_one(&*topics[id as usize].name));
         }
         id
@@ -163,21 +179,38 @@ impl Topics {
         &mut self.topics[id as usize]
     }
 
-    /// Adds frames to the batches of `topic`, which is the one of this name, and of all patterns that the name matches.
+    /// Adds a message as WebSocket frames to the batches of `topic`, which is the one of this name, and of all patterns that the
+    /// name matches.
     #[inline]
     pub(crate) fn publish(&mut self, topic: Option<TopicId>, name: &str, frames: Frames<'_>) {
         if let Some(id) = topic {
             self.append(id, frames);
         }
-        if !self.patterns.is_empty() {
-            self.publish_to_patterns(name, frames);
+        if !self.indexes[Channel::Frames as usize].patterns.is_empty() {
+            self.publish_to_patterns(name, Channel::Frames, frames);
         }
     }
 
+    /// Whether anybody subscribes in this channel.
+    #[inline]
+    pub(crate) fn is_used(&self, channel: Channel) -> bool {
+        let Index { by_name, patterns } = &self.indexes[channel as usize];
+        !by_name.is_empty() || !patterns.is_empty()
+    }
+
+    /// Adds a message, encoded as the channel's subscribers get it, to the batches of all topics and patterns that the name
+    /// matches.
+    pub(crate) fn publish_in(&mut self, channel: Channel, name: &str, frames: Frames<'_>) {
+        if let Some(id) = self.find_name(name, channel) {
+            self.append(id, frames);
+        }
+        self.publish_to_patterns(name, channel, frames);
+    }
+
     #[inline(never)]
-    fn publish_to_patterns(&mut self, name: &str, frames: Frames<'_>) {
+    fn publish_to_patterns(&mut self, name: &str, channel: Channel, frames: Frames<'_>) {
         let mut matched = std::mem::take(&mut self.matched);
-        self.patterns.find_matches(name, &mut matched);
+        self.indexes[channel as usize].patterns.find_matches(name, &mut matched);
         for id in matched.drain(..) {
             self.append(id, frames);
         }
@@ -250,11 +283,12 @@ impl Topics {
     pub(crate) fn free_if_unused(&mut self, id: TopicId) {
         let topic = &mut self.topics[id as usize];
         if topic.subscribers.is_empty() && topic.batch.is_empty() {
-            let Topic { name, is_pattern, .. } = std::mem::take(topic);
+            let Topic { name, channel, is_pattern, .. } = std::mem::take(topic);
+            let Index { by_name, patterns } = &mut self.indexes[channel as usize];
             if is_pattern {
-                self.patterns.remove(&name);
+                patterns.remove(&name);
             } else {
-                let entry = self.by_name.find_entry(self.hasher.hash_one(&*name), |&entry| entry == id);
+                let entry = by_name.find_entry(self.hasher.hash_one(&*name), |&entry| entry == id);
                 entry.expect("a topic in use is in the table").remove();
             }
             self.free.push(id);
@@ -274,7 +308,7 @@ impl Topics {
 
     /// Topics and patterns with subscribers.
     pub(crate) fn len(&self) -> usize {
-        self.by_name.len() + self.patterns.len()
+        self.indexes.iter().map(|index| index.by_name.len() + index.patterns.len()).sum()
     }
 }
 

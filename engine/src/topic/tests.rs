@@ -14,28 +14,28 @@ fn interest(text: &str) -> Interest<'_> {
 impl Topics {
     fn create_all<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) {
         for text in texts {
-            self.find_or_create(interest(text), u32::MAX).expect("room for all");
+            self.find_or_create(interest(text), Channel::Frames, u32::MAX).expect("room for all");
         }
     }
 
     /// Names and patterns that a publication reaches, sorted, and the nodes it looked at.
     fn reached(&mut self, name: &str) -> (Vec<&str>, usize) {
-        let mut matched: Vec<_> = self.find_name(name).into_iter().collect();
-        let visited = self.patterns.find_matches(name, &mut matched);
+        let mut matched: Vec<_> = self.find_name(name, Channel::Frames).into_iter().collect();
+        let visited = self.indexes[0].patterns.find_matches(name, &mut matched);
         let mut reached: Vec<_> = matched.iter().map(|&id| &*self.topic(id).name).collect();
         reached.sort_unstable();
         (reached, visited)
     }
 
     fn remove(&mut self, text: &str) {
-        let id = self.find(interest(text)).expect("it is there");
+        let id = self.find(interest(text), Channel::Frames).expect("it is there");
         self.free_if_unused(id);
     }
 
     #[track_caller]
     fn assert_empty(&self) {
         assert_eq!(self.len(), 0);
-        assert_eq!(self.patterns.node_counts(), (0, 0), "nodes outlived their patterns");
+        assert_eq!(self.indexes[0].patterns.node_counts(), (0, 0), "nodes outlived their patterns");
         assert_eq!(self.free.len(), self.topics.len(), "places were lost");
         assert!(self.topics.iter().all(|topic| topic.name.is_empty()), "names outlived their topics");
     }
@@ -48,7 +48,7 @@ fn frames<'a>(head: &'a [u8], body: &'a [u8], exclude: Option<u32>) -> Frames<'a
 #[test]
 fn an_excluded_subscriber_gets_all_but_its_own() {
     let mut topics = Topics::default();
-    let id = topics.find_or_create(interest("t"), 1).expect("room for one");
+    let id = topics.find_or_create(interest("t"), Channel::Frames, 1).expect("room for one");
     topics.append(id, frames(b"a", b"1", Some(7)));
     topics.append(id, frames(b"b", b"2", None));
     topics.append(id, frames(b"c", b"3", Some(7)));
@@ -64,15 +64,15 @@ fn an_excluded_subscriber_gets_all_but_its_own() {
 fn a_topic_without_subscribers_and_batch_is_freed() {
     for (text, other) in [("t", "u"), ("t.*", "t.>"), ("t", "*")] {
         let mut topics = Topics::default();
-        let id = topics.find_or_create(interest(text), 1).expect("room for one");
-        assert_eq!(topics.find_or_create(interest(other), 1), None, "topics_max");
+        let id = topics.find_or_create(interest(text), Channel::Frames, 1).expect("room for one");
+        assert_eq!(topics.find_or_create(interest(other), Channel::Frames, 1), None, "topics_max");
         topics.append(id, frames(b"", b"x", None));
         topics.free_if_unused(id);
         assert_eq!(topics.len(), 1, "its batch is still to be sent");
         assert_eq!(topics.pop_dirty(), Some(id));
         topics.finish(id);
         topics.assert_empty();
-        assert_eq!(topics.find_or_create(interest(other), 1), Some(id), "the place is reused");
+        assert_eq!(topics.find_or_create(interest(other), Channel::Frames, 1), Some(id), "the place is reused");
     }
 }
 
@@ -81,7 +81,7 @@ fn a_publication_is_appended_once_to_all_that_it_reaches() {
     let mut topics = Topics::default();
     topics.create_all(["a.b", "a.*", "a.>", "*.*", ">", "*", "a.c", "a.*.*", "a.b.>"]);
     for (name, body) in [("a.b", b"1"), ("a.c", b"2"), ("a.b", b"3"), ("x", b"4")] {
-        topics.publish(topics.find_name(name), name, frames(b"", body, (body == b"3").then_some(5)));
+        topics.publish(topics.find_name(name, Channel::Frames), name, frames(b"", body, (body == b"3").then_some(5)));
     }
     let mut batches = BTreeMap::new();
     while let Some(id) = topics.pop_dirty() {
@@ -124,16 +124,16 @@ fn random_subscriptions_and_publications_are_as_said() {
             let is_pattern = random.bool();
             let text = random_text(random, is_pattern);
             if texts.contains(&text) {
-                assert!(topics.find(interest(&text)).is_some(), "{text} was forgotten");
+                assert!(topics.find(interest(&text), Channel::Frames).is_some(), "{text} was forgotten");
             } else if random.u8(0..3) > 0 {
-                assert_eq!(topics.find(interest(&text)), None);
+                assert_eq!(topics.find(interest(&text), Channel::Frames), None);
                 topics.create_all([&*text]);
                 texts.push(text);
             }
             if random.u8(0..3) == 0 && !texts.is_empty() {
                 let gone = texts.swap_remove(random.usize(..texts.len()));
                 topics.remove(&gone);
-                assert_eq!(topics.find(interest(&gone)), None, "{gone} is still there");
+                assert_eq!(topics.find(interest(&gone), Channel::Frames), None, "{gone} is still there");
             }
             let name = random_text(random, false);
             let mut expected: Vec<_> = texts.iter().map(String::as_str).filter(|text| matches(text, &name)).collect();
@@ -175,7 +175,7 @@ fn what_does_not_match_costs_nothing() {
 #[test]
 fn a_crowd_leaves_nothing_behind() {
     let mut topics = crowd(10_000);
-    let (nodes, literals) = topics.patterns.node_counts();
+    let (nodes, literals) = topics.indexes[0].patterns.node_counts();
     assert!(nodes > 2_000 && literals > 1_300, "{nodes} {literals}");
     let mut texts: Vec<_> = topics.topics.iter().map(|topic| topic.name.clone()).collect();
     fastrand::Rng::with_seed(7).shuffle(&mut texts);
@@ -193,7 +193,7 @@ fn the_worst_patterns_are_bounded_by_their_number() {
         let tokens: Vec<_> = (0..TOKENS).map(token).chain(["b"]).collect();
         topics.create_all([&*tokens.join(".")]);
     }
-    let (nodes, _) = topics.patterns.node_counts();
+    let (nodes, _) = topics.indexes[0].patterns.node_counts();
     let name = format!("{}c", "a.".repeat(TOKENS as usize));
     let (reached, visited) = topics.reached(&name);
     assert_eq!(reached, [""; 0]);

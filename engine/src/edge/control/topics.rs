@@ -158,11 +158,11 @@ async fn first_topics(
     while let Some(from) = next {
         let query = TopicQuery { from, places_max: PLACES_PER_TURN, after: Arc::clone(after) };
         let Some(page) = answer_unless_ended(shard.topics(query)).await? else { break };
-        first.extend(
-            page.topics
-                .into_iter()
-                .map(|topic| (topic.name, Subscribed { is_pattern: topic.is_pattern, count: topic.subscriber_count })),
-        );
+        for topic in page.topics {
+            // Once for each way in which subscribers get it.
+            let found = first.entry(topic.name).or_insert(Subscribed { is_pattern: topic.is_pattern, count: 0 });
+            found.count += topic.subscriber_count;
+        }
         while first.len() > count {
             first.pop_last();
         }

@@ -17,6 +17,7 @@ pub(crate) use code::{Code, excerpt};
 pub(crate) use json::Object;
 
 use super::history::{Entry, History, MessageKind, Position};
+use crate::conn::Channel;
 use crate::proto::Opcode;
 use crate::proto::frame::EncodedHeader;
 
@@ -65,6 +66,14 @@ pub(crate) struct Subscribed {
 }
 
 impl Format {
+    /// That of a message that a subscriber in `channel` gets.
+    pub(crate) fn of(channel: Channel) -> Self {
+        match channel {
+            Channel::Frames => Self::Frames,
+            Channel::Json => Self::Json,
+        }
+    }
+
     /// Appends `publication`. A poll's item of a topic without history is nothing: such topics cannot be polled.
     pub(crate) fn encode(self, publication: &Publication<'_>, out: &mut Vec<u8>) {
         match self {

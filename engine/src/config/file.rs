@@ -1,7 +1,9 @@
-//! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once.
+//! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once; those of
+//! [`JournalConfig`](super::JournalConfig) in the section `[journal]`.
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
-//! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes every field, so that its output is a complete file with the same meaning.
+//! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes every field, so that
+//! its output is a complete file with the same meaning.
 //!
 //! Not here: ranges and contradictions, which hold whatever the values came from (`limits`).
 
@@ -10,7 +12,7 @@ use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use super::Config;
 
@@ -74,8 +76,8 @@ pub enum TextError {
         /// The field whose name is most like it.
         nearest: String,
     },
-    /// A table, where all keys stand at the top level.
-    #[error("{line}: section [{key}]: all keys stand at the top level, without sections")]
+    /// A section that there is not.
+    #[error("{line}: unknown section [{key}]: there is [journal], and all other keys stand at the top level")]
     Section {
         /// Line.
         line: usize,
@@ -115,10 +117,9 @@ pub fn parse(text: &str) -> Result<Config, TextErrors> {
         TextErrors(vec![TextError::Syntax { line, message: error.message().to_owned() }])
     };
     let table = DeTable::parse(text).map_err(syntax)?;
-    let mut entries: Vec<_> = table.get_ref().iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    let known = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
-    let errors: Vec<_> = entries.into_iter().filter_map(|(key, value)| check(text, &known, key, value).err()).collect();
+    let known = known_fields();
+    let entries = Entry::all(table.get_ref(), &known);
+    let errors: Vec<_> = entries.iter().filter_map(|entry| entry.check(text, &known).err()).collect();
     if errors.is_empty() { toml::from_str(text).map_err(syntax) } else { Err(TextErrors(errors)) }
 }
 
@@ -127,28 +128,64 @@ pub fn print(config: &Config) -> String {
     toml::to_string(config).expect("every field has a TOML form")
 }
 
-/// Checks one key and its value, as if they stood alone.
-fn check(
-    text: &str,
-    known: &toml::Table,
-    key: &Spanned<DeString<'_>>,
-    value: &Spanned<DeValue<'_>>,
-) -> Result<(), TextError> {
-    let line = line_of(text, &key.span());
-    let key = key.get_ref().to_string();
-    let Some(default) = known.get(&key) else {
-        return Err(match value.get_ref() {
-            DeValue::Table(_) => TextError::Section { line, key },
-            _ => TextError::UnknownKey { line, nearest: nearest(&key, known), key },
-        });
-    };
-    let found = &text[value.span()];
-    let Err(error) = toml::from_str::<Config>(&format!("{key} = {found}")) else { return Ok(()) };
-    let message = match expected(default) {
-        Some(expected) => format!("`{}` is not {expected}", found.lines().next().unwrap_or_default()),
-        None => error.message().to_owned(),
-    };
-    Err(TextError::Value { line: line_of(text, &value.span()), key, message })
+/// Every field with its default; one of a section has the section's name before it.
+fn known_fields() -> toml::Table {
+    let all = toml::Table::try_from(Config::default()).expect("every field has a TOML form");
+    let fields = all.into_iter().flat_map(|(key, value)| match value {
+        toml::Value::Table(section) => {
+            section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect()
+        }
+        value => vec![(key, value)],
+    });
+    fields.collect()
+}
+
+/// A key of a text, named as in [`known_fields`], and its value.
+struct Entry<'t> {
+    key: String,
+    span: Range<usize>,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Entry<'t> {
+    /// All of a text, in the order of its lines.
+    fn all(table: &'t DeTable<'t>, known: &toml::Table) -> Vec<Self> {
+        let is_section = |name: &str| known.keys().any(|known| known.split_once('.').is_some_and(|(of, _)| of == name));
+        let mut entries = Vec::new();
+        for (key, value) in table {
+            let name = key.get_ref();
+            match value.get_ref() {
+                DeValue::Table(section) if is_section(name) => {
+                    entries.extend(section.iter().map(|(key, value)| Self {
+                        key: format!("{name}.{}", key.get_ref()),
+                        span: key.span(),
+                        value,
+                    }))
+                }
+                _ => entries.push(Self { key: name.to_string(), span: key.span(), value }),
+            }
+        }
+        entries.sort_by_key(|entry| entry.span.start);
+        entries
+    }
+
+    /// Checks the key and its value, as if they stood alone.
+    fn check(&self, text: &str, known: &toml::Table) -> Result<(), TextError> {
+        let (line, key, found) = (line_of(text, &self.span), self.key.clone(), &text[self.value.span()]);
+        // An inline table is a value.
+        let is_section = self.value.get_ref().is_table() && !found.starts_with('{');
+        let default = match known.get(&key) {
+            _ if is_section => return Err(TextError::Section { line, key }),
+            None => return Err(TextError::UnknownKey { line, nearest: nearest(&key, known), key }),
+            Some(default) => default,
+        };
+        let Err(error) = toml::from_str::<Config>(&format!("{key} = {found}")) else { return Ok(()) };
+        let message = match expected(default) {
+            Some(expected) => format!("`{}` is not {expected}", found.lines().next().unwrap_or_default()),
+            None => error.message().to_owned(),
+        };
+        Err(TextError::Value { line: line_of(text, &self.value.span()), key, message })
+    }
 }
 
 /// What to write for a field of which no parser of ours (`text`) says so.

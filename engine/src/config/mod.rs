@@ -8,6 +8,7 @@
 
 pub mod budget;
 pub mod file;
+mod journal;
 mod limits;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use budget::Budget;
 pub use file::FileError;
+pub use journal::{Fsync, JournalConfig};
 pub use limits::{ConfigError, Problem, ValidConfig};
 
 const KIB: usize = 1024;
@@ -196,6 +198,9 @@ pub struct Config {
     /// every kernel that Ringwire runs on.
     #[serde(with = "text::duration")]
     pub publish_window_max: Duration,
+
+    /// The journal of `ringwire serve`; in a file the section `[journal]`.
+    pub journal: JournalConfig,
 }
 
 /// How many shards a server runs.
@@ -267,6 +272,7 @@ impl Default for Config {
             command_queue_count: 4096,
             command_queue_bytes_max: 16 * MIB,
             publish_window_max: Duration::from_micros(50),
+            journal: JournalConfig::default(),
         }
     }
 }

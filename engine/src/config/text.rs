@@ -18,8 +18,8 @@ use super::{Overflow, Pin, Shards};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{typed}` is not {expected}")]
 pub struct ParseError {
-    typed: String,
-    expected: &'static str,
+    pub(super) typed: String,
+    pub(super) expected: &'static str,
 }
 
 /// A limit that may be switched off, as typed: `off`, or a value.
@@ -270,7 +270,7 @@ fn typed(value: &toml::Value) -> String {
     }
 }
 
-fn deserialize_with<'de, D, T>(input: D, parse: fn(&str) -> Result<T, ParseError>) -> Result<T, D::Error>
+pub(super) fn deserialize_with<'de, D, T>(input: D, parse: fn(&str) -> Result<T, ParseError>) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -347,6 +347,24 @@ pub(crate) mod duration_or_off {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
         deserialize_with(input, parse_duration_or_off).map(Into::into)
+    }
+}
+
+/// A path, or `"none"`.
+pub(crate) mod path_or_none {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(path: &Option<PathBuf>, output: S) -> Result<S::Ok, S::Error> {
+        path.as_ref().map_or_else(|| "none".into(), |path| path.display().to_string()).serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PathBuf>, D::Error> {
+        match toml::Value::deserialize(input)? {
+            toml::Value::String(path) => Ok((path != "none").then(|| path.into())),
+            other => Err(D::Error::custom(ParseError { typed: typed(&other), expected: "`none` or a path in quotes" })),
+        }
     }
 }
 

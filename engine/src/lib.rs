@@ -56,10 +56,14 @@ pub mod bench {
 
 pub use config::Config;
 pub use conn::{ConnId, ParseConnIdError};
-pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, SendStatus, SubscribeError};
+pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, Replay, SendStatus, Start, SubscribeError};
 pub use http::{Refusal, Request};
 pub use metrics::{Counters, Gauges, Stats};
 pub use proto::{CloseCode, Message};
-pub use server::{CommandError, Server, ServerBuilder, ServerHandle, ShardInfo, StartError};
-pub use shard::command::ConnInfo;
+pub use server::{
+    Answer, AnswerFuture, CommandError, Server, ServerBuilder, ServerHandle, ShardHandle, ShardInfo, StartError,
+};
+pub use shard::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, TopicInfo, TopicPage, TopicQuery};
+pub use topic::error::PublishError;
+pub use topic::history::{ParsePositionError, Position};
 pub use topic::name::TopicNameError;

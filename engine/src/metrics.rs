@@ -18,6 +18,8 @@ pub struct Counters {
     pub frames_out: u64,
     /// Messages published.
     pub publications: u64,
+    /// Publications to topics with history that were refused by the shard that numbers them.
+    pub publications_refused: u64,
     /// Batches of publications handed to subscribers.
     pub deliveries: u64,
     /// Messages that a full send queue dropped.
@@ -84,7 +86,7 @@ macro_rules! sum_fields {
     };
 }
 
-sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications deliveries messages_dropped
+sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications publications_refused deliveries messages_dropped
     batches_dropped slow_consumers backpressure protocol_errors recv_buffers_exhausted stale_completions short_sends turns
     completions windows overflows);
 sum_fields!(Gauges: descriptors connections topics recv_buffers_lent reassemblies queued_bytes);

@@ -88,5 +88,5 @@ fn forward(output: impl BufRead, node: Server) -> Result<()> {
 
 fn serve(options: &[&str]) -> Result<Server> {
     let program = artifact::debug("ringwire", "ringwire")?;
-    ServerCommand::listening(&program, &[&["serve"][..], options].concat()).start(None)
+    ServerCommand::listening(&program, &[&["serve", "--admin-listen=none"][..], options].concat()).start(None)
 }

@@ -14,13 +14,15 @@ use super::text::{human_bytes, plural};
 /// Bytes of one connection slot: state, timers, the send queue's header, its place in lists.
 pub const CONNECTION_SLOT_BYTES: u64 = 256;
 /// Bytes of one topic or pattern in a shard's table, without its name.
-pub const TOPIC_ENTRY_BYTES: u64 = 112;
+pub const TOPIC_ENTRY_BYTES: u64 = 144;
 /// Bytes of one token of a pattern, without its characters.
 pub const PATTERN_NODE_BYTES: u64 = 72;
 /// Bytes of one subscription: the topic's side and the connection's side.
 pub const SUBSCRIPTION_BYTES: u64 = 16;
 /// Bytes of one entry of a queue between shards, or from another thread to a shard, without the message it refers to.
 pub const QUEUE_ENTRY_BYTES: u64 = 64;
+/// Bytes of one message in a history, without its payload.
+pub const HISTORY_ENTRY_BYTES: usize = 56;
 /// Bytes of one entry of the journal's queue, or of one that waits for a sync, without the message.
 pub const JOURNAL_ENTRY_BYTES: u64 = 128;
 /// Bytes of a submission queue entry, the index array included, and of its share of the completion queue, which we
@@ -63,6 +65,7 @@ impl Budget {
     pub fn new(config: &ValidConfig, shard_count: usize) -> Self {
         let mut holders = per_connection(config);
         holders.extend(per_shard(config, shard_count as u64));
+        holders.push(histories(config, shard_count as u64));
         holders.extend(queues(config, shard_count as u64));
         holders.extend(journal(config));
         Self { shard_count, holders }
@@ -166,6 +169,14 @@ fn per_shard(config: &ValidConfig, shards: u64) -> Vec<Holder> {
                 + u64::from(config.topic_tokens_max) * PATTERN_NODE_BYTES,
         ),
     ]
+}
+
+/// The newest messages of topics: every shard has them all. A payload is there once for all shards, so that only messages that are
+/// smaller than their overhead come near the sum.
+fn histories(config: &ValidConfig, shards: u64) -> Holder {
+    let keeps = config.topics.iter().any(|rule| rule.history_count > 0);
+    let each = if keeps { config.history_bytes_max as u64 } else { 0 };
+    holder("histories", "history_bytes_max", &[(shards, "shards"), (each, "B")])
 }
 
 /// What waits for a shard: entries, and the bytes that they refer to.

@@ -1,5 +1,5 @@
 //! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once; those of
-//! [`JournalConfig`](super::JournalConfig) in the section `[journal]`.
+//! [`Admin`](super::Admin) in the section `[admin]`, of [`JournalConfig`](super::JournalConfig) in `[journal]`.
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
 //! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes every field, so that
@@ -77,7 +77,7 @@ pub enum TextError {
         nearest: String,
     },
     /// A section that there is not.
-    #[error("{line}: unknown section [{key}]: there is [journal], and all other keys stand at the top level")]
+    #[error("{line}: unknown section [{key}]: there are [admin] and [journal], and all other keys stand at the top level")]
     Section {
         /// Line.
         line: usize,

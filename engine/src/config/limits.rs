@@ -5,10 +5,14 @@
 //!
 //! Not here: rules that depend on the machine, such as `RLIMIT_NOFILE`.
 
+mod rules;
+
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::{Deref, RangeInclusive};
 use std::time::Duration;
 
+use super::name::TopicNameError;
 use super::text::{print_bytes, print_duration};
 use super::{Config, Fsync, JournalConfig, KIB, MIB, Pin, Shards};
 
@@ -37,6 +41,8 @@ impl ValidConfig {
         check.sizes(&config);
         check.times(&config);
         check.pairs(&config);
+        check.rules(&config);
+        check.admin(&config);
         check.journal(&config.journal);
         if check.problems.is_empty() { Ok(Self(config)) } else { Err(ConfigError { problems: check.problems }) }
     }
@@ -151,6 +157,39 @@ pub enum Problem {
         /// The field.
         key: &'static str,
     },
+    /// A rule of `[[topics]]` that breaks one of ours.
+    #[error("topics, rule {number} (`{pattern}`): {problem}")]
+    Rule {
+        /// Which one, from 1.
+        number: usize,
+        /// Its pattern.
+        pattern: String,
+        /// What is wrong with it.
+        problem: Box<Problem>,
+    },
+    /// A pattern that is neither a topic's name nor a pattern of names.
+    #[error("pattern: {0}")]
+    Pattern(TopicNameError),
+    /// A rule whose topics an earlier one has all.
+    #[error(
+        "it never holds, because rule {number} (`{pattern}`) has all of its topics: put it before that one, or take one away"
+    )]
+    NeverApplies {
+        /// The earlier rule, from 1.
+        number: usize,
+        /// Its pattern.
+        pattern: String,
+    },
+    /// An admin interface for everybody.
+    #[error(
+        "admin.listen = {listen} reaches beyond this machine and needs a token: write one into a file \
+         (`openssl rand -hex 32 > FILE`) and name the file with --admin-token-file=FILE (admin.token_file), or listen on \
+         127.0.0.1, or use --admin-listen=none"
+    )]
+    AdminWithoutToken {
+        /// The address.
+        listen: SocketAddr,
+    },
 }
 
 struct Check {
@@ -259,6 +298,28 @@ impl Check {
                 ("idle_timeout", print_duration(idle)),
                 "the ping must come before the connection counts as idle",
             );
+        }
+    }
+
+    fn admin(&mut self, config: &Config) {
+        let admin = &config.admin;
+        self.require(
+            admin.listen != Some(config.listen) || config.listen.port() == 0,
+            ("admin.listen", config.listen.to_string()),
+            ("listen", config.listen.to_string()),
+            "two listeners need two addresses",
+        );
+        if let Some(listen) = admin.listen.filter(|_| admin.is_open_to_all()) {
+            self.problems.push(Problem::AdminWithoutToken { listen });
+        }
+        if let (Some(_), Some(file)) = (&admin.token, &admin.token_file) {
+            self.problems.push(Problem::Contradiction {
+                key: "admin.token",
+                value: "(not shown)".into(),
+                other: "admin.token_file",
+                other_value: file.display().to_string(),
+                rule: "there is one token, given in one place",
+            });
         }
     }
 

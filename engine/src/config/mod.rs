@@ -6,23 +6,28 @@
 //!
 //! Not here: the command line (`edge::cli`), and checks that need to look at the machine (`edge::check`, and the start).
 
+mod admin;
 pub mod budget;
 pub mod file;
 mod journal;
 mod limits;
+pub(crate) mod name;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod topics;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use admin::{Admin, ParseTokenError, Token};
 pub use budget::Budget;
 pub use file::FileError;
 pub use journal::{Fsync, JournalConfig};
 pub use limits::{ConfigError, Problem, ValidConfig};
+pub use topics::{Access, MessageTypes, TopicConfig, TopicOverflow};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -199,6 +204,21 @@ pub struct Config {
     #[serde(with = "text::duration")]
     pub publish_window_max: Duration,
 
+    /// Bytes of all histories of one shard, each message with its overhead. 64 KiB to 64 GiB, default 256 MiB, and at least the
+    /// largest `history_bytes` of a rule. When it is reached, a topic that is published to gives up its own oldest messages,
+    /// and if it has none, publishing answers that the server is busy. Every shard has all histories, but payloads are in memory
+    /// once, whatever the number of shards.
+    #[serde(with = "text::bytes")]
+    pub history_bytes_max: usize,
+
+    /// Rules for topics, `[[topics]]` in a file: the first whose pattern a name matches holds for it. At most 1,000, default
+    /// none: no history, and everybody may publish and subscribe.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<TopicConfig>,
+
+    /// The admin interface of `ringwire serve`; in a file the section `[admin]`.
+    pub admin: Admin,
+
     /// The journal of `ringwire serve`; in a file the section `[journal]`.
     pub journal: JournalConfig,
 }
@@ -272,6 +292,9 @@ impl Default for Config {
             command_queue_count: 4096,
             command_queue_bytes_max: 16 * MIB,
             publish_window_max: Duration::from_micros(50),
+            history_bytes_max: 256 * MIB,
+            topics: Vec::new(),
+            admin: Admin::default(),
             journal: JournalConfig::default(),
         }
     }

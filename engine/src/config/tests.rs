@@ -7,7 +7,7 @@ use super::text::{
     OrOff, human_bytes, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, print_bytes,
     print_duration,
 };
-use super::{Budget, Config, MIB, Overflow, Pin, Shards, ValidConfig};
+use super::{Budget, Config, MIB, Overflow, Pin, Shards, Token, ValidConfig};
 
 fn with(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
@@ -273,6 +273,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_one() {
         ("idle-timeout", "idle_timeout"),
         ("shard", "shards"),
         ("timeout_idle", "idle_timeout"),
+        ("admin_listen", "admin.listen"),
     ] {
         let error = file::parse(&format!("\n# two lines before it\n{typed} = 1\n")).expect_err("an unknown key");
         let expected = TextError::UnknownKey { line: 3, key: typed.into(), nearest: meant.into() };
@@ -285,7 +286,7 @@ fn wrong_texts_are_told_with_line_and_key() {
     for (text, said) in [
         ("shards = 2\nshards = 3\n", "2: duplicate key"),
         ("\nlisten 5\n", "2: "),
-        ("[server]\nlisten = \"127.0.0.1:1\"\n", "1: section [server]: all keys stand at the top level"),
+        ("[server]\nlisten = \"127.0.0.1:1\"\n", "1: unknown section [server]: there is [admin], and all other"),
         ("\n\nidle_timeout = 10\n", "3: idle_timeout: `10` is not `off` or a duration such as 10s"),
         ("idle_timeout = \"ten\"\n", "1: idle_timeout: `ten` is not `off` or a duration"),
         ("pong_timeout = \"10\"\n", "1: pong_timeout: `10` is not a duration such as 10s"),
@@ -306,6 +307,17 @@ fn wrong_texts_are_told_with_line_and_key() {
         ("connections_max = 5.0\n", "1: connections_max: `5.0` is not a whole number"),
         ("topic_name_bytes_max = \"1KiB\"\n", "1: topic_name_bytes_max: `\"1KiB\"` is not a whole number such as 256"),
         ("idle_timeout = true\n", "1: idle_timeout: `true` is not `off` or a duration"),
+        ("[admin]\nlisten = \"off\"\n", "2: admin.listen: `off` is not `none`, an address with a port such as"),
+        ("shards = 1\nadmin.token = \"short\"\n", "2: admin.token: a token has 16 to 256 characters"),
+        ("[admin]\ntoken = \"(not shown)\"\n", "2: admin.token: a printed configuration does not show the token"),
+        ("[admin]\ntoken = 1234567890123456\n", "2: admin.token: a token stands in quotes"),
+        ("[admin]\ntoken_file = 1\n", "2: admin.token_file: `1` is not `none` or a path in quotes"),
+        ("[admin]\n\ntokens = 1\n", "3: unknown key `admin.tokens`; the nearest known one is `admin.token`"),
+        ("[admin]\nshards = 1\n", "2: unknown key `admin.shards`; the nearest known one is `"),
+        ("admin = 1\n", "1: unknown key `admin`; the nearest known one is `admin."),
+        ("[admin.listen]\nport = 1\n", "1: unknown section [admin.listen]: there is [admin]"),
+        ("[listen]\nport = 1\n", "1: unknown section [listen]: there is [admin]"),
+        ("listen = { port = 1 }\n", "1: listen: `{ port = 1 }` is not an address"),
     ] {
         let error = file::parse(text).expect_err("a wrong text").to_string();
         assert!(error.starts_with(said), "expected «{said}», got «{error}» for {text:?}");
@@ -314,15 +326,59 @@ fn wrong_texts_are_told_with_line_and_key() {
 }
 
 #[test]
+fn the_admin_interface_is_not_open_to_all() {
+    let listening = |addr: &'static str| move |c: &mut Config| c.admin.listen = Some(addr.parse().expect("an address"));
+    for addr in ["127.0.0.1:9002", "127.8.8.8:1", "[::1]:9002", "[::ffff:127.0.0.1]:9002"] {
+        valid(listening(addr));
+    }
+    for addr in ["0.0.0.0:9002", "10.0.0.1:9002", "[::]:9002", "[::ffff:10.0.0.1]:9002"] {
+        let error = refused(listening(addr));
+        assert!(
+            error.starts_with(&format!("admin.listen = {addr} reaches beyond this machine and needs a token")),
+            "{error}"
+        );
+        valid(|c| {
+            listening(addr)(c);
+            c.admin.token = Some("0123456789abcdef".parse().expect("a token"));
+        });
+        valid(|c| {
+            listening(addr)(c);
+            c.admin.token_file = Some("token".into());
+        });
+    }
+    valid(|c| c.admin.listen = None);
+    assert!(refused(listening("127.0.0.1:9001")).contains("two listeners need two addresses"));
+    let both = refused(|c| {
+        c.admin.token = Some("0123456789abcdef".parse().expect("a token"));
+        c.admin.token_file = Some("token".into());
+    });
+    assert_eq!(
+        both,
+        "admin.token = (not shown) contradicts admin.token_file = token: there is one token, given in one place"
+    );
+}
+
+#[test]
+fn a_token_is_shown_nowhere() {
+    let config = file::parse("[admin]\ntoken = \"secret-0123456789\"\n").expect("a good file");
+    assert_eq!(config.admin.token.as_ref().map(|token| token.as_bytes()), Some(&b"secret-0123456789"[..]));
+    let shown = format!("{config:?}{}", file::print(&config));
+    assert!(shown.contains("not shown") && !shown.contains("secret"), "{shown}");
+    for wrong in ["", "short", "with a blank in the middle", "0123456789abcdeß", &"x".repeat(257)] {
+        assert!(wrong.parse::<Token>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn all_that_is_wrong_with_a_text_is_told_at_once() {
-    let text = "shard = 1\ntcp_nodelay = 1\nlisten = \"127.0.0.1:80\"\npong_timeout = 3\n\n[tls]\nkey = 1\n";
-    let errors = file::parse(text).expect_err("four errors");
+    let text = "shard = 1\ntcp_nodelay = 1\nlisten = \"127.0.0.1:80\"\npong_timeout = 3\n\n[tls]\nkey = 1\n[admin]\nlisten = true\n\ntoken = \"x\"\n";
+    let errors = file::parse(text).expect_err("six errors");
     let lines: Vec<_> = errors.to_string().lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-    assert_eq!((errors.len(), lines), (4, ["1:", "2:", "4:", "6:"].map(str::to_owned).to_vec()));
+    assert_eq!((errors.len(), lines), (6, ["1:", "2:", "4:", "6:", "9:", "11:"].map(str::to_owned).to_vec()));
 
     let path = std::env::temp_dir().join(format!("ringwire-wrong-{}.toml", std::process::id()));
     std::fs::write(&path, text).expect("a temporary file");
-    let said = file::read(&path).expect_err("four errors").to_string();
+    let said = file::read(&path).expect_err("six errors").to_string();
     std::fs::remove_file(&path).expect("the file that we made");
     assert!(said.lines().all(|line| line.starts_with(&format!("{}:", path.display()))), "{said}");
 }
@@ -371,7 +427,7 @@ fn the_budget_sums_every_holder() {
     assert_eq!(bytes("send queues"), 1000 * 2 * MIB as u64);
     assert_eq!(bytes("recv buffers"), 2 * 128 * (32 * 1024 + 16));
     assert_eq!(bytes("queues between shards"), 2 * (4096 * 64 + 16 * MIB as u64));
-    assert_eq!(bytes("topics"), 2 * 100_000 * (112 + 2 * 256 + 16 * 72));
+    assert_eq!(bytes("topics"), 2 * 100_000 * (144 + 2 * 256 + 16 * 72));
     assert_eq!(budget.total_bytes(), budget.holders.iter().map(|holder| holder.bytes).sum::<u64>());
 }
 

@@ -57,6 +57,8 @@ const DURATION_OR_OFF_EXPECTED: &str = "`off` or a duration such as 10s, 250ms, 
 
 const LISTEN_EXPECTED: &str = "an address with a port such as 127.0.0.1:9001, 0.0.0.0:9001, [::1]:9001 or localhost:9001, \
                                or a port alone, which is one of 127.0.0.1";
+const LISTEN_OR_NONE_EXPECTED: &str = "`none`, an address with a port such as 127.0.0.1:9002 or [::1]:9002, or a port alone, \
+                                       which is one of 127.0.0.1";
 
 const SHARDS_EXPECTED: &str = "`auto` or a number of shards such as 4";
 const PIN_EXPECTED: &str = "`auto`, `none` or a list of cores such as 0,2,4-7";
@@ -128,6 +130,18 @@ pub fn parse_duration_or_off(typed: &str) -> Result<OrOff<Duration>, ParseError>
         return Ok(OrOff::Off);
     }
     parse_duration(typed).map(OrOff::Value).map_err(|error| ParseError { expected: DURATION_OR_OFF_EXPECTED, ..error })
+}
+
+/// Reads an address as [`parse_listen`] does, or `none`.
+///
+/// # Errors
+///
+/// [`ParseError`] when it is neither.
+pub fn parse_listen_or_none(typed: &str) -> Result<OrOff<SocketAddr>, ParseError> {
+    if typed == "none" {
+        return Ok(OrOff::Off);
+    }
+    parse_listen(typed).map(OrOff::Value).map_err(|error| ParseError { expected: LISTEN_OR_NONE_EXPECTED, ..error })
 }
 
 fn split_unit(typed: &str) -> (&str, &str) {
@@ -350,6 +364,25 @@ pub(crate) mod duration_or_off {
     }
 }
 
+impl<'de> Deserialize<'de> for Overflow {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        deserialize_with(input, Self::from_str)
+    }
+}
+
+/// `"127.0.0.1:9002"`, or `"none"`.
+pub(crate) mod listen_or_none {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(addr: &Option<SocketAddr>, output: S) -> Result<S::Ok, S::Error> {
+        addr.map_or_else(|| "none".into(), |addr| addr.to_string()).serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SocketAddr>, D::Error> {
+        deserialize_with(input, parse_listen_or_none).map(Into::into)
+    }
+}
+
 /// A path, or `"none"`.
 pub(crate) mod path_or_none {
     use std::path::PathBuf;
@@ -368,9 +401,28 @@ pub(crate) mod path_or_none {
     }
 }
 
-impl<'de> Deserialize<'de> for Overflow {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        deserialize_with(input, Self::from_str)
+/// A token to read; what is printed is only whether there is one.
+pub(crate) mod token_or_none {
+    use super::*;
+    use crate::config::admin::Token;
+
+    /// No token, so that a printed configuration that is used as a file says what it lacks.
+    const NOT_SHOWN: &str = "(not shown)";
+
+    pub(crate) fn serialize<S: Serializer>(token: &Option<Token>, output: S) -> Result<S::Ok, S::Error> {
+        token.as_ref().map_or("none", |_| NOT_SHOWN).serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Token>, D::Error> {
+        // The value is not told: it may be the token.
+        let toml::Value::String(typed) = toml::Value::deserialize(input)? else {
+            return Err(D::Error::custom("a token stands in quotes"));
+        };
+        match &*typed {
+            "none" => Ok(None),
+            NOT_SHOWN => Err(D::Error::custom("a printed configuration does not show the token: write it here again")),
+            typed => typed.parse().map(Some).map_err(D::Error::custom),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! else: reassembly, send queue and held input exist only while they are needed.
 
 pub(crate) mod arena;
+pub(crate) mod behind;
 mod id;
 pub(crate) mod peer;
 pub(crate) mod queue;

@@ -2,6 +2,8 @@
 //!
 //! Two buffers: one that the kernel reads from, unchanged until its send completed, and one that takes what comes meanwhile.
 
+use super::behind::Behind;
+
 /// Bytes that wait for the socket, in order.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
@@ -13,6 +15,8 @@ pub(crate) struct SendQueue {
     waiting: Vec<u8>,
     /// Whether the kernel reads `sending` now (rule 1).
     in_flight: bool,
+    /// What comes after all of it, from histories; the last one first.
+    pub(crate) behind: Vec<Behind>,
 }
 
 impl SendQueue {

@@ -198,6 +198,11 @@ impl<D> Slot<D> {
         self.segment.is_empty() && self.queue.is_none()
     }
 
+    /// Whether it has to catch up with this topic.
+    pub(crate) fn is_behind(&self, topic: u32) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.behind.iter().any(|behind| behind.topic == topic))
+    }
+
     /// Whether messages may be handed to the application as they come.
     #[inline]
     pub(crate) fn takes_messages(&self) -> bool {

@@ -64,6 +64,18 @@ impl<D> Table<D> {
         (0..).zip(&self.slots).filter(|(_, conn)| conn.phase != Phase::Free)
     }
 
+    /// Slots in use from `from` to below `end`, with their indexes.
+    pub(crate) fn range(&self, from: u32, end: u32) -> impl Iterator<Item = (u32, &Slot<D>)> {
+        let end = end.min(self.slot_count()) as usize;
+        let slots = self.slots.get(from as usize..end).unwrap_or_default();
+        (from..).zip(slots).filter(|(_, conn)| conn.phase != Phase::Free)
+    }
+
+    /// Slots that were ever in use.
+    pub(crate) fn slot_count(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
     /// The open connection that `id` names on this shard.
     pub(crate) fn find(&self, id: ConnId) -> Option<&Slot<D>> {
         let conn = self.slots.get(id.slot as usize)?;

@@ -9,6 +9,7 @@ mod broadcast;
 mod chat;
 mod check;
 pub mod cli;
+mod control;
 mod echo;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired by the control thread next"))]
 #[expect(unused_imports, reason = "wired by the control thread next")]
@@ -29,6 +30,7 @@ use crate::server;
 use crate::sys::limits;
 
 pub use cli::Cli;
+pub use control::ControlError;
 
 use cli::Command;
 use options::Options;
@@ -51,6 +53,9 @@ pub enum StartError {
     /// A route is wrong.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// There is no admin interface.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The signals cannot be caught.
     #[error("cannot catch SIGTERM and SIGINT: {0}")]
     Signals(io::Error),

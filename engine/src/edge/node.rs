@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::StartError;
+use super::control::{Control, ControlError};
 use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
@@ -17,11 +18,17 @@ use crate::server::{Server, ServerHandle, ShardInfo};
 const REPEATED_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. One that comes before the server listens
-/// ends the process at once: a start may wait seconds for its port.
+/// ends the process at once: a start may wait seconds for its port. What `control` starts is told how far the server is, and
+/// ends after the shards.
 ///
 /// # Errors
-/// [`StartError`] when the server cannot start.
-pub(super) fn run<H, F>(config: &ValidConfig, routes: Routes, handler: F) -> Result<(), StartError>
+/// [`StartError`] when the server or `control` cannot start.
+pub(super) fn run<H, F>(
+    config: &ValidConfig,
+    routes: Routes,
+    control: fn(&ValidConfig) -> Result<Option<Control>, ControlError>,
+    handler: F,
+) -> Result<(), StartError>
 where
     H: Handler,
     F: Fn(ShardInfo) -> H + Send + Sync + 'static,
@@ -34,10 +41,15 @@ where
         let (running, grace) = (Arc::clone(&running), config.shutdown_grace);
         thread::spawn(move || stop_on(signals, &running, grace))
     };
+    let control = control(config)?;
     let server = Server::builder((**config).clone()).routes(routes).start(handler)?;
-    running.get_or_init(|| server.handle());
+    if let Some(control) = &control {
+        control.running(server.handle());
+    }
+    running.get_or_init(|| Running { server: server.handle(), tell_control: control.as_ref().map(Control::on_drain) });
     tracing::info!("listening on {}", server.local_addr());
     server.join();
+    drop(control);
     listener.close();
     // It only forwards signals, and has nothing to report.
     let _ = stopper.join();
@@ -45,17 +57,24 @@ where
     Ok(())
 }
 
+/// What a signal is told to.
+struct Running<F> {
+    server: ServerHandle,
+    tell_control: Option<F>,
+}
+
 /// Turns signals into shutdowns, until the server has ended.
-fn stop_on(mut signals: Signals, running: &OnceLock<ServerHandle>, grace: Duration) {
+fn stop_on<F: Fn()>(mut signals: Signals, running: &OnceLock<Running<F>>, grace: Duration) {
     let mut first = None;
     for _signal in signals.forever() {
-        let Some(handle) = running.get() else {
+        let Some(running) = running.get() else {
             tracing::info!("stopped before it listened");
             std::process::exit(0);
         };
         let since = first.get_or_insert_with(Instant::now).elapsed();
         let grace = if since < REPEATED_SIGNAL { grace } else { Duration::ZERO };
         tracing::info!(?grace, "shutting down; another signal cuts");
-        handle.shutdown(grace);
+        running.tell_control.iter().for_each(|tell| tell());
+        running.server.shutdown(grace);
     }
 }

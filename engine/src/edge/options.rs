@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::StartError;
 use crate::config::text::{
-    OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen,
+    OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen, parse_listen_or_none,
 };
 use crate::config::{Config, Fsync, Overflow, Pin, Shards, ValidConfig, file};
 
@@ -28,6 +28,8 @@ pub(super) struct Options {
     sockets: Sockets,
     #[command(flatten)]
     topics: Topics,
+    #[command(flatten)]
+    admin: Admin,
     #[command(flatten)]
     journal: Journal,
     /// Read settings from this TOML file; unknown keys are errors
@@ -175,6 +177,20 @@ struct Topics {
     /// Longest wait for more of a burst of publications; 0 never waits [default: 50us]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     publish_window_max: Option<Duration>,
+    /// Bytes of all histories of one shard; which topics have one, `[[topics]]` in a file says [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    history_bytes_max: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Admin interface (serve)")]
+struct Admin {
+    /// Address of the admin interface, a port of 127.0.0.1, or none; beyond loopback it needs a token [default: 127.0.0.1:9002]
+    #[arg(long, value_name = "ADDR:PORT|none", value_parser = parse_listen_or_none)]
+    admin_listen: Option<OrOff<SocketAddr>>,
+    /// File whose first line is the bearer token that requests must have, or none [default: none]
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -217,6 +233,7 @@ impl Options {
         self.rings.apply(&mut config);
         self.sockets.apply(&mut config);
         self.topics.apply(&mut config);
+        self.admin.apply(&mut config);
         self.journal.apply(&mut config);
         Ok(config.validated()?)
     }
@@ -297,6 +314,16 @@ impl Topics {
         set(&mut config.command_queue_count, &self.command_queue_count);
         set(&mut config.command_queue_bytes_max, &self.command_queue_bytes_max);
         set(&mut config.publish_window_max, &self.publish_window_max);
+        set(&mut config.history_bytes_max, &self.history_bytes_max);
+    }
+}
+
+impl Admin {
+    fn apply(&self, config: &mut Config) {
+        set_or_off(&mut config.admin.listen, self.admin_listen);
+        if let Some(file) = &self.admin_token_file {
+            config.admin.token_file = (file.as_os_str() != "none").then(|| file.clone());
+        }
     }
 }
 

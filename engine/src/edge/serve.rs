@@ -1,8 +1,9 @@
-//! `ringwire serve`: the node: its pages, echo at `/ws` and chat at `/chat`.
+//! `ringwire serve`: the node: its pages, echo at `/ws` and chat at `/chat`, and the control thread beside it.
 
 use std::sync::Arc;
 
 use super::chat::{Chat, Member};
+use super::control::Control;
 use super::{StartError, node, pages};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Conn, Handler};
@@ -51,5 +52,5 @@ pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
         Routes::builder().websocket(WebSocketRoute::new(ECHO_PATH)?).websocket(WebSocketRoute::new(CHAT_PATH)?);
     let routes = pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?;
     let online = Arc::default();
-    node::run(config, routes, move |_shard| Node { chat: Chat::new(Arc::clone(&online)) })
+    node::run(config, routes, Control::start, move |_shard| Node { chat: Chat::new(Arc::clone(&online)) })
 }

@@ -1,5 +1,6 @@
 //! The command line: what is typed, what it means, and that help, options and configuration do not drift apart.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -8,7 +9,7 @@ use clap::{CommandFactory, Parser};
 use super::cli::{Cli, Command};
 use super::options::Options;
 use super::{StartError, file};
-use crate::config::{Config, Overflow, Pin, Shards};
+use crate::config::{Admin, Config, Overflow, Pin, Shards};
 
 fn typed(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split_whitespace())
@@ -19,6 +20,18 @@ fn options(line: &str) -> Options {
         Command::Serve(options) | Command::Echo(options) | Command::Broadcast(options) => options,
         Command::Check { options, .. } => options,
     }
+}
+
+/// Every field of a configuration that has an option, under the option's name with `_` for `-`. A token has none: who lists
+/// processes would see it.
+fn fields(config: &Config) -> impl Iterator<Item = (String, toml::Value)> + use<> {
+    let fields = toml::Table::try_from(config).expect("TOML").into_iter().flat_map(|(key, value)| match value {
+        toml::Value::Table(section) => {
+            section.into_iter().map(|(name, value)| (format!("{key}_{name}"), value)).collect()
+        }
+        value => vec![(key, value)],
+    });
+    fields.filter(|(key, _)| key != "admin_token")
 }
 
 fn error(line: &str) -> (ErrorKind, String) {
@@ -86,10 +99,14 @@ fn every_field_can_be_typed() {
         command_queue_count: 18,
         command_queue_bytes_max: 65_538,
         publish_window_max: Duration::from_micros(19),
+        history_bytes_max: 65_539,
+        // A table: in a file alone.
+        topics: Vec::new(),
+        admin: Admin { listen: None, token: None, token_file: Some("token".into()) },
     };
-    let default = toml::Table::try_from(Config::default()).expect("TOML");
+    let default: BTreeMap<_, _> = fields(&Config::default()).collect();
     let mut line = String::from("ringwire echo");
-    for (key, value) in toml::Table::try_from(&expected).expect("TOML") {
+    for (key, value) in fields(&expected) {
         assert_ne!(value, default[&key], "{key} must differ from its default, or its option is not tested");
         let value = match value {
             toml::Value::Array(_) => expected.pin.to_string(),
@@ -104,7 +121,7 @@ fn every_field_can_be_typed() {
 #[test]
 fn the_help_of_each_option_tells_its_default() {
     let command = Cli::command();
-    for (key, value) in toml::Table::try_from(Config::default()).expect("TOML") {
+    for (key, value) in fields(&Config::default()) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let long = key.replace('_', "-");
         let option = command.get_arguments().find(|option| option.get_long() == Some(&long)).expect("an option");
@@ -123,6 +140,7 @@ fn errors_say_what_is_allowed() {
         ("ringwire --shards=two", "`two` is not `auto` or a number of shards"),
         ("ringwire --pin=all", "`all` is not `auto`, `none` or a list of cores such as 0,2,4-7"),
         ("ringwire --overflow=drop", "`drop` is not `disconnect` or `drop-newest`"),
+        ("ringwire --admin-listen=off", "`off` is not `none`, an address with a port such as 127.0.0.1:9002"),
         ("ringwire --listen=localhost", "`localhost` is not an address with a port such as 127.0.0.1:9001"),
         ("ringwire --listen=example.org:9001", "`example.org:9001` is not an address with a port such as"),
         ("ringwire --listen=0.0.0.0", "`0.0.0.0` is not an address with a port"),
@@ -174,6 +192,14 @@ fn the_command_line_overrides_the_file_and_the_file_the_defaults() {
     assert_eq!(config.connections_max, 30);
     assert_eq!(config.idle_timeout, None);
     assert_eq!(config.close_timeout, Config::default().close_timeout);
+}
+
+#[test]
+fn an_admin_interface_for_all_needs_a_token() {
+    let error = options("ringwire --admin-listen=0.0.0.0:9002").config().expect_err("no token");
+    assert!(error.to_string().contains("--admin-token-file=FILE"), "{error}");
+    let config = options("ringwire --admin-listen=0.0.0.0:9002 --admin-token-file=x").config().expect("valid");
+    assert_eq!(config.admin.token_file.as_deref(), Some("x".as_ref()));
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
-use super::local::{Local, SubscribeError};
+use super::local::Local;
+use super::resume::{Replay, Start};
+use super::topics::SubscribeError;
 use crate::conn::ConnId;
 use crate::conn::slot::Phase;
 use crate::proto::{CloseCode, Message, Opcode};
-use crate::topic::name::TopicNameError;
+use crate::topic::error::PublishError;
+use crate::topic::parcel::Receipt;
 
 /// What became of a message that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +159,26 @@ impl<'a, D> Conn<'a, D> {
         self.local.subscribe(self.slot, topic)
     }
 
+    /// Subscribes, and begins with what the history still has from `start` on; live messages follow without a hole. Who is
+    /// subscribed already gets the replay alone.
+    ///
+    /// A replay leaves as the send queue drains. Until a pattern's subscriber has caught up, messages of topics without history
+    /// do not come to it.
+    ///
+    /// # Errors
+    /// As [`Conn::subscribe`], and [`SubscribeError::Ahead`].
+    pub fn subscribe_from(&mut self, topic: &str, start: &Start<'_>) -> Result<Replay, SubscribeError> {
+        self.local.subscribe_from(self.slot, topic, start)
+    }
+
+    /// What [`Conn::subscribe_from`] would begin with now, for who has to say so first.
+    ///
+    /// # Errors
+    /// What is wrong with the name, and [`SubscribeError::Ahead`].
+    pub fn replay(&self, topic: &str, start: &Start<'_>) -> Result<Replay, SubscribeError> {
+        self.local.replay(topic, start)
+    }
+
     /// Ends the subscription to this topic or pattern; false if there was none.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
         self.local.unsubscribe(self.slot, topic)
@@ -167,24 +190,37 @@ impl<'a, D> Conn<'a, D> {
     /// Publications leave at the end of the turn, behind what was sent to a connection directly.
     ///
     /// # Errors
-    /// [`TopicNameError`] says what is wrong with the name, wildcards for instance; nothing was published.
+    /// [`PublishError`] says why nothing was published: what is wrong with the name, wildcards for instance, or which limit stands
+    /// in the way. Of a topic with history another shard may refuse a message later; it is counted then, and told by
+    /// [`Conn::publish_acknowledged`] alone.
     #[inline]
-    pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), TopicNameError> {
+    pub fn publish<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), PublishError> {
         let message = message.into();
-        self.local.publish(topic, message.opcode(), message.as_bytes(), None)
+        self.local.publish(topic, (message.into(), message.as_bytes()), None)
     }
 
     /// As [`Conn::publish`], but this connection gets nothing of it, by none of its subscriptions.
     ///
     /// # Errors
     /// As [`Conn::publish`].
-    pub fn publish_to_others<'m>(
+    pub fn publish_to_others<'m>(&mut self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), PublishError> {
+        let message = message.into();
+        self.local.publish(topic, (message.into(), message.as_bytes()), Some(self.slot))
+    }
+
+    /// As [`Conn::publish`]; [`Handler::on_published`](crate::Handler::on_published) is told what became of it, with `token`.
+    ///
+    /// # Errors
+    /// As [`Conn::publish`]; then `on_published` is not called.
+    pub fn publish_acknowledged<'m>(
         &mut self,
         topic: &str,
         message: impl Into<Message<'m>>,
-    ) -> Result<(), TopicNameError> {
+        token: u64,
+    ) -> Result<(), PublishError> {
         let message = message.into();
-        self.local.publish(topic, message.opcode(), message.as_bytes(), Some(self.slot))
+        let receipt = Some(Receipt { conn: self.id(), token });
+        self.local.publish_ruled(topic, (message.into(), message.as_bytes()), None, receipt)
     }
 
     /// WebSockets of this shard for which `on_open` was called and `on_close` was not; in `on_close`, without this one.

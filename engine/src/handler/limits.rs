@@ -14,6 +14,7 @@ pub(crate) struct Limits {
     pub(crate) names: NameLimits,
     pub(crate) topics_max: u32,
     pub(crate) subscriptions_max: usize,
+    pub(crate) shard_queue_bytes_max: usize,
 }
 
 impl Limits {
@@ -27,6 +28,7 @@ impl Limits {
             names: NameLimits::new(config),
             topics_max: config.topics_max,
             subscriptions_max: config.subscriptions_per_connection_max as usize,
+            shard_queue_bytes_max: config.shard_queue_bytes_max,
         }
     }
 }

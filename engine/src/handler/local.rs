@@ -2,20 +2,25 @@
 //! end of the turn.
 
 use super::places::Places;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use super::protocols::Protocols;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
 use crate::conn::ConnId;
 use crate::conn::arena::{Arena, Segment};
-use crate::conn::slot::{Phase, Slot, Subscription};
+use crate::conn::slot::{Phase, Slot};
 use crate::conn::table::Table;
 use crate::metrics::Counters;
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
-use crate::topic::name::{Interest, TopicNameError, check_name};
+use crate::topic::Topics;
+use crate::topic::histories::Histories;
 use crate::topic::outbox::Outbox;
-use crate::topic::{TopicId, Topics};
+use crate::topic::parcel::Outcome;
+use crate::topic::settings::TopicRules;
 
 /// A shard without its ring and its handler.
 pub(crate) struct Local<D> {
@@ -39,6 +44,15 @@ pub(crate) struct Local<D> {
     pub(crate) open_count: Places,
     /// This turn's publications for other shards.
     pub(crate) outbox: Outbox,
+    /// Shards of the server.
+    pub(crate) shard_count: u16,
+    /// What holds for which topic.
+    pub(crate) topic_rules: Arc<TopicRules>,
+    pub(crate) histories: Histories,
+    /// The present, in milliseconds since 1970; goes with the shard's clock, so that it never steps back.
+    pub(crate) wall_ms: u64,
+    /// What became of publications, to be told.
+    pub(crate) outcomes: VecDeque<Outcome>,
     /// Names of the subprotocols in use.
     pub(crate) protocols: Protocols,
 }
@@ -100,7 +114,7 @@ impl<D> Local<D> {
 
     /// Does what is configured for a connection whose send queue is full.
     #[cold]
-    fn on_overflow(&mut self, slot: u32) {
+    pub(crate) fn on_overflow(&mut self, slot: u32) {
         if self.limits.overflow == Overflow::Disconnect && self.conns[slot].phase == Phase::Open {
             self.counters.slow_consumers += 1;
             self.begin_close(slot, CloseCode::TRY_AGAIN_LATER, "you read too slowly: reconnect and resume");
@@ -154,118 +168,6 @@ impl<D> Local<D> {
         }
     }
 
-    /// Adds the connection to the subscribers of a topic or pattern; fine also if it was among them. Takes as long as the name
-    /// has tokens and the connection subscriptions.
-    ///
-    /// # Errors
-    /// What is wrong with the name, or the limit that stands in the way.
-    pub(crate) fn subscribe(&mut self, slot: u32, name: &str) -> Result<(), SubscribeError> {
-        let interest = Interest::parse(name, self.limits.names)?;
-        if self.conns[slot].phase != Phase::Open {
-            return Err(SubscribeError::NotOpen);
-        }
-        let known = self.topics.find(interest);
-        let subscriptions = &self.conns[slot].subscriptions;
-        if known.is_some_and(|id| subscriptions.iter().any(|subscription| subscription.topic == id)) {
-            return Ok(());
-        }
-        if subscriptions.len() >= self.limits.subscriptions_max {
-            return Err(SubscribeError::TooManySubscriptions { count_max: self.limits.subscriptions_max });
-        }
-        let id = self.topics.find_or_create(interest, self.limits.topics_max);
-        let id = id.ok_or(SubscribeError::TooManyTopics { count_max: self.limits.topics_max })?;
-        self.topics.exclude_past(id, slot);
-        let subscribers = &mut self.topics.topic_mut(id).subscribers;
-        let position = subscribers.len() as u32;
-        subscribers.push(slot);
-        self.conns[slot].subscriptions.push(Subscription { topic: id, position });
-        Ok(())
-    }
-
-    /// Takes the connection off the subscribers of a topic or pattern; false if it was not among them.
-    pub(crate) fn unsubscribe(&mut self, slot: u32, name: &str) -> bool {
-        let Ok(interest) = Interest::parse(name, self.limits.names) else { return false };
-        let Some(id) = self.topics.find(interest) else { return false };
-        let subscriptions = &mut self.conns[slot].subscriptions;
-        let Some(index) = subscriptions.iter().position(|subscription| subscription.topic == id) else { return false };
-        let subscription = subscriptions.swap_remove(index);
-        self.leave(subscription);
-        true
-    }
-
-    /// Takes the connection off all topics.
-    pub(crate) fn unsubscribe_all(&mut self, slot: u32) {
-        for subscription in std::mem::take(&mut self.conns[slot].subscriptions) {
-            self.leave(subscription);
-        }
-    }
-
-    fn leave(&mut self, Subscription { topic, position }: Subscription) {
-        let subscribers = &mut self.topics.topic_mut(topic).subscribers;
-        subscribers.swap_remove(position as usize);
-        if let Some(&moved) = subscribers.get(position as usize) {
-            let subscriptions = &mut self.conns[moved].subscriptions;
-            let entry = subscriptions.iter_mut().find(|subscription| subscription.topic == topic);
-            entry.expect("a subscriber knows its topics").position = position;
-        }
-        self.topics.free_if_unused(topic);
-    }
-
-    /// Frames a message for every subscriber of the topic and of patterns that match it, here and on the other shards;
-    /// `exclude` gets none.
-    ///
-    /// # Errors
-    /// What is wrong with the name; nothing was published.
-    #[inline]
-    pub(crate) fn publish(
-        &mut self,
-        name: &str,
-        opcode: Opcode,
-        payload: &[u8],
-        exclude: Option<u32>,
-    ) -> Result<(), TopicNameError> {
-        let topic = self.topics.find_name(name);
-        // A name that somebody subscribed to was checked then.
-        if topic.is_none() {
-            check_name(name, self.limits.names)?;
-        }
-        let header = EncodedHeader::server(opcode, payload.len() as u64);
-        self.counters.publications += 1;
-        self.topics.publish(topic, name, header.as_bytes(), payload, exclude);
-        if self.outbox.is_needed() {
-            self.outbox.append(name, header.as_bytes(), payload);
-        }
-        Ok(())
-    }
-
-    /// Frames that another shard or thread published, to a name that was checked there.
-    pub(crate) fn publish_encoded(&mut self, name: &str, frames: &[u8]) {
-        self.topics.publish(self.topics.find_name(name), name, &[], frames, None);
-    }
-
-    /// Copies the topic's batch to a subscriber that cannot share it.
-    #[cold]
-    pub(crate) fn append_batch(&mut self, slot: u32, topic: TopicId) {
-        if self.conns[slot].phase != Phase::Open {
-            return;
-        }
-        let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
-        let dropped = if self.conns[slot].excluded {
-            let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
-            let dropped = crate::topic::parts(&batch, &exclusions, slot)
-                .any(|part| self.append(slot, part) == SendStatus::Dropped);
-            self.topics.topic_mut(topic).exclusions = exclusions;
-            dropped
-        } else {
-            self.append(slot, &batch) == SendStatus::Dropped
-        };
-        self.topics.topic_mut(topic).batch = batch;
-        // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.
-        if dropped {
-            self.on_overflow(slot);
-        }
-    }
-
     /// The id of the connection in `slot`.
     pub(crate) fn id(&self, slot: u32) -> ConnId {
         ConnId { shard: self.shard, generation: self.conns[slot].generation, slot }
@@ -275,8 +177,9 @@ impl<D> Local<D> {
     pub(crate) fn drop_pending(&mut self, slot: u32) {
         let conn: &mut Slot<D> = &mut self.conns[slot];
         conn.segment = Segment::default();
-        if !conn.sending {
-            conn.queue = None;
+        match &mut conn.queue {
+            Some(queue) if conn.sending => queue.behind.clear(),
+            queue => *queue = None,
         }
     }
 }
@@ -285,28 +188,4 @@ impl<D> Local<D> {
 pub(crate) fn ticks(duration: std::time::Duration) -> u32 {
     let ticks = duration.as_nanos().div_ceil(TICK.as_nanos());
     u32::try_from(ticks).unwrap_or(u32::MAX / 2).clamp(1, u32::MAX / 2)
-}
-
-/// Why a subscription was not made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SubscribeError {
-    /// The name or pattern is none.
-    #[error(transparent)]
-    Name(#[from] TopicNameError),
-    /// The connection is closing.
-    #[error("the connection is not open")]
-    NotOpen,
-    /// The connection has as many subscriptions as it may.
-    #[error("a connection subscribes to at most {count_max} topics and patterns (`subscriptions_per_connection_max`)")]
-    TooManySubscriptions {
-        /// `subscriptions_per_connection_max`.
-        count_max: usize,
-    },
-    /// The shard has as many topics as it may.
-    #[error("a shard holds at most {count_max} topics and patterns (`topics_max`)")]
-    TooManyTopics {
-        /// `topics_max`.
-        count_max: u32,
-    },
 }

@@ -5,16 +5,21 @@ mod limits;
 pub(crate) mod local;
 pub(crate) mod places;
 pub(crate) mod protocols;
+mod resume;
+mod topics;
 pub(crate) mod wheel;
 
 pub use conn::{Conn, ReadyState, SendStatus};
 pub(crate) use limits::Limits;
-pub use local::SubscribeError;
+pub use resume::{Replay, Start};
+pub use topics::SubscribeError;
 
 use std::io;
 
 use crate::http::{Refusal, Request};
 use crate::proto::{CloseCode, Message, ProtocolError};
+use crate::topic::error::PublishError;
+use crate::topic::history::Position;
 
 /// An application. Every shard has an instance of its own, which never leaves the shard's thread: no locks, no `Sync`.
 ///
@@ -42,6 +47,18 @@ pub trait Handler: 'static {
 
     /// A whole message arrived, whatever frames it came in.
     fn on_message(&mut self, conn: &mut Conn<'_, Self::Data>, message: Message<'_>);
+
+    /// What became of a publication that was to be acknowledged; `token` is what [`Conn::publish_acknowledged`] was given.
+    ///
+    /// The position is missing for a topic without history. Not called when the connection is not open any more.
+    fn on_published(
+        &mut self,
+        conn: &mut Conn<'_, Self::Data>,
+        token: u64,
+        outcome: Result<Option<Position>, PublishError>,
+    ) {
+        let _ = (conn, token, outcome);
+    }
 
     /// The send queue, after it was above its high mark, fell below its low mark.
     fn on_drain(&mut self, conn: &mut Conn<'_, Self::Data>) {

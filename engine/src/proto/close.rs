@@ -40,6 +40,8 @@ impl CloseCode {
     pub const SERVICE_RESTART: Self = Self(1012);
     /// 1013: overloaded; come back later (IANA registry).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 4000: Ringwire's own for a subscriber that read too slowly of a topic with history; it comes back and resumes.
+    pub const RESUME: Self = Self(4000);
     /// 1014: a gateway got an invalid answer from behind (IANA registry).
     pub const BAD_GATEWAY: Self = Self(1014);
     /// 1015: the TLS handshake failed. Never sent.

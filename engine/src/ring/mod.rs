@@ -13,7 +13,7 @@
 //! 3. `user_data` carries op, slot and generation; a stale completion is normal and is dropped after its buffer went back.
 //! 4. Every completion of pooled memory is awaited. An impatient send ends within its submit and completes only if it fell
 //!    short; so all of them are over when everything is submitted and every completion that this left is taken
-//!    ([`Ring::next_send`]), and nothing is pushed for these connections, nor written to that memory, before.
+//!    (`Ring::next_send`), and nothing is pushed for these connections, nor written to that memory, before.
 //! 5. Short sends happen; the rest is sent next, before anything newer.
 //! 6. `ENOBUFS` is normal: the recv is armed again when buffers came back, who waits longest first; never in a loop, never an
 //!    exit.

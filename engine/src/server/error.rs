@@ -87,7 +87,7 @@ pub enum CommandError {
     #[error("no open connection has this id")]
     NoSuchConnection,
     /// The message was dropped: the connection's send queue is full.
-    #[error("dropped: the connection is not open or its send queue is full")]
+    #[error("dropped: the connection's send queue is full")]
     Dropped,
     /// The question was asked by a shard's callback, which would wait for itself.
     #[error("a callback cannot wait for its own shard: ask from another thread")]

@@ -2,6 +2,7 @@
 
 mod error;
 mod handle;
+mod port;
 mod start;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::thread::JoinHandle;
 
 pub use error::{CommandError, StartError};
 pub use handle::ServerHandle;
+pub use port::{Answer, AnswerFuture, ShardHandle};
 
 use crate::config::Config;
 use crate::handler::Handler;

@@ -1,5 +1,6 @@
 //! The start: everything is probed, opened and made before the first connection is accepted, or nothing is left behind.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use super::handle::{IN_CALLBACK, ShardPort};
+use super::port::{IN_CALLBACK, ShardPort};
 use super::{Server, ServerHandle, ShardInfo, StartError};
 use crate::config::ValidConfig;
 use crate::handler::Handler;
@@ -16,12 +17,14 @@ use crate::http::Routes;
 use crate::ring::probe::{self, Wanted};
 use crate::ring::{SPARE_DESCRIPTORS, UringOptions, UringRing};
 use crate::shard::mailbox::{Mailbox, Outbound};
-use crate::shard::queues::{self, BatchReceiver, BatchSender, CommandQueue};
+use crate::shard::queues::{self, CommandQueue, ParcelReceiver, ParcelSender};
 use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
 use crate::sys::{affinity, limits};
+use crate::topic::history::Epoch;
 use crate::topic::name::NameLimits;
+use crate::topic::settings::TopicRules;
 
 pub(super) fn start<H, F>(config: ValidConfig, routes: Arc<Routes>, handler: Arc<F>) -> Result<Server, StartError>
 where
@@ -39,15 +42,19 @@ where
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
     let names = NameLimits::new(&config);
+    let topic_rules = Arc::new(TopicRules::new(&config));
     let common = Common {
         connections_max: connections_max(&config, count, nofile),
         places: Arc::new(ServerPlaces::new(config.connections_max)),
         wakers: links.iter().map(|link| Arc::clone(&link.waker)).collect(),
         config,
         routes: Arc::clone(&routes),
+        topic_rules: Arc::clone(&topic_rules),
+        // Drawn from the keys of a hash map: different for every start.
+        history_epoch: Epoch(RandomState::new().hash_one(0)),
     };
     let threads = spawn_all(&Arc::new(common), &handler, listeners, links, &pins)?;
-    Ok(Server { handle: ServerHandle::new(addr, routes, ports, names), threads })
+    Ok(Server { handle: ServerHandle::new(addr, routes, ports, names, topic_rules), threads })
 }
 
 /// Connections that each shard has descriptors for: its share, which the probe found room for, and as much more as it may.
@@ -81,9 +88,9 @@ fn listen(config: &ValidConfig, count: usize) -> Result<(SocketAddr, Vec<OwnedFd
 struct Link {
     commands: Arc<CommandQueue>,
     waker: Arc<Waker>,
-    inbound: Vec<BatchReceiver>,
+    inbound: Vec<ParcelReceiver>,
     /// With the shard that each leads to.
-    outbound: Vec<(usize, BatchSender)>,
+    outbound: Vec<(usize, ParcelSender)>,
 }
 
 impl Link {
@@ -101,7 +108,7 @@ fn links(count: usize, config: &ValidConfig) -> Result<Vec<Link>, StartError> {
     let mut links = (0..count).map(link).collect::<Result<Vec<_>, StartError>>()?;
     for from in 0..count {
         for to in (0..count).filter(|&to| to != from) {
-            let (sender, receiver) = queues::batches(config.shard_queue_count as usize, config.shard_queue_bytes_max);
+            let (sender, receiver) = queues::parcels(config.shard_queue_count as usize, config.shard_queue_bytes_max);
             links[from].outbound.push((to, sender));
             links[to].inbound.push(receiver);
         }
@@ -136,6 +143,8 @@ struct Common {
     /// Of one shard.
     connections_max: u32,
     places: Arc<ServerPlaces>,
+    topic_rules: Arc<TopicRules>,
+    history_epoch: Epoch,
 }
 
 fn spawn_all<H, F>(
@@ -215,13 +224,15 @@ impl Birth {
         greeter.greet(Ok(ring.fd()));
         // Another shard failed, and with it the start.
         let Ok(rings) = started.recv() else { return };
-        let Common { config, routes, wakers, connections_max, places } = &*self.common;
+        let Common { config, routes, wakers, connections_max, places, topic_rules, history_epoch } = &*self.common;
         let seat = Seat {
             index: shard,
             count: self.info.count,
             mailbox: mailbox(self.link, wakers, &rings),
             connections_max: *connections_max,
             places: Arc::clone(places),
+            topic_rules: Arc::clone(topic_rules),
+            history_epoch: *history_epoch,
         };
         let handler = handler(self.info);
         if let Err(error) = Shard::new(ring, handler, config, Arc::clone(routes), seat).run() {
@@ -243,7 +254,7 @@ impl Birth {
 
 fn mailbox(link: Link, wakers: &[Arc<Waker>], rings: &[RawFd]) -> Mailbox {
     let outbound = link.outbound.into_iter();
-    let outbound = outbound.map(|(to, queue)| Outbound { queue, waker: Arc::clone(&wakers[to]), ring: rings[to] });
+    let outbound = outbound.map(|(to, queue)| Outbound::new(to, queue, Arc::clone(&wakers[to]), rings[to]));
     Mailbox { commands: link.commands, waker: link.waker, inbound: link.inbound, outbound: outbound.collect() }
 }
 

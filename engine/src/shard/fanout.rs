@@ -13,7 +13,7 @@ use crate::topic::TopicId;
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn fan_out(&mut self) -> io::Result<()> {
-        if !self.local.topics.is_dirty() && self.local.outbox.is_empty() {
+        if !self.local.topics.is_dirty() && self.local.outbox.is_empty() && !self.mailbox.is_stuck() {
             return Ok(());
         }
         let begin = self.ring.now();

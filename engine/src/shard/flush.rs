@@ -76,6 +76,14 @@ fn push_send<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     } else if let Some(queue) = &mut conn.queue
         && !conn.sending
     {
+        if queue.is_empty() {
+            if queue.behind.is_empty() {
+                conn.queue = None;
+            } else {
+                local.catch_up(slot);
+            }
+            return;
+        }
         conn.sending = true;
         let bytes = SendBytes::new(queue.take());
         ring.push(Op::Send { slot, generation: conn.generation, bytes, patient: true });

@@ -1,18 +1,20 @@
-//! What comes from other threads: commands by a bounded lock-free queue, publications of other shards by one bounded
-//! single-producer queue each (`queues`).
+//! What comes from other threads: commands by a bounded lock-free queue, parcels of other shards by one bounded single-producer
+//! queue each (`queues`); and what goes to those shards.
 
+use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::Shard;
-use super::command::{Command, ConnInfo};
-use super::queues::{BatchReceiver, BatchSender, CommandQueue};
+use super::command::Command;
+use super::queues::{CommandQueue, ParcelReceiver, ParcelSender};
+use super::{Shard, listing};
 use crate::conn::ConnId;
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
-use crate::handler::{Handler, ReadyState, SendStatus};
+use crate::handler::{Conn, Handler, SendStatus};
 use crate::ring::{Op, Ring};
 use crate::sys::waker::Waker;
+use crate::topic::parcel::{Outcome, Parcel};
 
 /// Commands that one turn takes, so that a flood of them does not starve connections (rule 9).
 const COMMANDS_PER_TURN: usize = 256;
@@ -22,22 +24,63 @@ pub(crate) struct Mailbox {
     pub(crate) commands: Arc<CommandQueue>,
     pub(crate) waker: Arc<Waker>,
     /// From every other shard.
-    pub(crate) inbound: Vec<BatchReceiver>,
+    pub(crate) inbound: Vec<ParcelReceiver>,
     /// To every other shard.
     pub(crate) outbound: Vec<Outbound>,
 }
 
 /// The way to another shard.
 pub(crate) struct Outbound {
-    pub(crate) queue: BatchSender,
-    pub(crate) waker: Arc<Waker>,
+    shard: usize,
+    queue: ParcelSender,
+    waker: Arc<Waker>,
     /// The other shard's ring.
-    pub(crate) ring: RawFd,
+    ring: RawFd,
+    /// What must not be dropped and did not fit into the queue.
+    waiting: VecDeque<Parcel>,
+    waiting_bytes: usize,
+}
+
+impl Outbound {
+    pub(crate) fn new(shard: usize, queue: ParcelSender, waker: Arc<Waker>, ring: RawFd) -> Self {
+        Self { shard, queue, waker, ring, waiting: VecDeque::new(), waiting_bytes: 0 }
+    }
+
+    /// Puts a parcel behind those that wait; false when it was dropped.
+    fn send(&mut self, parcel: Parcel) -> bool {
+        self.send_waiting();
+        let parcel = if self.waiting.is_empty() { self.queue.push(parcel).err() } else { Some(parcel) };
+        match parcel {
+            None => true,
+            Some(Parcel::Batch(_)) => false,
+            Some(parcel) => {
+                self.waiting_bytes += parcel.bytes();
+                self.waiting.push_back(parcel);
+                true
+            }
+        }
+    }
+
+    fn send_waiting(&mut self) {
+        while let Some(parcel) = self.waiting.pop_front() {
+            let bytes = parcel.bytes();
+            if let Err(parcel) = self.queue.push(parcel) {
+                self.waiting.push_front(parcel);
+                return;
+            }
+            self.waiting_bytes -= bytes;
+        }
+    }
 }
 
 impl Mailbox {
     pub(super) fn is_empty(&self) -> bool {
         self.commands.is_empty() && self.inbound.iter().all(|queue| queue.is_empty())
+    }
+
+    /// Whether something did not fit into the queue to another shard: nobody tells when it does.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.outbound.iter().any(|other| !other.waiting.is_empty())
     }
 
     pub(super) fn announce_sleep(&self) {
@@ -55,9 +98,21 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             let Some(command) = self.mailbox.commands.pop() else { break };
             self.run_command(command);
         }
-        for queue in &mut self.mailbox.inbound {
-            while let Ok(batch) = queue.pop() {
-                batch.runs().for_each(|(topic, frames)| self.local.publish_encoded(topic, frames));
+        let Self { local, mailbox, .. } = self;
+        for queue in &mut mailbox.inbound {
+            while let Ok(parcel) = queue.pop() {
+                local.take_parcel(parcel);
+            }
+        }
+        self.tell_outcomes();
+    }
+
+    /// Tells publishers what became of their publications.
+    fn tell_outcomes(&mut self) {
+        while let Some(Outcome { receipt, result }) = self.local.outcomes.pop_front() {
+            if is_open(&self.local, receipt.conn) {
+                let conn = &mut Conn::new(&mut self.local, receipt.conn.slot);
+                self.handler.on_published(conn, receipt.token, result);
             }
         }
     }
@@ -66,10 +121,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         // A reply that nobody waits for any more is no error.
         match command {
             Command::Publish { topic, frames } => self.local.publish_encoded(&topic, &frames),
+            Command::Submit { submission } => self.local.take_parcel(Parcel::Submission(submission)),
             Command::Send { id, opcode, payload, reply } => {
-                let sent =
-                    is_open(&self.local, id) && self.local.send(id.slot, opcode, &payload) != SendStatus::Dropped;
-                let _ = reply.send(sent);
+                let open = is_open(&self.local, id);
+                let _ = reply.send(open.then(|| self.local.send(id.slot, opcode, &payload)));
             }
             Command::Close { id, code, reason, reply } => {
                 let open = is_open(&self.local, id);
@@ -78,8 +133,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 }
                 let _ = reply.send(open);
             }
-            Command::List { reply } => {
-                let _ = reply.send(list(&self.local));
+            Command::Ping { reply } => {
+                let _ = reply.send(());
+            }
+            Command::List { query, reply } => {
+                let _ = reply.send(listing::list(&self.local, &query));
+            }
+            Command::Inspect { id, reply } => {
+                let _ = reply.send(listing::inspect(&self.local, id));
+            }
+            Command::Topics { query, reply } => {
+                let _ = reply.send(listing::topics(&self.local, &query));
             }
             Command::Stats { reply } => {
                 let _ = reply.send(self.stats());
@@ -90,34 +154,27 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Sends this turn's publications to the other shards, and wakes those that sleep.
     pub(super) fn post_outbox(&mut self) {
-        if self.local.outbox.is_empty() {
+        let Self { ring, local, mailbox, .. } = self;
+        if local.outbox.is_empty() && !mailbox.is_stuck() {
             return;
         }
-        let batch = self.local.outbox.take();
-        for other in &mut self.mailbox.outbound {
-            if other.queue.push(Arc::clone(&batch)).is_err() {
-                self.local.counters.batches_dropped += 1;
+        let (shared, mut direct) = (local.outbox.take_shared(), local.outbox.take_direct());
+        for other in &mut mailbox.outbound {
+            other.send_waiting();
+            let shard = other.shard;
+            let own = direct.extract_if(.., |(to, _)| usize::from(*to) == shard);
+            for parcel in shared.clone().chain(own.map(|(_, parcel)| parcel)) {
+                local.counters.batches_dropped += u64::from(!other.send(parcel));
             }
             if other.waker.must_wake() {
-                self.ring.push(Op::WakeShard { ring: other.ring });
+                ring.push(Op::WakeShard { ring: other.ring });
             }
         }
+        let waiting_bytes_max = local.limits.shard_queue_bytes_max;
+        local.outbox.is_full = mailbox.outbound.iter().any(|other| other.waiting_bytes > waiting_bytes_max);
     }
 }
 
 fn is_open<D>(local: &Local<D>, id: ConnId) -> bool {
     local.conns.find(id).is_some_and(|conn| conn.phase == Phase::Open)
-}
-
-fn list<D>(local: &Local<D>) -> Vec<ConnInfo> {
-    let open = local.conns.iter().filter(|(_, conn)| matches!(conn.phase, Phase::Open | Phase::Closing));
-    open.map(|(slot, conn)| ConnInfo {
-        id: local.id(slot),
-        remote_addr: conn.peer.into(),
-        route: usize::from(conn.route),
-        ready_state: ReadyState::of(conn.phase),
-        queued_bytes: conn.queued_bytes(),
-        subscription_count: conn.subscriptions.len(),
-    })
-    .collect()
 }

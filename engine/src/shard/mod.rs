@@ -10,6 +10,7 @@ pub(crate) mod command;
 mod fanout;
 mod flush;
 mod http;
+mod listing;
 pub(crate) mod mailbox;
 pub(crate) mod queues;
 mod recv;
@@ -23,9 +24,10 @@ mod tests;
 mod timers;
 mod window;
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::ValidConfig;
 use crate::conn::arena::Arena;
@@ -40,7 +42,10 @@ use crate::metrics::Counters;
 use crate::proto::{Pool, Role, Rules};
 use crate::ring::{Completion, Op, OpKind, Ring, SPARE_DESCRIPTORS, Wait};
 use crate::topic::Topics;
+use crate::topic::histories::Histories;
+use crate::topic::history::{Epoch, Offset};
 use crate::topic::outbox::Outbox;
+use crate::topic::settings::TopicRules;
 
 use mailbox::Mailbox;
 use timers::Timeouts;
@@ -67,6 +72,8 @@ pub(crate) struct Shard<R, H: Handler> {
     stop: shutdown::Stop,
     /// Tick 0.
     epoch: Instant,
+    /// The same moment in milliseconds since 1970.
+    epoch_ms: u64,
     /// Responses are composed here.
     scratch: Vec<u8>,
 }
@@ -80,6 +87,8 @@ pub(crate) struct Seat {
     pub(crate) connections_max: u32,
     /// What it shares with its siblings.
     pub(crate) places: Arc<ServerPlaces>,
+    pub(crate) topic_rules: Arc<TopicRules>,
+    pub(crate) history_epoch: Epoch,
 }
 
 impl<R: Ring, H: Handler> Shard<R, H> {
@@ -102,10 +111,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             counters: Counters::default(),
             open_count: Places::new(seat.connections_max, seat.places),
             outbox: Outbox::new(seat.count),
+            shard_count: seat.count as u16,
+            histories: Histories::new(seat.history_epoch, Offset::ZERO, config.topics_max),
+            topic_rules: seat.topic_rules,
+            outcomes: VecDeque::new(),
+            wall_ms: 0,
             protocols: Protocols::default(),
         };
         Self {
             epoch: ring.now(),
+            epoch_ms: unix_ms(),
             ring,
             handler,
             local,
@@ -169,6 +184,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.mailbox.announce_awake();
         let elapsed = self.ring.now().saturating_duration_since(self.epoch);
         self.local.now = (elapsed.as_nanos() / TICK.as_nanos()) as u32;
+        self.local.wall_ms = self.epoch_ms + elapsed.as_millis() as u64;
         // At once, so that timers that this turn sets count from now.
         self.local.wheel.advance(self.local.now, &mut self.due);
         outcome
@@ -220,4 +236,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.ring.push(Op::ListenForWake);
         }
     }
+}
+
+fn unix_ms() -> u64 {
+    // A clock before 1970 counts as 1970.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

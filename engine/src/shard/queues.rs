@@ -1,6 +1,6 @@
-//! The queues into a shard, bounded in entries and in bytes: of commands from any thread, of batches from another shard.
+//! The queues into a shard, bounded in entries and in bytes: of commands from any thread, of parcels from another shard.
 //!
-//! The bytes are counted when something enters and when it leaves, once per command or batch.
+//! The bytes are counted when something enters and when it leaves, once per command or parcel.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_queue::ArrayQueue;
 
 use super::command::Command;
-use crate::topic::outbox::Batch;
+use crate::topic::parcel::Parcel;
 
 /// Commands from any thread.
 #[derive(Debug)]
@@ -46,42 +46,45 @@ impl CommandQueue {
 }
 
 /// A queue from one shard to another.
-pub(crate) fn batches(count_max: usize, bytes_max: usize) -> (BatchSender, BatchReceiver) {
+pub(crate) fn parcels(count_max: usize, bytes_max: usize) -> (ParcelSender, ParcelReceiver) {
     let (sender, receiver) = rtrb::RingBuffer::new(count_max);
     let allowance = Arc::new(Allowance::new(bytes_max));
-    (BatchSender { entries: sender, allowance: Arc::clone(&allowance) }, BatchReceiver { entries: receiver, allowance })
+    (
+        ParcelSender { entries: sender, allowance: Arc::clone(&allowance) },
+        ParcelReceiver { entries: receiver, allowance },
+    )
 }
 
 /// The end of the shard that publishes.
-pub(crate) struct BatchSender {
-    entries: rtrb::Producer<Arc<Batch>>,
+pub(crate) struct ParcelSender {
+    entries: rtrb::Producer<Parcel>,
     allowance: Arc<Allowance>,
 }
 
-impl BatchSender {
+impl ParcelSender {
     /// # Errors
-    /// The batch, if it is too many or too large beside those that wait.
-    pub(crate) fn push(&mut self, batch: Arc<Batch>) -> Result<(), Arc<Batch>> {
-        let bytes = batch.bytes();
+    /// The parcel, if it is too many or too large beside those that wait.
+    pub(crate) fn push(&mut self, parcel: Parcel) -> Result<(), Parcel> {
+        let bytes = parcel.bytes();
         if !self.allowance.try_take(bytes) {
-            return Err(batch);
+            return Err(parcel);
         }
-        self.entries.push(batch).map_err(|rtrb::PushError::Full(batch)| {
+        self.entries.push(parcel).map_err(|rtrb::PushError::Full(parcel)| {
             self.allowance.give_back(bytes);
-            batch
+            parcel
         })
     }
 }
 
 /// The end of the shard that hands on.
-pub(crate) struct BatchReceiver {
-    entries: rtrb::Consumer<Arc<Batch>>,
+pub(crate) struct ParcelReceiver {
+    entries: rtrb::Consumer<Parcel>,
     allowance: Arc<Allowance>,
 }
 
-impl BatchReceiver {
-    pub(crate) fn pop(&mut self) -> Result<Arc<Batch>, rtrb::PopError> {
-        self.entries.pop().inspect(|batch| self.allowance.give_back(batch.bytes()))
+impl ParcelReceiver {
+    pub(crate) fn pop(&mut self) -> Result<Parcel, rtrb::PopError> {
+        self.entries.pop().inspect(|parcel| self.allowance.give_back(parcel.bytes()))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -120,16 +123,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::shard::command::{ConnFilter, ConnQuery, TopicQuery};
 
     fn publication(bytes: usize) -> Command {
         Command::Publish { topic: "t".into(), frames: vec![0; bytes - 1].into() }
     }
 
-    fn batch(bytes: usize) -> Arc<Batch> {
-        let mut batch = Batch::default();
+    fn batch(bytes: usize) -> Parcel {
+        let mut batch = crate::topic::outbox::Batch::default();
         batch.append("t", &[], &vec![0; bytes - 17]);
         assert_eq!(batch.bytes(), bytes);
-        Arc::new(batch)
+        Parcel::Batch(Arc::new(batch))
     }
 
     #[test]
@@ -147,6 +151,17 @@ mod tests {
     }
 
     #[test]
+    fn questions_have_the_bytes_that_they_carry() {
+        let (reply, _) = oneshot::channel();
+        let filter = Arc::new(ConnFilter { topic: Some("t".repeat(60).into()), ..ConnFilter::default() });
+        let list = Command::List { query: ConnQuery { filter, ..ConnQuery::default() }, reply };
+        let (reply, _) = oneshot::channel();
+        let query = TopicQuery { from: 0, places_max: 1, after: "t".repeat(40).into() };
+        let topics = Command::Topics { query, reply };
+        assert_eq!((list.bytes(), topics.bytes()), (60, 40));
+    }
+
+    #[test]
     fn one_command_is_taken_whatever_its_size_and_a_shutdown_behind_it() {
         let queue = CommandQueue::new(3, 100);
         assert!(queue.push(publication(1000)).is_ok());
@@ -155,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_bounded_in_bytes_and_in_entries() {
-        let (mut sender, mut receiver) = batches(2, 100);
+    fn parcels_are_bounded_in_bytes_and_in_entries() {
+        let (mut sender, mut receiver) = parcels(2, 100);
         assert!(sender.push(batch(60)).is_ok() && sender.push(batch(41)).is_err() && sender.push(batch(40)).is_ok());
         assert!(receiver.pop().is_ok());
         assert!(sender.push(batch(20)).is_ok() && sender.push(batch(20)).is_err(), "a third entry");

@@ -72,8 +72,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             conn.received_at = self.local.now;
             conn.ping_unanswered = false;
         }
-        if queue.is_empty() || conn.phase >= Phase::Dead {
+        if conn.phase >= Phase::Dead || queue.is_empty() && queue.behind.is_empty() {
             conn.queue = None;
+        } else if !queue.behind.is_empty() && queue.len() <= self.local.limits.send_queue_bytes_low {
+            self.local.catch_up(slot);
         }
     }
 

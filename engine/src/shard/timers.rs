@@ -82,7 +82,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let timers = self.local.wheel.next();
         let accepts = self.accepts.is_parked().then(|| ticks(ACCEPT_RETRY));
         let stop = self.stop.remaining(self.local.now);
-        [timers, accepts, stop].into_iter().flatten().min().map(|ticks| TICK * ticks)
+        let stuck = self.mailbox.is_stuck().then_some(1);
+        [timers, accepts, stop, stuck].into_iter().flatten().min().map(|ticks| TICK * ticks)
     }
 
     fn on_timer(&mut self, slot: u32) {

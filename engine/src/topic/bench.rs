@@ -1,7 +1,7 @@
 //! What the bench of subscription tables may do with one.
 
-use super::Topics;
 use super::name::{Interest, NameLimits};
+use super::{Frames, Topics};
 
 const LIMITS: NameLimits = NameLimits { bytes_max: 256, tokens_max: 16 };
 
@@ -30,7 +30,7 @@ impl Table {
 
     /// Publishes nothing to the topic of this name and to all patterns that it matches, and returns how many these are.
     pub fn publish(&mut self, name: &str) -> usize {
-        self.0.publish(self.0.find_name(name), name, &[], &[], None);
+        self.0.publish(self.0.find_name(name), name, Frames { head: &[], body: &[], exclude: None, number: None });
         std::iter::from_fn(|| self.0.pop_dirty()).count()
     }
 }

@@ -16,8 +16,9 @@ use std::collections::{VecDeque, vec_deque};
 use std::sync::Arc;
 
 pub(crate) use entry::{Entry, MessageKind};
-pub(crate) use limits::{HistoryLimits, HistoryLimitsError};
-pub(crate) use position::{Epoch, Offset, ParsePositionError, Position};
+pub(crate) use limits::HistoryLimits;
+pub(crate) use position::{Epoch, Offset};
+pub use position::{ParsePositionError, Position};
 
 /// The newest messages of one topic.
 #[derive(Clone, Debug)]
@@ -133,10 +134,7 @@ impl History {
     pub(crate) fn after(&self, position: Position) -> Resume<'_> {
         match self.break_at(position) {
             Some(cause) => Resume::Broken { cause, latest: self.latest(), head: self.head() },
-            None => {
-                let seen = self.entries.partition_point(|entry| entry.offset <= position.offset);
-                Resume::Missed(self.entries.range(seen..))
-            }
+            None => Resume::Missed(self.entries_after(position.offset)),
         }
     }
 
@@ -150,6 +148,22 @@ impl History {
         } else {
             None
         }
+    }
+
+    /// Messages held behind `offset`, oldest first.
+    pub(crate) fn entries_after(&self, offset: Offset) -> vec_deque::Iter<'_, Entry> {
+        self.entries.range(self.entries.partition_point(|entry| entry.offset <= offset)..)
+    }
+
+    /// The newest offset that is gone.
+    pub(crate) fn evicted(&self) -> Offset {
+        self.evicted
+    }
+
+    /// The offset in front of the first message that was published at `time_ms` or later.
+    pub(crate) fn before(&self, time_ms: u64) -> Offset {
+        let first = self.entries.iter().find(|entry| entry.time_ms >= time_ms);
+        first.map_or(self.head, |entry| Offset(entry.offset.0 - 1))
     }
 
     /// The newest message that is still held.

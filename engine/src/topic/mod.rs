@@ -6,23 +6,27 @@
 
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
-#[expect(unused_imports, reason = "wired by the shard next")]
+pub(crate) mod error;
+pub(crate) mod histories;
 pub(crate) mod history;
-pub(crate) mod name;
 pub(crate) mod outbox;
+pub(crate) mod parcel;
 mod patterns;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::hash::BuildHasher;
 use std::ops::Range;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use self::name::Interest;
 use self::patterns::Patterns;
+use crate::config::TopicOverflow;
 use crate::config::budget::TOPIC_ENTRY_BYTES;
+pub(crate) use crate::config::name;
 
 /// Index of a topic or pattern in its shard.
 pub(crate) type TopicId = u32;
@@ -54,10 +58,36 @@ pub(crate) struct Topic {
     /// Parts of the batch that a subscriber must not get, because it published them "not to myself" or was not yet one; in
     /// batch order for each.
     pub(crate) exclusions: Vec<Exclusion>,
+    /// What happens to a subscriber that is too slow.
+    pub(crate) overflow: TopicOverflow,
+    /// Where the batch began in the histories of its topics, if that is needed by `overflow`: the first offset of each run.
+    pub(crate) numbers: Vec<(Arc<str>, u64)>,
+}
+
+/// Frames of one topic on their way into batches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frames<'a> {
+    pub(crate) head: &'a [u8],
+    pub(crate) body: &'a [u8],
+    /// A slot that must not get them.
+    pub(crate) exclude: Option<u32>,
+    /// The name and the offset of a message that is in a history.
+    pub(crate) number: Option<(&'a Arc<str>, u64)>,
 }
 
 /// What is left is for its place in the table.
 const _: () = assert!(size_of::<Topic>() <= TOPIC_ENTRY_BYTES as usize - 16);
+
+impl Topic {
+    /// The name or pattern.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.is_pattern
+    }
+}
 
 /// A part of a batch that `slot` does not get.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,37 +150,29 @@ impl Topics {
         &mut self.topics[id as usize]
     }
 
-    /// Adds frames to the batches of `topic`, which is the one of this name, and of all patterns that the name matches;
-    /// `exclude` is a slot that must not get them.
+    /// Adds frames to the batches of `topic`, which is the one of this name, and of all patterns that the name matches.
     #[inline]
-    pub(crate) fn publish(
-        &mut self,
-        topic: Option<TopicId>,
-        name: &str,
-        head: &[u8],
-        body: &[u8],
-        exclude: Option<u32>,
-    ) {
+    pub(crate) fn publish(&mut self, topic: Option<TopicId>, name: &str, frames: Frames<'_>) {
         if let Some(id) = topic {
-            self.append(id, head, body, exclude);
+            self.append(id, frames);
         }
         if !self.patterns.is_empty() {
-            self.publish_to_patterns(name, head, body, exclude);
+            self.publish_to_patterns(name, frames);
         }
     }
 
     #[inline(never)]
-    fn publish_to_patterns(&mut self, name: &str, head: &[u8], body: &[u8], exclude: Option<u32>) {
+    fn publish_to_patterns(&mut self, name: &str, frames: Frames<'_>) {
         let mut matched = std::mem::take(&mut self.matched);
         self.patterns.find_matches(name, &mut matched);
         for id in matched.drain(..) {
-            self.append(id, head, body, exclude);
+            self.append(id, frames);
         }
         self.matched = matched;
     }
 
     #[inline]
-    fn append(&mut self, id: TopicId, head: &[u8], body: &[u8], exclude: Option<u32>) {
+    fn append(&mut self, id: TopicId, Frames { head, body, exclude, number }: Frames<'_>) {
         let topic = &mut self.topics[id as usize];
         let start = topic.batch.len();
         if start == 0 {
@@ -160,6 +182,12 @@ impl Topics {
         topic.batch.extend_from_slice(body);
         if let Some(slot) = exclude {
             topic.exclusions.push(Exclusion { slot, range: start..topic.batch.len() });
+        }
+        if let Some((name, offset)) = number
+            && topic.overflow.needs_history()
+            && topic.numbers.last().is_none_or(|(last, _)| *last != *name)
+        {
+            topic.numbers.push((Arc::clone(name), offset));
         }
     }
 
@@ -202,6 +230,7 @@ impl Topics {
         topic.batch.clear();
         topic.batch.shrink_to(BATCH_SPARE_BYTES);
         topic.exclusions.clear();
+        topic.numbers.clear();
         self.free_if_unused(id);
     }
 
@@ -218,6 +247,17 @@ impl Topics {
             }
             self.free.push(id);
         }
+    }
+
+    /// Topics and patterns at the places from `from` to below `end`; some have no subscribers.
+    pub(crate) fn range(&self, from: TopicId, end: TopicId) -> impl Iterator<Item = &Topic> {
+        let end = end.min(self.place_count()) as usize;
+        self.topics.get(from as usize..end).unwrap_or_default().iter()
+    }
+
+    /// Places for topics and patterns, free ones too.
+    pub(crate) fn place_count(&self) -> u32 {
+        self.topics.len() as u32
     }
 
     /// Topics and patterns with subscribers.

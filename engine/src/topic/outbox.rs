@@ -1,8 +1,11 @@
-//! A turn's publications on their way to the other shards: one batch, shared by all of them, in the order of publication.
+//! What a turn has for the other shards: publications without history in one batch that all of them share, messages of topics
+//! with history as this shard numbered them, and what goes to one shard alone.
 //!
-//! The order holds across topics, because a pattern's subscriber there hears several of them.
+//! The order of publication holds across topics, because a pattern's subscriber there hears several of them.
 
 use std::sync::Arc;
+
+use super::parcel::{Parcel, Sequenced};
 
 /// Publications of a turn, encoded once.
 #[derive(Debug, Default)]
@@ -58,6 +61,10 @@ impl Batch {
 pub(crate) struct Outbox {
     needed: bool,
     batch: Batch,
+    sequenced: Vec<Sequenced>,
+    direct: Vec<(u16, Parcel)>,
+    /// More waits for the other shards than may.
+    pub(crate) is_full: bool,
 }
 
 impl Outbox {
@@ -75,13 +82,33 @@ impl Outbox {
         self.batch.append(name, head, body);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batch.runs.is_empty()
+    /// For all other shards.
+    pub(crate) fn push_sequenced(&mut self, sequenced: Sequenced) {
+        if self.needed {
+            self.sequenced.push(sequenced);
+        }
     }
 
-    /// Takes the batch out.
-    pub(crate) fn take(&mut self) -> Arc<Batch> {
-        Arc::new(std::mem::take(&mut self.batch))
+    /// For one of them.
+    pub(crate) fn push_direct(&mut self, shard: u16, parcel: Parcel) {
+        self.direct.push((shard, parcel));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.runs.is_empty() && self.sequenced.is_empty() && self.direct.is_empty()
+    }
+
+    /// Takes out what all others get, in this order.
+    pub(crate) fn take_shared(&mut self) -> impl Iterator<Item = Parcel> + Clone + use<> {
+        let sequenced =
+            (!self.sequenced.is_empty()).then(|| Parcel::Sequenced(std::mem::take(&mut self.sequenced).into()));
+        let batch = (!self.batch.runs.is_empty()).then(|| Parcel::Batch(Arc::new(std::mem::take(&mut self.batch))));
+        sequenced.into_iter().chain(batch)
+    }
+
+    /// Takes out what goes to single shards.
+    pub(crate) fn take_direct(&mut self) -> Vec<(u16, Parcel)> {
+        std::mem::take(&mut self.direct)
     }
 }
 
@@ -95,7 +122,8 @@ mod tests {
         for (name, body) in [("a", "1"), ("a", "2"), ("b", "3"), ("ab", "4"), ("a", "5")] {
             outbox.append(name, b"-", body.as_bytes());
         }
-        let batch = outbox.take();
+        let parcels: Vec<_> = outbox.take_shared().collect();
+        let [Parcel::Batch(batch)] = &parcels[..] else { panic!("{parcels:?}") };
         let runs: Vec<_> = batch.runs().collect();
         assert_eq!(runs, [("a", &b"-1-2"[..]), ("b", b"-3"), ("ab", b"-4"), ("a", b"-5")]);
         assert!(outbox.is_empty());

@@ -41,14 +41,18 @@ impl Topics {
     }
 }
 
+fn frames<'a>(head: &'a [u8], body: &'a [u8], exclude: Option<u32>) -> Frames<'a> {
+    Frames { head, body, exclude, number: None }
+}
+
 #[test]
 fn an_excluded_subscriber_gets_all_but_its_own() {
     let mut topics = Topics::default();
     let id = topics.find_or_create(interest("t"), 1).expect("room for one");
-    topics.append(id, b"a", b"1", Some(7));
-    topics.append(id, b"b", b"2", None);
-    topics.append(id, b"c", b"3", Some(7));
-    topics.append(id, b"d", b"4", Some(8));
+    topics.append(id, frames(b"a", b"1", Some(7)));
+    topics.append(id, frames(b"b", b"2", None));
+    topics.append(id, frames(b"c", b"3", Some(7)));
+    topics.append(id, frames(b"d", b"4", Some(8)));
     let topic = topics.topic(id);
     let joined = |slot| parts(&topic.batch, &topic.exclusions, slot).collect::<Vec<_>>().concat();
     assert_eq!(joined(7), b"b2d4");
@@ -62,7 +66,7 @@ fn a_topic_without_subscribers_and_batch_is_freed() {
         let mut topics = Topics::default();
         let id = topics.find_or_create(interest(text), 1).expect("room for one");
         assert_eq!(topics.find_or_create(interest(other), 1), None, "topics_max");
-        topics.append(id, b"", b"x", None);
+        topics.append(id, frames(b"", b"x", None));
         topics.free_if_unused(id);
         assert_eq!(topics.len(), 1, "its batch is still to be sent");
         assert_eq!(topics.pop_dirty(), Some(id));
@@ -77,7 +81,7 @@ fn a_publication_is_appended_once_to_all_that_it_reaches() {
     let mut topics = Topics::default();
     topics.create_all(["a.b", "a.*", "a.>", "*.*", ">", "*", "a.c", "a.*.*", "a.b.>"]);
     for (name, body) in [("a.b", b"1"), ("a.c", b"2"), ("a.b", b"3"), ("x", b"4")] {
-        topics.publish(topics.find_name(name), name, b"", body, (body == b"3").then_some(5));
+        topics.publish(topics.find_name(name), name, frames(b"", body, (body == b"3").then_some(5)));
     }
     let mut batches = BTreeMap::new();
     while let Some(id) = topics.pop_dirty() {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::Duration;
 
-use ringwire::{Config, Conn, Handler, Message, SubscribeError, TopicNameError};
+use ringwire::{Config, Conn, Handler, Message, PublishError, SubscribeError, TopicNameError};
 
 use crate::common::raw;
 use crate::common::{Raw, TestServer, config, eventually};
@@ -41,7 +41,7 @@ impl Handler for Topics {
     }
 }
 
-fn tell_error(conn: &mut Conn<'_, ()>, outcome: Result<(), TopicNameError>) {
+fn tell_error(conn: &mut Conn<'_, ()>, outcome: Result<(), PublishError>) {
     if let Err(error) = outcome {
         let _ = conn.send(format!("!{error}").as_str());
     }

@@ -8,7 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use ringwire::http::{Routes, WebSocketRoute};
-use ringwire::{CloseCode, CommandError, Config, Conn, ConnId, Handler, Message, ReadyState, Server, ServerHandle};
+use ringwire::{
+    CloseCode, CommandError, Config, Conn, ConnId, ConnInfo, ConnQuery, Handler, Message, ReadyState, Server,
+    ServerHandle,
+};
 
 use crate::common::raw;
 use crate::common::{Log, PATIENCE, Probe, Raw, TestServer, config, eventually, holds_within};
@@ -40,6 +43,35 @@ fn connections_are_listed_as_they_are() {
         assert_eq!(ConnId::from_bits(info.id.to_bits()), info.id);
     }
     drop((requests, clients));
+    server.finish();
+}
+
+/// All connections of a server, listed in parts.
+fn in_parts(handle: &ServerHandle, slots_max: u32, count_max: usize) -> Vec<ConnInfo> {
+    let mut found = Vec::new();
+    for shard in handle.shards() {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            let query = ConnQuery { from, slots_max, count_max, ..ConnQuery::default() };
+            let page = shard.connections(query).unwrap().wait().unwrap();
+            assert!(page.conns.len() <= count_max.min(slots_max as usize));
+            found.extend(page.conns);
+            next = page.next;
+        }
+    }
+    found
+}
+
+#[test]
+fn connections_can_be_listed_in_parts() {
+    let (server, _) = probe(config(2));
+    let clients: Vec<_> = (0..30).map(|_| Raw::open(server.addr())).collect();
+    let all = server.handle().connections().unwrap();
+    assert_eq!(all.len(), 30);
+    for (slots_max, count_max) in [(1, 1), (3, 2), (2, 3), (7, usize::MAX), (u32::MAX, 1), (u32::MAX, 4)] {
+        assert_eq!(in_parts(&server.handle(), slots_max, count_max), all, "{slots_max} slots, {count_max} connections");
+    }
+    drop(clients);
     server.finish();
 }
 
@@ -76,7 +108,7 @@ fn messages_and_closes_by_id() {
     handle.close(id, CloseCode(4001), "go").unwrap();
     assert_eq!(client.frame().close(), (Some(4001), "go"));
     assert_eq!(handle.close(id, CloseCode::NORMAL, ""), Err(CommandError::NoSuchConnection), "it is closing");
-    assert_eq!(handle.send(id, "late"), Err(CommandError::Dropped));
+    assert_eq!(handle.send(id, "late"), Err(CommandError::NoSuchConnection), "it is closing");
     client.write(&raw::close(4001, ""));
     client.expect_end();
     log.expect("close 4001 ");
@@ -93,7 +125,7 @@ fn a_stale_id_reaches_nobody() {
         let id = only_id(&server);
         for &stale in &ids {
             assert_eq!(handle.close(stale, CloseCode::NORMAL, ""), Err(CommandError::NoSuchConnection));
-            assert_eq!(handle.send(stale, "ghost"), Err(CommandError::Dropped));
+            assert_eq!(handle.send(stale, "ghost"), Err(CommandError::NoSuchConnection));
         }
         assert!(ids.insert(id), "{id} names two connections");
         client.send_text("still me");

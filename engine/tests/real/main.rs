@@ -6,6 +6,7 @@
 //! Not here: the protocol without sockets (`tests/proto`), the handshake without sockets (`tests/handshake`), faults that
 //! loopback does not have (the simulated ring, beside the shard).
 
+mod admin;
 mod broadcast;
 mod chat;
 mod close;
@@ -14,6 +15,7 @@ mod echo;
 mod examples;
 mod flow;
 mod handle;
+mod history;
 mod hostile;
 mod http;
 mod request;

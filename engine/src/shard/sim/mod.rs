@@ -31,6 +31,8 @@ use crate::ring::sim::dice::Dice;
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::{Sizes, World};
 use crate::sys::waker::Waker;
+use crate::topic::history::Epoch;
+use crate::topic::settings::TopicRules;
 
 pub(crate) use app::{App, Journal, Record};
 pub(crate) use peer::Peer;
@@ -96,7 +98,9 @@ impl<R: Ring> Simulation<R> {
         let mailbox = Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new() };
         let connections_max = scenario.config.connections_max;
         let places = Arc::new(ServerPlaces::new(connections_max));
-        let seat = Seat { index: 0, count: 1, mailbox, connections_max, places };
+        let topic_rules = Arc::new(TopicRules::new(&scenario.config));
+        let history_epoch = Epoch(1);
+        let seat = Seat { index: 0, count: 1, mailbox, connections_max, places, topic_rules, history_epoch };
         let mut shard = Shard::new(wrap(ring), app, &scenario.config, routes(), seat);
         shard.begin();
         Self { shard, world, town, journal, scenario }

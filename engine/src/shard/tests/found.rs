@@ -73,7 +73,7 @@ fn a_close_frame_is_queued_whatever_is_before_it() {
         stage.turns(3);
         assert!(stage.sim.shard.local.conns[0].queued_bytes() > 1024);
         let id = stage.sim.shard.local.id(0);
-        let (reply, _answer) = std::sync::mpsc::channel();
+        let (reply, _answer) = oneshot::channel();
         stage.command(Command::Close { id, code: CloseCode(4001), reason: "enough".into(), reply });
         let frames = stage.frames_to_the_end(&client);
         assert_eq!(frames, [Frame::Message(vec![1; 2000]), Frame::Close(Some(CloseCode(4001)))]);

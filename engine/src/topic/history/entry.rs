@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Offset;
+use crate::config::budget::HISTORY_ENTRY_BYTES;
 use crate::proto::{Message, Opcode};
 
 /// Text or binary.
@@ -45,6 +46,9 @@ pub(crate) struct Entry {
     /// UTF-8 if `kind` is text; who appends promises that.
     pub(crate) payload: Arc<[u8]>,
 }
+
+/// The configuration counts with it.
+const _: () = assert!(Entry::OVERHEAD_BYTES == HISTORY_ENTRY_BYTES);
 
 impl Entry {
     /// What an entry takes beside its payload: its place in the ring, and the two counts in front of a shared payload.

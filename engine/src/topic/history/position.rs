@@ -30,14 +30,14 @@ impl Offset {
 /// Its text is 16 lower-case hexadecimal digits, `-`, and a decimal number: at most 37 letters that need no escape in an SSE
 /// `id:`, in a query and in JSON. One position has exactly one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Position {
+pub struct Position {
     pub(crate) epoch: Epoch,
     pub(crate) offset: Offset,
 }
 
 /// The text is not a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ParsePositionError {
+pub enum ParsePositionError {
     /// No `-` at its place.
     #[error("not a position: expected 16 hexadecimal digits, `-` and a number, such as 00c0ffee00c0ffee-42")]
     Shape,

@@ -16,10 +16,12 @@ pub(crate) struct Node {
     child: Child,
     lines: Receiver<String>,
     pub(crate) addr: SocketAddr,
+    /// What it said before it listened.
+    said: Vec<String>,
 }
 
 impl Node {
-    /// Starts `ringwire` with `arguments` on a free port, one shard unless `arguments` say otherwise.
+    /// Starts `ringwire` with `arguments` on a free port, one shard and no admin interface unless `arguments` say otherwise.
     #[track_caller]
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::spawn(Self::command(arguments))
@@ -34,7 +36,12 @@ impl Node {
     fn command(arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringwire"));
         command.args(arguments).arg("--pin=none");
-        for (option, default) in [("--listen", "--listen=127.0.0.1:0"), ("--shards", "--shards=1")] {
+        let defaults = [
+            ("--listen", "--listen=127.0.0.1:0"),
+            ("--shards", "--shards=1"),
+            ("--admin-listen", "--admin-listen=none"),
+        ];
+        for (option, default) in defaults {
             if !arguments.iter().any(|argument| argument.starts_with(option)) {
                 command.arg(default);
             }
@@ -73,16 +80,23 @@ impl Node {
                 BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
             });
         }
-        let mut node = Self { child, lines, addr: ([0, 0, 0, 0], 0).into() };
-        let mut said = Vec::new();
+        let mut node = Self { child, lines, addr: ([0, 0, 0, 0], 0).into(), said: Vec::new() };
         while let Ok(line) = node.lines.recv_timeout(PATIENCE) {
             if let Some(addr) = address(&line) {
                 node.addr = addr;
                 return node;
             }
-            said.push(line);
+            node.said.push(line);
         }
-        panic!("{command:?} does not say what it should; it said:\n{}", said.join("\n"));
+        panic!("{command:?} does not say what it should; it said:\n{}", node.said.join("\n"));
+    }
+
+    /// Where its admin interface listens.
+    #[track_caller]
+    pub(crate) fn admin_addr(&self) -> SocketAddr {
+        let found = self.said.iter().find_map(|line| line.split_once("admin interface at http://"));
+        let (_, rest) = found.unwrap_or_else(|| panic!("no admin interface: {:?}", self.said));
+        rest[..rest.find('/').expect("it ends so")].parse().expect("an address")
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -3,8 +3,10 @@
 //! A name is published to: `sport.tennis.scores`. Who subscribes may give a pattern instead, in which a token `*` stands for
 //! any one token and a last token `>` for one or more. Every text is checked once, where it comes in; behind that, names and
 //! patterns are what they should be.
+//!
+//! It stands with the configuration because rules for topics are checked there; `topic` uses it under its own name.
 
-use crate::config::ValidConfig;
+use super::Config;
 
 /// What somebody subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(crate) struct NameLimits {
 }
 
 impl NameLimits {
-    pub(crate) fn new(config: &ValidConfig) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self { bytes_max: config.topic_name_bytes_max, tokens_max: config.topic_tokens_max as usize }
     }
 }
@@ -88,6 +90,36 @@ fn is_wildcard(token: &str, at: usize, is_last: bool) -> Result<bool, TopicNameE
 
 fn is_literal(character: char) -> bool {
     !(matches!(character, '*' | '>') || character.is_whitespace() || character.is_control())
+}
+
+/// Whether every name that `interest`, a name or a pattern, stands for matches `pattern`. So for a name: whether it matches.
+pub(crate) fn covers(pattern: &str, interest: &str) -> bool {
+    let mut tokens = interest.split('.');
+    for expected in pattern.split('.') {
+        match (expected, tokens.next()) {
+            (_, None) => return false,
+            (">", Some(_)) => return true,
+            // One token does not stand for all that may follow.
+            ("*", Some(">")) => return false,
+            (expected, Some(token)) if expected == "*" || expected == token => {}
+            _ => return false,
+        }
+    }
+    tokens.next().is_none()
+}
+
+/// Whether there is a name that both stand for, each a name or a pattern.
+pub(crate) fn overlaps(one: &str, other: &str) -> bool {
+    let (mut ones, mut others) = (one.split('.'), other.split('.'));
+    loop {
+        match (ones.next(), others.next()) {
+            (None, None) => return true,
+            (None, _) | (_, None) => return false,
+            (Some(">"), _) | (_, Some(">")) => return true,
+            (Some(one), Some(other)) if one == other || one == "*" || other == "*" => {}
+            _ => return false,
+        }
+    }
 }
 
 /// Why a text is no topic's name, or no pattern of names. Positions are bytes from the beginning.

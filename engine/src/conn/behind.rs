@@ -1,0 +1,24 @@
+//! What a subscriber has to catch up with.
+
+use std::sync::Arc;
+
+/// A subscription that is not live yet: for each of its topics the offset of the last message that was sent.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    /// What was subscribed to.
+    pub(crate) topic: u32,
+    pub(crate) topics: Vec<(Arc<str>, u64)>,
+    /// What happens when histories do not reach back so far any more, or there is much to catch up with.
+    pub(crate) skip: Skip,
+}
+
+/// What a subscriber that catches up may miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Skip {
+    /// Nothing: it is told to resume.
+    Never,
+    /// What the history has lost meanwhile.
+    Oldest,
+    /// All but the newest message of each topic.
+    AllButNewest,
+}

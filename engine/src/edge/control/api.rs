@@ -1,0 +1,82 @@
+//! The admin interface's endpoints, and what all of them know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware;
+use axum::routing::{get, post};
+use tokio::sync::watch;
+
+use super::auth::Guard;
+use super::error::ApiError;
+use super::{Phase, auth, connections, health, metrics, topics};
+use crate::config::ValidConfig;
+use crate::server::ServerHandle;
+use crate::topic::name::NameLimits;
+
+const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics; GET and POST /topics, POST /topics/{name}; GET /connections; GET, \
+                         POST and DELETE /connections/{id}";
+
+/// What endpoints know.
+#[derive(Debug)]
+pub(super) struct Api {
+    phase: watch::Receiver<Phase>,
+    pub(super) guard: Guard,
+    pub(super) body_bytes_max: usize,
+    /// From the request head to the end of its body.
+    pub(super) body_timeout: Duration,
+    pub(super) names: NameLimits,
+}
+
+impl Api {
+    pub(super) fn new(config: &ValidConfig, guard: Guard, phase: watch::Receiver<Phase>) -> Self {
+        Self {
+            phase,
+            guard,
+            body_bytes_max: config.message_bytes_max,
+            body_timeout: config.handshake_timeout,
+            names: NameLimits::new(config),
+        }
+    }
+
+    /// Where the node stands.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase.borrow().clone()
+    }
+
+    /// The shards, as long as there are any.
+    pub(super) fn server(&self) -> Result<ServerHandle, ApiError> {
+        match self.phase() {
+            Phase::Running(server) | Phase::Draining(server) => Ok(server),
+            Phase::Starting => Err(ApiError::starting()),
+            Phase::Stopped => Err(ApiError::stopped()),
+        }
+    }
+}
+
+/// All endpoints, behind the guard.
+pub(super) fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/topics", get(topics::list).post(topics::publish_batch))
+        .route("/topics/{name}", post(topics::publish))
+        .route("/connections", get(connections::list))
+        .route("/connections/{id}", get(connections::inspect).post(connections::send).delete(connections::close))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(not_found)
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::guard))
+        .with_state(api)
+}
+
+async fn not_found(uri: Uri) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {}; there are: {ENDPOINTS}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+    let message = format!("{} does not take {method}; there are: {ENDPOINTS}", uri.path());
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}

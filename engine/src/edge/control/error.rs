@@ -1,0 +1,139 @@
+//! What a request of the admin interface is refused with: always JSON, with a code for programs and a message for people.
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::conn::ParseConnIdError;
+use crate::server::CommandError;
+use crate::topic::name::TopicNameError;
+
+/// A refusal.
+#[derive(Debug, Serialize)]
+pub(super) struct ApiError {
+    #[serde(skip)]
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    pub(super) fn unavailable(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+    }
+
+    pub(super) fn starting() -> Self {
+        Self::unavailable("starting", "the shards are being started: try again")
+    }
+
+    pub(super) fn draining() -> Self {
+        Self::unavailable(
+            "draining",
+            "the node is shutting down: it accepts no connections, and asked those it has to leave",
+        )
+    }
+
+    pub(super) fn stopped() -> Self {
+        Self::unavailable("stopped", "the shards have ended")
+    }
+
+    /// Shards that did not answer in time.
+    pub(super) fn silent(shards: &[usize]) -> Self {
+        let shards: Vec<_> = shards.iter().map(usize::to_string).collect();
+        let message = format!(
+            "no answer from shard {} within {:?}: its thread is blocked, most likely in a handler's callback",
+            shards.join(", "),
+            super::shards::ANSWER_TIMEOUT
+        );
+        Self::unavailable("shard_silent", message)
+    }
+
+    /// Shards that ended though nobody asked for it.
+    pub(super) fn ended(shards: &[usize]) -> Self {
+        let shards: Vec<_> = shards.iter().map(usize::to_string).collect();
+        let message = format!("shard {} has ended, and the log says why: restart the node", shards.join(", "));
+        Self::unavailable("shard_ended", message)
+    }
+
+    pub(super) fn no_such_connection() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no_such_connection",
+            "no open connection has this id; GET /connections lists those that there are",
+        )
+    }
+}
+
+#[cfg(test)]
+impl ApiError {
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(json!({ "error": self }))).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"ringwire\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::NoSuchConnection => Self::no_such_connection(),
+            CommandError::Stopped => Self::stopped(),
+            CommandError::Busy => Self::unavailable("busy", format!("{error}; some shards may have got it: try again")),
+            CommandError::Dropped => Self::new(StatusCode::CONFLICT, "dropped", error.to_string()),
+            CommandError::InvalidCloseCode => Self::bad_request(
+                "invalid_close_code",
+                "a close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999 (RFC 6455 §7.4)",
+            ),
+            CommandError::TopicName(error) => error.into(),
+            CommandError::InCallback => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
+        }
+    }
+}
+
+impl From<TopicNameError> for ApiError {
+    fn from(error: TopicNameError) -> Self {
+        let code = match error {
+            TopicNameError::Wildcard { .. } => "wildcard_in_name",
+            _ => "invalid_name",
+        };
+        Self::bad_request(code, error.to_string())
+    }
+}
+
+impl From<ParseConnIdError> for ApiError {
+    fn from(error: ParseConnIdError) -> Self {
+        Self::bad_request("invalid_id", error.to_string())
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad_request("invalid_query", rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::bad_request("invalid_path", rejection.body_text())
+    }
+}

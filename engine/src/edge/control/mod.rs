@@ -1,0 +1,182 @@
+//! The control thread: the admin interface of `ringwire serve`, on a tokio-uring runtime of its own.
+//!
+//! It is not pinned, and nothing that a connection's message needs waits for it: it reaches shards through their lock-free
+//! command queues alone. It listens before the shards start and ends after them, so that whoever asks meanwhile hears
+//! [where the node stands](Phase). `docs/admin.md` describes each endpoint.
+//!
+//! Not here: the data port, and what is served there.
+
+mod api;
+mod auth;
+mod body;
+mod connections;
+mod door;
+mod error;
+mod health;
+mod metrics;
+mod shards;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::watch;
+
+use crate::config::{ParseTokenError, ValidConfig};
+use crate::server::ServerHandle;
+use crate::sys::socket::{self, ListenOptions};
+
+use api::Api;
+use auth::Guard;
+use door::Door;
+
+/// Connections that the kernel queues before they are accepted.
+const BACKLOG: u32 = 128;
+
+/// A running control thread. It ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Control {
+    /// Where it listens, with its real port.
+    #[cfg(test)]
+    addr: SocketAddr,
+    phase: watch::Sender<Phase>,
+    /// Taken when it is waited for.
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where the node stands.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// The shards are being started.
+    Starting,
+    /// Connections are accepted.
+    Running(ServerHandle),
+    /// No more connections, and those that there are were asked to leave.
+    Draining(ServerHandle),
+    /// The shards have ended.
+    Stopped,
+}
+
+/// Why there is no admin interface.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {addr} for the admin interface: {error}; --admin-listen=ADDR:PORT takes another address, \
+             --admin-listen=none does without"
+    )]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The token's file cannot be read.
+    #[error("cannot read the admin token from {path}: {error}")]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The token's file holds something else.
+    #[error("the first line of {path} is no admin token: {error}")]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is expected.
+        error: ParseTokenError,
+    },
+    /// The thread or its runtime cannot be made.
+    #[error("the control thread cannot start: {0}; `ringwire check` tells what this machine lacks")]
+    Runtime(io::Error),
+}
+
+impl Control {
+    /// Starts it, unless there is to be none.
+    ///
+    /// # Errors
+    /// [`ControlError`] says what mends it.
+    pub(super) fn start(config: &ValidConfig) -> Result<Option<Self>, ControlError> {
+        let Some(addr) = config.admin.listen else { return Ok(None) };
+        let token = auth::token(&config.admin)?;
+        let (addr, listener) = listen(addr).map_err(|error| ControlError::Listen { addr, error })?;
+        tracing::info!("admin interface at http://{addr}/{}", if token.is_some() { ", with a token" } else { "" });
+        let (phase, watched) = watch::channel(Phase::Starting);
+        let api = Api::new(config, Guard::new(token), watched.clone());
+        let door = Door { listener, api: Arc::new(api), head_timeout: config.handshake_timeout, phase: watched };
+        let (tell, told) = channel();
+        let thread = thread::Builder::new().name("control".into()).spawn(move || run(door, &tell));
+        let control = Self {
+            #[cfg(test)]
+            addr,
+            phase,
+            thread: Some(thread.map_err(ControlError::Runtime)?),
+        };
+        told.recv().expect("it tells before it ends").map_err(ControlError::Runtime)?;
+        Ok(Some(control))
+    }
+
+    /// The shards are there.
+    pub(super) fn running(&self, server: ServerHandle) {
+        self.phase.send_replace(Phase::Running(server));
+    }
+
+    /// A way to tell, from another thread, that a shutdown begins.
+    pub(super) fn on_drain(&self) -> impl Fn() + Send + use<> {
+        let phase = self.phase.clone();
+        move || {
+            phase.send_if_modified(|phase| {
+                let Phase::Running(server) = phase else { return false };
+                *phase = Phase::Draining(server.clone());
+                true
+            });
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Stopped);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the control thread panicked");
+        }
+    }
+}
+
+fn listen(addr: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {
+    let options = ListenOptions {
+        backlog: BACKLOG,
+        tcp_nodelay: true,
+        send_buffer_bytes: None,
+        recv_buffer_bytes: None,
+        notsent_lowat_bytes: None,
+    };
+    let (addr, mut listeners) = socket::listen_all(addr, 1, options)?;
+    let listener = TcpListener::from(listeners.pop().expect("one was asked for"));
+    listener.set_nonblocking(true)?;
+    Ok((addr, listener))
+}
+
+/// The thread's body.
+fn run(door: Door, tell: &Sender<io::Result<()>>) {
+    let outcome = tokio_uring::Runtime::new(&tokio_uring::builder());
+    let runtime = match outcome {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(tell.send(Err(error))),
+    };
+    let _ = tell.send(Ok(()));
+    runtime.block_on(async {
+        if let Err(error) = door.open().await {
+            tracing::error!(%error, "the admin interface has ended");
+        }
+    });
+}

@@ -1,0 +1,205 @@
+//! Coming back to a topic: what a subscriber missed is sent from the history, then it goes on live.
+//!
+//! A subscriber that has messages to catch up with is behind. It has a send queue then, maybe an empty one, so that a fan-out
+//! finds that it is not clear, and leaves it to the history. Each time the queue has drained it gets more, up to the high mark.
+
+use std::sync::Arc;
+
+use super::local::Local;
+use super::topics::SubscribeError;
+use crate::config::TopicOverflow;
+use crate::conn::behind::{Behind, Skip};
+use crate::proto::CloseCode;
+use crate::proto::frame::EncodedHeader;
+use crate::topic::TopicId;
+use crate::topic::history::{Break, History, Offset, Position, Resume};
+use crate::topic::name::Interest;
+
+/// Where a subscription begins. For each topic that it matches: behind its position in `after`, if there is one; else with
+/// the first message published at `since_ms` or later; else with the next that is published.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start<'a> {
+    /// Topics and the last message that was seen of each.
+    pub after: &'a [(&'a str, Position)],
+    /// Milliseconds since 1970-01-01 UTC, the server's clock.
+    pub since_ms: Option<u64>,
+}
+
+/// What a subscription begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Replay {
+    /// Where the topic is now; `None` for a pattern, and for a topic without history.
+    pub position: Option<Position>,
+    /// Messages from the history that come before live ones.
+    pub message_count: u64,
+    /// Something behind a given position cannot be sent any more: what is sent is all that is left.
+    pub has_gap: bool,
+}
+
+/// A replay and where it begins in each topic.
+#[derive(Debug, Default)]
+struct Plan {
+    replay: Replay,
+    topics: Vec<(Arc<str>, u64)>,
+}
+
+/// How far a page of a replay went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    /// To the present.
+    Last,
+    /// As far as may be queued now.
+    Full,
+    /// Not behind the last one: what came next is gone.
+    Lost,
+}
+
+impl<D> Local<D> {
+    /// What [`Local::subscribe_from`] would begin with now.
+    pub(crate) fn replay(&self, text: &str, start: &Start<'_>) -> Result<Replay, SubscribeError> {
+        Ok(self.plan(Interest::parse(text, self.limits.names)?, start)?.replay)
+    }
+
+    /// Subscribes, and sends what the subscriber missed first. Who is subscribed already gets the replay alone.
+    pub(crate) fn subscribe_from(
+        &mut self,
+        slot: u32,
+        text: &str,
+        start: &Start<'_>,
+    ) -> Result<Replay, SubscribeError> {
+        let interest = Interest::parse(text, self.limits.names)?;
+        let Plan { replay, topics } = self.plan(interest, start)?;
+        self.subscribe(slot, text)?;
+        if !topics.is_empty() {
+            let topic = self.topics.find(interest).expect("it was just subscribed to");
+            // What it asked for is sent whole, though later messages may be conflated.
+            let may_skip = self.topics.topic(topic).overflow.needs_history();
+            let skip = if may_skip { Skip::Oldest } else { Skip::Never };
+            self.drop_behind(slot, |behind| behind.topic == topic);
+            self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic, topics, skip });
+            self.catch_up(slot);
+        }
+        Ok(replay)
+    }
+
+    fn plan(&self, interest: Interest<'_>, start: &Start<'_>) -> Result<Plan, SubscribeError> {
+        let mut plan = Plan::default();
+        match interest {
+            Interest::Pattern(pattern) => {
+                for (name, history) in self.histories.matching(pattern) {
+                    plan.add(name, history, start)?;
+                }
+            }
+            Interest::Name(name) => {
+                if let Some((name, history)) = self.histories.find_key_value(name) {
+                    plan.add(name, history, start)?;
+                    plan.replay.position = Some(history.head());
+                }
+            }
+        }
+        plan.replay.has_gap |= start.after.iter().any(|(name, _)| self.histories.find(name).is_none());
+        Ok(plan)
+    }
+
+    /// Sends what the connection is behind with, up to its high mark.
+    pub(crate) fn catch_up(&mut self, slot: u32) {
+        self.mark_dirty(slot);
+        while let Some(mut behind) = self.conns[slot].queue.as_mut().and_then(|queue| queue.behind.pop()) {
+            match self.replay_page(slot, &mut behind) {
+                Page::Last => {}
+                Page::Full => {
+                    self.conns[slot].queue.as_mut().expect("it was there").behind.push(behind);
+                    return;
+                }
+                Page::Lost => {
+                    self.counters.slow_consumers += 1;
+                    self.begin_close(slot, CloseCode::RESUME, "resume: you read a history too slowly");
+                    return;
+                }
+            }
+            // The batch of this turn is in what was just sent.
+            self.topics.exclude_past(behind.topic, slot);
+        }
+    }
+
+    /// Leaves a turn's batch to the histories, because the connection cannot take it now.
+    #[cold]
+    pub(crate) fn fall_behind(&mut self, slot: u32, id: TopicId) {
+        let topic = self.topics.topic(id);
+        let skip = if topic.overflow == TopicOverflow::Conflate { Skip::AllButNewest } else { Skip::Oldest };
+        let mut topics: Vec<(Arc<str>, u64)> = Vec::new();
+        for (name, offset) in &topic.numbers {
+            if topics.iter().all(|(known, _)| known != name) {
+                topics.push((Arc::clone(name), offset - 1));
+            }
+        }
+        self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic: id, topics, skip });
+        self.mark_dirty(slot);
+    }
+
+    /// Queues messages of one subscription.
+    fn replay_page(&mut self, slot: u32, behind: &mut Behind) -> Page {
+        let conn = &mut self.conns[slot];
+        for (name, last) in &mut behind.topics {
+            let Some(history) = self.histories.find(name) else { continue };
+            let wanted = match behind.skip {
+                Skip::AllButNewest => history.head().offset.0 - 1,
+                Skip::Oldest | Skip::Never => history.evicted().0,
+            };
+            if *last < wanted {
+                if behind.skip == Skip::Never {
+                    return Page::Lost;
+                }
+                self.counters.messages_dropped += wanted - *last;
+                *last = wanted;
+            }
+            for entry in history.entries_after(Offset(*last)) {
+                if conn.queued_bytes() > self.limits.send_queue_bytes_high {
+                    return Page::Full;
+                }
+                let header = EncodedHeader::server(entry.kind.opcode(), entry.payload.len() as u64);
+                conn.queue.get_or_insert_default().push(header.as_bytes(), &entry.payload);
+                self.counters.deliveries += 1;
+                *last = entry.offset.0;
+            }
+        }
+        Page::Last
+    }
+
+    /// Gives up what the connection was to catch up with.
+    pub(crate) fn drop_behind(&mut self, slot: u32, with: impl Fn(&Behind) -> bool) {
+        if let Some(queue) = &mut self.conns[slot].queue
+            && !queue.behind.is_empty()
+        {
+            queue.behind.retain(|behind| !with(behind));
+            self.mark_dirty(slot);
+        }
+    }
+}
+
+impl Plan {
+    fn add(&mut self, name: &Arc<str>, history: &History, start: &Start<'_>) -> Result<(), SubscribeError> {
+        let after = start.after.iter().find(|(topic, _)| **topic == **name);
+        let last = match (after, start.since_ms) {
+            (Some(&(_, position)), _) => match history.after(position) {
+                Resume::Missed(_) => position.offset,
+                Resume::Broken { cause: Break::Ahead, .. } => {
+                    return Err(SubscribeError::Ahead { topic: (&**name).into() });
+                }
+                Resume::Broken { .. } => {
+                    self.replay.has_gap = true;
+                    history.evicted()
+                }
+            },
+            (None, Some(since_ms)) => history.before(since_ms),
+            (None, None) => return Ok(()),
+        };
+        let count = history.entries_after(last).len();
+        if count > 0 {
+            self.replay.message_count += count as u64;
+            self.topics.push((Arc::clone(name), last.0));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,284 @@
+//! Subscribing and publishing: what callbacks, other threads and other shards do with topics.
+
+use std::sync::Arc;
+
+use super::SendStatus;
+use super::local::Local;
+use crate::config::TopicOverflow;
+use crate::conn::ConnId;
+use crate::conn::slot::{Phase, Subscription};
+use crate::proto::frame::EncodedHeader;
+use crate::proto::{CloseCode, Opcode};
+use crate::topic::error::PublishError;
+use crate::topic::histories::home;
+use crate::topic::history::{Entry, MessageKind, Position};
+use crate::topic::name::{Interest, TopicNameError, check_name};
+use crate::topic::parcel::{Outcome, Parcel, Receipt, Sequenced, Submission};
+use crate::topic::{Frames, TopicId};
+
+impl<D> Local<D> {
+    /// Adds the connection to the subscribers of a topic or pattern; fine also if it was among them. Takes as long as the name
+    /// has tokens and the connection subscriptions.
+    ///
+    /// # Errors
+    /// What is wrong with the name, or the limit that stands in the way.
+    pub(crate) fn subscribe(&mut self, slot: u32, name: &str) -> Result<(), SubscribeError> {
+        let interest = Interest::parse(name, self.limits.names)?;
+        if self.conns[slot].phase != Phase::Open {
+            return Err(SubscribeError::NotOpen);
+        }
+        let known = self.topics.find(interest);
+        let subscriptions = &self.conns[slot].subscriptions;
+        if known.is_some_and(|id| subscriptions.iter().any(|subscription| subscription.topic == id)) {
+            return Ok(());
+        }
+        if subscriptions.len() >= self.limits.subscriptions_max {
+            return Err(SubscribeError::TooManySubscriptions { count_max: self.limits.subscriptions_max });
+        }
+        let id = self.topics.find_or_create(interest, self.limits.topics_max);
+        let id = id.ok_or(SubscribeError::TooManyTopics { count_max: self.limits.topics_max })?;
+        self.topics.topic_mut(id).overflow = self.topic_rules.find(name).overflow;
+        self.topics.exclude_past(id, slot);
+        let subscribers = &mut self.topics.topic_mut(id).subscribers;
+        let position = subscribers.len() as u32;
+        subscribers.push(slot);
+        self.conns[slot].subscriptions.push(Subscription { topic: id, position });
+        Ok(())
+    }
+
+    /// Takes the connection off the subscribers of a topic or pattern; false if it was not among them.
+    pub(crate) fn unsubscribe(&mut self, slot: u32, name: &str) -> bool {
+        let Ok(interest) = Interest::parse(name, self.limits.names) else { return false };
+        let Some(id) = self.topics.find(interest) else { return false };
+        let subscriptions = &mut self.conns[slot].subscriptions;
+        let Some(index) = subscriptions.iter().position(|subscription| subscription.topic == id) else { return false };
+        let subscription = subscriptions.swap_remove(index);
+        self.drop_behind(slot, |behind| behind.topic == id);
+        self.leave(subscription);
+        true
+    }
+
+    /// Takes the connection off all topics.
+    pub(crate) fn unsubscribe_all(&mut self, slot: u32) {
+        self.drop_behind(slot, |_| true);
+        for subscription in std::mem::take(&mut self.conns[slot].subscriptions) {
+            self.leave(subscription);
+        }
+    }
+
+    fn leave(&mut self, Subscription { topic, position }: Subscription) {
+        let subscribers = &mut self.topics.topic_mut(topic).subscribers;
+        subscribers.swap_remove(position as usize);
+        if let Some(&moved) = subscribers.get(position as usize) {
+            let subscriptions = &mut self.conns[moved].subscriptions;
+            let entry = subscriptions.iter_mut().find(|subscription| subscription.topic == topic);
+            entry.expect("a subscriber knows its topics").position = position;
+        }
+        self.topics.free_if_unused(topic);
+    }
+
+    /// Publishes to every subscriber of the topic and of patterns that match it, here and on the other shards; `exclude` gets
+    /// none.
+    ///
+    /// # Errors
+    /// Nothing was published then.
+    #[inline]
+    pub(crate) fn publish(
+        &mut self,
+        name: &str,
+        (kind, payload): (MessageKind, &[u8]),
+        exclude: Option<u32>,
+    ) -> Result<(), PublishError> {
+        if self.topic_rules.keep_history() {
+            return self.publish_ruled(name, (kind, payload), exclude, None);
+        }
+        Ok(self.publish_plain(name, kind.opcode(), payload, exclude)?)
+    }
+
+    /// As [`Local::publish`], where topics may have histories; who has a receipt is told the outcome, but for an error here.
+    #[inline(never)]
+    pub(crate) fn publish_ruled(
+        &mut self,
+        name: &str,
+        (kind, payload): (MessageKind, &[u8]),
+        exclude: Option<u32>,
+        receipt: Option<Receipt>,
+    ) -> Result<(), PublishError> {
+        check_name(name, self.limits.names)?;
+        let position = if self.topic_rules.find(name).history.is_none() {
+            self.publish_plain(name, kind.opcode(), payload, exclude)?;
+            None
+        } else {
+            let exclude = exclude.map(|slot| self.id(slot));
+            let submission = Submission { name: name.into(), kind, payload: payload.into(), exclude, receipt };
+            let home = home(name, self.shard_count);
+            if home != self.shard {
+                return self.submit(home, submission);
+            }
+            Some(self.sequence(submission)?)
+        };
+        self.outcomes.extend(receipt.map(|receipt| Outcome { receipt, result: Ok(position) }));
+        Ok(())
+    }
+
+    /// Sends a publication to the shard that numbers it.
+    fn submit(&mut self, home: u16, submission: Submission) -> Result<(), PublishError> {
+        if self.outbox.is_full {
+            return Err(PublishError::Busy);
+        }
+        self.outbox.push_direct(home, Parcel::Submission(submission));
+        Ok(())
+    }
+
+    /// Numbers a publication to a topic whose home this is, and hands it to all shards.
+    pub(crate) fn sequence(&mut self, submission: Submission) -> Result<Position, PublishError> {
+        let Submission { name, kind, payload, exclude, .. } = submission;
+        let limits = self.topic_rules.find(&name).history.expect("its publisher saw that it has a history");
+        if self.outbox.is_full {
+            return Err(PublishError::Busy);
+        }
+        self.counters.publications += 1;
+        let entry = self.histories.append(&name, limits, (kind, payload), self.wall_ms);
+        let entry = entry.map_err(|_| PublishError::TooManyTopics { count_max: self.limits.topics_max })?;
+        let position = self.histories.position(entry.offset);
+        self.deliver(&name, &entry, exclude);
+        self.outbox.push_sequenced(Sequenced { name, entry, exclude });
+        Ok(position)
+    }
+
+    /// Takes what another shard sent.
+    pub(crate) fn take_parcel(&mut self, parcel: Parcel) {
+        match parcel {
+            Parcel::Batch(batch) => batch.runs().for_each(|(topic, frames)| self.publish_encoded(topic, frames)),
+            Parcel::Sequenced(list) => list.iter().for_each(|sequenced| self.take_sequenced(sequenced)),
+            Parcel::Submission(submission) => self.take_submission(submission),
+            Parcel::Outcome(outcome) => self.outcomes.push_back(outcome),
+        }
+    }
+
+    fn take_sequenced(&mut self, Sequenced { name, entry, exclude }: &Sequenced) {
+        let limits = self.topic_rules.find(name).history.expect("all shards have the same rules");
+        self.histories.restore(name, limits, entry.clone());
+        self.deliver(name, entry, *exclude);
+    }
+
+    fn take_submission(&mut self, submission: Submission) {
+        let receipt = submission.receipt;
+        let result = self.sequence(submission).map(Some);
+        self.counters.publications_refused += u64::from(result.is_err());
+        if let Some(receipt) = receipt {
+            self.outbox.push_direct(receipt.conn.shard() as u16, Parcel::Outcome(Outcome { receipt, result }));
+        }
+    }
+
+    /// Hands a message that has its number to the subscribers on this shard.
+    fn deliver(&mut self, name: &Arc<str>, entry: &Entry, exclude: Option<ConnId>) {
+        let is_ours = |id: &ConnId| id.shard() == usize::from(self.shard) && self.conns.find(*id).is_some();
+        let exclude = exclude.filter(is_ours).map(|id| id.slot);
+        let header = EncodedHeader::server(entry.kind.opcode(), entry.payload.len() as u64);
+        let number = Some((name, entry.offset.0));
+        let frames = Frames { head: header.as_bytes(), body: &entry.payload, exclude, number };
+        self.topics.publish(self.topics.find_name(name), name, frames);
+    }
+
+    /// Frames a message of a topic without history.
+    #[inline]
+    fn publish_plain(
+        &mut self,
+        name: &str,
+        opcode: Opcode,
+        payload: &[u8],
+        exclude: Option<u32>,
+    ) -> Result<(), TopicNameError> {
+        let topic = self.topics.find_name(name);
+        // A name that somebody subscribed to was checked then.
+        if topic.is_none() {
+            check_name(name, self.limits.names)?;
+        }
+        let header = EncodedHeader::server(opcode, payload.len() as u64);
+        self.counters.publications += 1;
+        let frames = Frames { head: header.as_bytes(), body: payload, exclude, number: None };
+        self.topics.publish(topic, name, frames);
+        if self.outbox.is_needed() {
+            self.outbox.append(name, header.as_bytes(), payload);
+        }
+        Ok(())
+    }
+
+    /// Frames that another shard or thread published, to a name that was checked there.
+    pub(crate) fn publish_encoded(&mut self, name: &str, frames: &[u8]) {
+        let frames = Frames { head: &[], body: frames, exclude: None, number: None };
+        self.topics.publish(self.topics.find_name(name), name, frames);
+    }
+
+    /// Copies the topic's batch to a subscriber that cannot share it.
+    #[cold]
+    pub(crate) fn append_batch(&mut self, slot: u32, topic: TopicId) {
+        let conn = &self.conns[slot];
+        if conn.phase != Phase::Open || conn.is_behind(topic) {
+            // Who is behind gets it from the history.
+            return;
+        }
+        if !conn.is_clear() && !self.topics.topic(topic).numbers.is_empty() {
+            return self.fall_behind(slot, topic);
+        }
+        let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
+        let dropped = if self.conns[slot].excluded {
+            let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
+            let dropped = crate::topic::parts(&batch, &exclusions, slot)
+                .any(|part| self.append(slot, part) == SendStatus::Dropped);
+            self.topics.topic_mut(topic).exclusions = exclusions;
+            dropped
+        } else {
+            self.append(slot, &batch) == SendStatus::Dropped
+        };
+        self.topics.topic_mut(topic).batch = batch;
+        // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.
+        if dropped {
+            self.on_topic_overflow(slot, topic);
+        }
+    }
+
+    #[cold]
+    fn on_topic_overflow(&mut self, slot: u32, topic: TopicId) {
+        let topic = self.topics.topic(topic);
+        if topic.overflow == TopicOverflow::Disconnect && self.conns[slot].phase == Phase::Open {
+            let keeps = self.topic_rules.find(topic.name()).history.is_some();
+            let (code, verb) =
+                if keeps { (CloseCode::RESUME, "resume") } else { (CloseCode::TRY_AGAIN_LATER, "come back") };
+            let reason = format!("{verb}: you read {} too slowly", topic.name());
+            self.counters.slow_consumers += 1;
+            self.begin_close(slot, code, &reason);
+        }
+    }
+}
+
+/// Why a subscription was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The name or pattern is none.
+    #[error(transparent)]
+    Name(#[from] TopicNameError),
+    /// A position that the topic has not reached in this epoch.
+    #[error("{topic} has not reached this position: subscribe without one")]
+    Ahead {
+        /// The topic.
+        topic: Box<str>,
+    },
+    /// The connection is closing.
+    #[error("the connection is not open")]
+    NotOpen,
+    /// The connection has as many subscriptions as it may.
+    #[error("a connection subscribes to at most {count_max} topics and patterns (`subscriptions_per_connection_max`)")]
+    TooManySubscriptions {
+        /// `subscriptions_per_connection_max`.
+        count_max: usize,
+    },
+    /// The shard has as many topics as it may.
+    #[error("a shard holds at most {count_max} topics and patterns (`topics_max`)")]
+    TooManyTopics {
+        /// `topics_max`.
+        count_max: u32,
+    },
+}

@@ -1,0 +1,88 @@
+//! What a shard tells of its connections and topics. Lists are bounded by what they look at, so that a long one costs many
+//! short turns and not a long one (rule 9).
+
+use super::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, TopicInfo, TopicPage, TopicQuery};
+use crate::conn::ConnId;
+use crate::conn::slot::{Phase, Slot};
+use crate::handler::ReadyState;
+use crate::handler::local::Local;
+use crate::handler::wheel::TICK;
+use crate::topic::TopicId;
+use crate::topic::name::Interest;
+
+pub(super) fn list<D>(local: &Local<D>, query: &ConnQuery) -> ConnPage {
+    let Some(wanted) = Wanted::new(local, &query.filter) else { return ConnPage::default() };
+    let end = query.from.saturating_add(query.slots_max);
+    let found = local.conns.range(query.from, end).filter(|(_, conn)| wanted.matches(conn));
+    let conns: Vec<_> = found.take(query.count_max).map(|(slot, conn)| info(local, slot, conn)).collect();
+    let looked_to = match conns.last() {
+        Some(last) if conns.len() == query.count_max => last.id.slot + 1,
+        _ => end,
+    };
+    let next = (looked_to < local.conns.slot_count()).then_some(looked_to);
+    ConnPage { conns, next }
+}
+
+/// A filter in the shard's own numbers.
+struct Wanted<'q> {
+    filter: &'q ConnFilter,
+    topic: Option<TopicId>,
+}
+
+impl<'q> Wanted<'q> {
+    /// `None` when no connection of this shard can match.
+    fn new<D>(local: &Local<D>, filter: &'q ConnFilter) -> Option<Self> {
+        let topic = match &filter.topic {
+            Some(text) => Some(local.topics.find(Interest::parse(text, local.limits.names).ok()?)?),
+            None => None,
+        };
+        Some(Self { filter, topic })
+    }
+
+    fn matches<D>(&self, conn: &Slot<D>) -> bool {
+        is_told(conn)
+            && self.filter.route.is_none_or(|route| route == usize::from(conn.route))
+            && self.filter.ready_state.is_none_or(|state| state == ReadyState::of(conn.phase))
+            && self.topic.is_none_or(|topic| conn.subscriptions.iter().any(|found| found.topic == topic))
+    }
+}
+
+pub(super) fn inspect<D>(local: &Local<D>, id: ConnId) -> Option<ConnDetail> {
+    let conn = local.conns.find(id).filter(|conn| is_told(conn))?;
+    let topics = conn.subscriptions.iter().take(ConnDetail::TOPICS_MAX);
+    Some(ConnDetail {
+        info: info(local, id.slot, conn),
+        protocol: local.protocols.name(conn.protocol).map(Into::into),
+        silence: TICK * local.now.wrapping_sub(conn.received_at),
+        is_held: conn.paused || conn.congested,
+        topics: topics.map(|subscription| local.topics.topic(subscription.topic).name().into()).collect(),
+    })
+}
+
+pub(super) fn topics<D>(local: &Local<D>, query: &TopicQuery) -> TopicPage {
+    let end = query.from.saturating_add(query.places_max);
+    let found = local.topics.range(query.from, end);
+    let found = found.filter(|topic| !topic.subscribers.is_empty() && topic.name() > &*query.after);
+    let topics = found.map(|topic| TopicInfo {
+        name: topic.name().into(),
+        is_pattern: topic.is_pattern(),
+        subscriber_count: topic.subscribers.len(),
+    });
+    TopicPage { topics: topics.collect(), next: (end < local.topics.place_count()).then_some(end) }
+}
+
+/// Whether others hear of it: it is a WebSocket, and not over.
+fn is_told<D>(conn: &Slot<D>) -> bool {
+    matches!(conn.phase, Phase::Open | Phase::Closing)
+}
+
+fn info<D>(local: &Local<D>, slot: u32, conn: &Slot<D>) -> ConnInfo {
+    ConnInfo {
+        id: local.id(slot),
+        remote_addr: conn.peer.into(),
+        route: usize::from(conn.route),
+        ready_state: ReadyState::of(conn.phase),
+        queued_bytes: conn.queued_bytes(),
+        subscription_count: conn.subscriptions.len(),
+    }
+}

@@ -1,0 +1,177 @@
+//! The histories of all topics that have one, as a shard knows them.
+//!
+//! Every shard has a replica, so that whoever comes back is answered where it is. The order is one for all: a topic's
+//! [home](home) numbers its messages, and the others take them as they come from there. Payloads are shared between replicas.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::history::{Entry, Epoch, History, HistoryLimits, MessageKind, Offset, Position};
+use super::name;
+
+/// The replica of one shard.
+#[derive(Debug)]
+pub(crate) struct Histories {
+    by_name: HashMap<Arc<str>, History>,
+    epoch: Epoch,
+    /// No topic gives an offset up to this one.
+    floor: Offset,
+    topics_max: usize,
+}
+
+/// There are as many topics with history as there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManyHistories;
+
+impl Histories {
+    pub(crate) fn new(epoch: Epoch, floor: Offset, topics_max: u32) -> Self {
+        Self { by_name: HashMap::new(), epoch, floor, topics_max: topics_max as usize }
+    }
+
+    /// The topic's history, if it ever had a message.
+    pub(crate) fn find(&self, name: &str) -> Option<&History> {
+        self.by_name.get(name)
+    }
+
+    /// The same with the name that others may share.
+    pub(crate) fn find_key_value(&self, name: &str) -> Option<(&Arc<str>, &History)> {
+        self.by_name.get_key_value(name)
+    }
+
+    /// An offset with the epoch.
+    pub(crate) fn position(&self, offset: Offset) -> Position {
+        Position { epoch: self.epoch, offset }
+    }
+
+    /// Names and histories of the topics that a pattern matches. Looks at all: for the beginning of a subscription.
+    pub(crate) fn matching(&self, pattern: &str) -> impl Iterator<Item = (&Arc<str>, &History)> {
+        self.by_name.iter().filter(move |(name, _)| name::covers(pattern, name))
+    }
+
+    /// Gives a message of this shard's own topic its number.
+    ///
+    /// # Errors
+    /// When the topic is new and there is no room for it.
+    pub(crate) fn append(
+        &mut self,
+        name: &Arc<str>,
+        limits: HistoryLimits,
+        (kind, payload): (MessageKind, Arc<[u8]>),
+        time_ms: u64,
+    ) -> Result<Entry, TooManyHistories> {
+        if !self.by_name.contains_key(&**name) {
+            self.make_room()?;
+        }
+        let head = Position { epoch: self.epoch, offset: self.floor };
+        let history = self.by_name.entry(Arc::clone(name)).or_insert_with(|| History::new(limits, head));
+        let offset = history.append(kind, Arc::clone(&payload), time_ms);
+        Ok(Entry { offset, time_ms, kind, payload })
+    }
+
+    /// Takes a message that its home has numbered.
+    pub(crate) fn restore(&mut self, name: &Arc<str>, limits: HistoryLimits, entry: Entry) {
+        let before = Position { epoch: self.epoch, offset: Offset(entry.offset.0 - 1) };
+        let history = self.by_name.entry(Arc::clone(name)).or_insert_with(|| History::new(limits, before));
+        history.expire(entry.time_ms);
+        history.restore(entry);
+    }
+
+    /// Forgets topics whose messages are all gone, when there are too many. Their offsets are never given again.
+    fn make_room(&mut self) -> Result<(), TooManyHistories> {
+        if self.by_name.len() < self.topics_max {
+            return Ok(());
+        }
+        let floor = &mut self.floor;
+        self.by_name.retain(|_, history| {
+            if history.is_empty() {
+                *floor = (*floor).max(history.head().offset);
+            }
+            !history.is_empty()
+        });
+        if self.by_name.len() < self.topics_max { Ok(()) } else { Err(TooManyHistories) }
+    }
+
+    /// Lets go of what is too old.
+    pub(crate) fn expire(&mut self, now_ms: u64) {
+        self.by_name.values_mut().for_each(|history| history.expire(now_ms));
+    }
+
+    /// Bytes of all messages with their overhead, payloads included that other shards share.
+    pub(crate) fn bytes(&self) -> usize {
+        self.by_name.values().map(History::bytes).sum()
+    }
+}
+
+/// The shard that numbers the messages of a topic.
+pub(crate) fn home(name: &str, shard_count: u16) -> u16 {
+    // FNV-1a, which leaves the last letters in the low bits alone, and a multiplication that spreads them upwards.
+    let hash = name
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3));
+    ((hash.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % u64::from(shard_count)) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const EPOCH: Epoch = Epoch(7);
+
+    fn limits(count: usize) -> HistoryLimits {
+        HistoryLimits::new(count, 1 << 20, Duration::from_secs(60), 100).expect("they are in range")
+    }
+
+    fn append(histories: &mut Histories, name: &str, time_ms: u64) -> Result<Entry, TooManyHistories> {
+        histories.append(&name.into(), limits(3), (MessageKind::Text, Arc::from(&b"x"[..])), time_ms)
+    }
+
+    #[test]
+    fn a_replica_follows_the_home() {
+        let mut home = Histories::new(EPOCH, Offset::ZERO, 10);
+        let mut other = Histories::new(EPOCH, Offset::ZERO, 10);
+        for time_ms in 1..=5 {
+            let entry = append(&mut home, "a.b", time_ms).expect("room");
+            // The first two were before it knew the topic.
+            if time_ms > 2 {
+                other.restore(&"a.b".into(), limits(3), entry);
+            }
+        }
+        let [home, other] = [&home, &other].map(|histories| histories.find("a.b").expect("it has messages"));
+        assert_eq!(home.head(), other.head());
+        assert_eq!(home.oldest(), other.oldest());
+        assert_eq!(home.len(), 3);
+    }
+
+    #[test]
+    fn a_forgotten_topic_never_gives_an_offset_again() {
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 2);
+        for name in ["a", "a", "a", "b"] {
+            append(&mut histories, name, 0).expect("room for two");
+        }
+        assert_eq!(append(&mut histories, "c", 0), Err(TooManyHistories));
+        histories.expire(100_000);
+        assert_eq!(append(&mut histories, "c", 100_000).expect("the others are empty").offset, Offset(4));
+        assert_eq!(append(&mut histories, "a", 100_000).expect("room for two").offset, Offset(4));
+    }
+
+    #[test]
+    fn patterns_find_histories() {
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 10);
+        for name in ["a.b", "a.c", "b.c"] {
+            append(&mut histories, name, 0).expect("room");
+        }
+        let mut names: Vec<_> = histories.matching("a.*").map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a.b", "a.c"]);
+    }
+
+    #[test]
+    fn homes_are_spread() {
+        let mut counts = [0; 4];
+        (0..4000).for_each(|number| counts[usize::from(home(&format!("topic.{number}"), 4))] += 1);
+        assert!(counts.iter().all(|&count| count > 800), "{counts:?}");
+    }
+}

@@ -1,0 +1,97 @@
+//! The metrics, read as Prometheus reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tungstenite::Message;
+
+use super::Admin;
+use crate::common::polite;
+
+/// Samples by name and labels.
+type Samples = BTreeMap<String, u64>;
+
+fn is_name(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    text.bytes().next().is_some_and(letter) && text.bytes().all(|byte| letter(byte) || byte.is_ascii_digit())
+}
+
+/// `name` of `name{a="b",c="d"}`; panics when it is not of this form.
+#[track_caller]
+fn name_of(series: &str) -> &str {
+    let Some((name, labels)) = series.split_once('{') else {
+        assert!(is_name(series), "{series}");
+        return series;
+    };
+    let labels = labels.strip_suffix('}').expect("labels end in a brace");
+    for label in labels.split(',') {
+        let (label, value) = label.split_once('=').expect("a label has a value");
+        let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).expect("it is quoted");
+        assert!(is_name(label) && !value.contains(['"', '\\', '\n']), "{series}");
+    }
+    assert!(is_name(name), "{series}");
+    name
+}
+
+/// Parses the whole text, and checks its form: a head before the samples of each name, once, and of the right type.
+#[track_caller]
+fn parse(text: &str) -> Samples {
+    assert!(text.ends_with('\n'));
+    let (mut samples, mut heads) = (Samples::new(), BTreeSet::new());
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let (name, help) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')).expect("a head");
+        assert!(is_name(name) && help.ends_with('.') && heads.insert(name.to_owned()), "{line}");
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        assert_eq!(lines.next(), Some(&*format!("# TYPE {name} {kind}")));
+        let before = samples.len();
+        while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+            let (series, value) = line.rsplit_once(' ').expect("a value");
+            assert_eq!(name_of(series), name, "{line}");
+            let value = value.parse().expect("a number");
+            assert_eq!(samples.insert(series.to_owned(), value), None, "{series} stands twice");
+        }
+        assert!(samples.len() > before, "{name} has no samples");
+    }
+    samples
+}
+
+#[track_caller]
+fn scrape(admin: &Admin) -> Samples {
+    let response = admin.request("GET", "/metrics", "", "");
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    parse(&response.text())
+}
+
+fn sum(samples: &Samples, name: &str) -> u64 {
+    let of_name = samples.iter().filter(|(series, _)| series.split('{').next() == Some(name));
+    of_name.map(|(_, value)| value).sum()
+}
+
+#[test]
+fn every_line_is_well_formed_and_counters_move() {
+    let admin = Admin::start(&["--shards=2"]);
+    let before = scrape(&admin);
+    assert_eq!(before["ringwire_ready"], 1);
+    assert_eq!((before["ringwire_shard_up{shard=\"0\"}"], before["ringwire_shard_up{shard=\"1\"}"]), (1, 1));
+    assert_eq!(sum(&before, "ringwire_connections"), 0);
+
+    let mut clients: Vec<_> = (0..4).map(|_| polite(admin.node.addr, "/ws")).collect();
+    for client in &mut clients {
+        client.send(Message::text("hello")).expect("it reads");
+        client.read().expect("it answers");
+    }
+    let members: Vec<_> = ["ann", "bob"].iter().map(|name| admin.member(name)).collect();
+    let after = scrape(&admin);
+    let moved = |name: &str| sum(&after, name) - sum(&before, name);
+    assert_eq!(sum(&after, "ringwire_connections"), 6);
+    assert_eq!((moved("ringwire_opened_total"), moved("ringwire_received_messages_total")), (6, 6));
+    assert!(moved("ringwire_sent_frames_total") >= 6 && moved("ringwire_received_bytes_total") > 6 * 100);
+    assert_eq!(moved("ringwire_publications_total"), 2);
+    assert!(sum(&after, "ringwire_topics") >= 1);
+    assert!(moved("ringwire_turns_total") > 0 && moved("ringwire_completions_total") > 0);
+    for cause in ["send_queue_full", "shard_queue_full"] {
+        assert_eq!(after[&format!("ringwire_dropped_total{{shard=\"0\",cause=\"{cause}\"}}")], 0);
+    }
+    drop((clients, members));
+}

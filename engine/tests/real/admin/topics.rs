@@ -1,0 +1,117 @@
+//! Publishing, one by one and in batches, and the list of topics.
+
+use serde_json::{Value, json};
+use tungstenite::Message;
+
+use super::{Admin, good, refused};
+
+#[test]
+fn the_content_type_decides_what_subscribers_get() {
+    let admin = Admin::start(&["--shards=2"]);
+    let mut members: Vec<_> = ["ann", "bob", "cem"].iter().map(|name| admin.member(name)).collect();
+    for (content_type, body, expected) in [
+        ("text/plain", &b"hello"[..], Message::text("hello")),
+        ("text/html; charset=UTF-8", "ä".as_bytes(), Message::text("ä")),
+        ("application/json", b"{\"a\":1}", Message::text("{\"a\":1}")),
+        ("application/octet-stream", &[0, 255, 7], Message::binary(vec![0, 255, 7])),
+        ("Application/Octet-Stream", b"", Message::binary(vec![])),
+    ] {
+        let answer = good(&admin.post("/topics/chat", content_type, body));
+        assert_eq!(answer, json!({ "topic": "chat", "position": null }));
+        for member in &mut members {
+            // Those who joined later were announced.
+            let heard = loop {
+                let heard = member.read().expect("it comes");
+                if !heard.to_string().contains("\"joined\"") {
+                    break heard;
+                }
+            };
+            assert_eq!(heard, expected, "{content_type}");
+        }
+    }
+}
+
+#[test]
+fn bad_publications_are_refused_and_disturb_nobody() {
+    let admin = Admin::start(&["--topic-name-bytes-max=20"]);
+    let mut member = admin.member("ann");
+    for content_type in ["application/x-www-form-urlencoded", "image/png", "text/", "", "text/plain; charset=latin1"] {
+        refused(&admin.post("/topics/chat", content_type, "x"), 415, "unsupported_content_type");
+    }
+    let message = refused(&admin.request("POST", "/topics/chat", "", "x"), 415, "unsupported_content_type");
+    assert!(message.contains("application/octet-stream"), "{message}");
+    refused(&admin.post("/topics/chat", "text/plain", [b'a', 0xff]), 400, "invalid_utf8");
+    for name in ["*", "%3E", "a.*", "a.*.b", "a.%3E"] {
+        refused(&admin.post(&format!("/topics/{name}"), "text/plain", "x"), 400, "wildcard_in_name");
+    }
+    for name in ["a..b", ".a", "a.", "a%20b", "a%0Ab", "a*", "a.%3E.b", "a23456789.b23456789.c"] {
+        refused(&admin.post(&format!("/topics/{name}"), "text/plain", "x"), 400, "invalid_name");
+    }
+    refused(&admin.post("/topics/%ff", "text/plain", "x"), 400, "invalid_path");
+    good(&admin.post("/topics/chat", "text/plain", "the only one"));
+    assert_eq!(member.read().expect("it comes"), Message::text("the only one"));
+}
+
+#[test]
+fn a_batch_has_a_result_for_each() {
+    let admin = Admin::start(&[]);
+    let mut member = admin.member("ann");
+    let batch = json!([
+        { "topic": "chat", "data": "one" },
+        { "topic": "chat", "data64": "AAE=" },
+        { "topic": "a.*", "data": "x" },
+        { "topic": "chat", "data64": "?" },
+        { "topic": "chat" },
+        { "topic": "chat", "data": "x", "data64": "AAE=" },
+        { "topic": "chat", "data": "last" },
+    ]);
+    let answer = good(&admin.post("/topics", "application/json", batch.to_string()));
+    let results = answer["results"].as_array().expect("a list");
+    let codes: Vec<_> = results.iter().map(|result| result["error"]["code"].as_str().unwrap_or("")).collect();
+    assert_eq!(codes, ["", "", "wildcard_in_name", "invalid_base64", "invalid_item", "invalid_item", ""], "{answer}");
+    assert_eq!(results[0], json!({ "topic": "chat", "position": null }));
+    assert_eq!(results[2]["topic"], "a.*");
+    for expected in [Message::text("one"), Message::binary(vec![0, 1]), Message::text("last")] {
+        assert_eq!(member.read().expect("it comes"), expected);
+    }
+}
+
+#[test]
+fn batches_are_json_and_bounded() {
+    let admin = Admin::start(&[]);
+    for body in [
+        "",
+        "{}",
+        "[1]",
+        "[{\"topic\":\"a\",\"data\":\"x\",\"ttl\":1}]",
+        "[{\"topic\":\"a\",\"data\":1}]",
+        "[{\"data\":\"x\"}]",
+        "[] []",
+    ] {
+        let message = refused(&admin.post("/topics", "application/json", body), 400, "invalid_json");
+        assert!(message.contains("line ") && message.contains("\"topic\""), "{message}");
+    }
+    refused(&admin.post("/topics", "text/plain", "[]"), 415, "unsupported_content_type");
+    assert_eq!(good(&admin.post("/topics", "application/json; charset=utf-8", "[]"))["results"], json!([]));
+    let many = |count: usize| Value::from(vec![json!({ "topic": "a", "data": "" }); count]).to_string();
+    refused(&admin.post("/topics", "application/json", many(1001)), 413, "batch_too_large");
+    let answer = good(&admin.post("/topics", "application/json", many(1000)));
+    assert_eq!(answer["results"].as_array().map(Vec::len), Some(1000));
+}
+
+#[test]
+fn topics_are_listed_with_all_their_subscribers() {
+    let admin = Admin::start(&["--shards=2"]);
+    assert_eq!(admin.get("/topics"), json!({ "topics": [], "next": null }));
+    let members: Vec<_> = (0..12).map(|index| admin.member(&format!("m{index}"))).collect();
+    assert_eq!(
+        admin.get("/topics"),
+        json!({ "topics": [{ "name": "chat", "is_pattern": false, "subscribers": 12 }], "next": null })
+    );
+    assert_eq!(admin.get("/topics?after=chas")["topics"].as_array().map(Vec::len), Some(1));
+    assert_eq!(admin.get("/topics?after=chat"), json!({ "topics": [], "next": null }));
+    for query in ["limit=0", "limit=1001", "limit=x", "page=2"] {
+        refused(&admin.request("GET", &format!("/topics?{query}"), "", ""), 400, "invalid_query");
+    }
+    drop(members);
+}

@@ -1,5 +1,6 @@
 //! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once; those of
-//! [`Admin`](super::Admin) in the section `[admin]`, of [`JournalConfig`](super::JournalConfig) in `[journal]`.
+//! [`Admin`](super::Admin) in the section `[admin]`, of [`JournalConfig`](super::JournalConfig) in `[journal]`; and a table `[[topics]]` for each rule, with the names of the fields of
+//! [`TopicConfig`].
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
 //! does. Each key is checked by itself, so that all that is wrong is told at once. [`print()`] writes every field, so that
@@ -11,10 +12,11 @@ use std::io;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Config;
+use super::{Config, TopicConfig, TopicOverflow};
 
 /// A configuration file that could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +78,21 @@ pub enum TextError {
         /// The field whose name is most like it.
         nearest: String,
     },
+    /// A key of the server in a rule, or the other way round.
+    #[error("{line}: `{key}` is a key of {owner}")]
+    Misplaced {
+        /// Line.
+        line: usize,
+        /// The key as typed.
+        key: String,
+        /// Whose it is, and where to write it.
+        owner: &'static str,
+    },
     /// A section that there is not.
-    #[error("{line}: unknown section [{key}]: there are [admin] and [journal], and all other keys stand at the top level")]
+    #[error(
+        "{line}: unknown section [{key}]: there is [admin] and [journal], rules are [[topics]], and all other keys stand at the top \
+         level"
+    )]
     Section {
         /// Line.
         line: usize,
@@ -94,6 +109,18 @@ pub enum TextError {
         /// What is expected.
         message: String,
     },
+}
+
+impl TextError {
+    fn line(&self) -> usize {
+        match *self {
+            Self::Syntax { line, .. }
+            | Self::UnknownKey { line, .. }
+            | Self::Misplaced { line, .. }
+            | Self::Section { line, .. }
+            | Self::Value { line, .. } => line,
+        }
+    }
 }
 
 /// Reads a configuration file over the defaults.
@@ -117,9 +144,21 @@ pub fn parse(text: &str) -> Result<Config, TextErrors> {
         TextErrors(vec![TextError::Syntax { line, message: error.message().to_owned() }])
     };
     let table = DeTable::parse(text).map_err(syntax)?;
-    let known = known_fields();
-    let entries = Entry::all(table.get_ref(), &known);
-    let errors: Vec<_> = entries.iter().filter_map(|entry| entry.check(text, &known).err()).collect();
+    let (server, rule) = (Keys::of_server(), Keys::of_rule());
+    let mut errors = Vec::new();
+    for (key, value) in table.get_ref() {
+        match (&**key.get_ref(), value.get_ref()) {
+            (RULES, _) => errors.extend(check_rules(text, &rule, &server, value)),
+            (name, DeValue::Table(section)) if server.is_section(name) => {
+                let entries = section.iter();
+                errors.extend(entries.filter_map(|(key, value)| {
+                    server.check(text, &rule, format!("{name}.{}", key.get_ref()), key.span(), value)
+                }));
+            }
+            (name, _) => errors.extend(server.check(text, &rule, name.to_owned(), key.span(), value)),
+        }
+    }
+    errors.sort_by_key(TextError::line);
     if errors.is_empty() { toml::from_str(text).map_err(syntax) } else { Err(TextErrors(errors)) }
 }
 
@@ -140,52 +179,96 @@ fn known_fields() -> toml::Table {
     fields.collect()
 }
 
-/// A key of a text, named as in [`known_fields`], and its value.
-struct Entry<'t> {
-    key: String,
-    span: Range<usize>,
-    value: &'t Spanned<DeValue<'t>>,
+/// The field of [`Config`] that holds the rules.
+const RULES: &str = "topics";
+
+/// The keys of one kind of table.
+struct Keys {
+    /// Each with a value that it may have.
+    known: toml::Table,
+    /// Reads a table that has one of them.
+    read: fn(&str) -> Result<(), toml::de::Error>,
+    /// Whose they are, and where they stand.
+    owner: &'static str,
 }
 
-impl<'t> Entry<'t> {
-    /// All of a text, in the order of its lines.
-    fn all(table: &'t DeTable<'t>, known: &toml::Table) -> Vec<Self> {
-        let is_section = |name: &str| known.keys().any(|known| known.split_once('.').is_some_and(|(of, _)| of == name));
-        let mut entries = Vec::new();
-        for (key, value) in table {
-            let name = key.get_ref();
-            match value.get_ref() {
-                DeValue::Table(section) if is_section(name) => {
-                    entries.extend(section.iter().map(|(key, value)| Self {
-                        key: format!("{name}.{}", key.get_ref()),
-                        span: key.span(),
-                        value,
-                    }))
-                }
-                _ => entries.push(Self { key: name.to_string(), span: key.span(), value }),
-            }
-        }
-        entries.sort_by_key(|entry| entry.span.start);
-        entries
+impl Keys {
+    fn of_server() -> Self {
+        let known = known_fields();
+        let owner = "the whole server: write it above the first [[topics]]";
+        Self { known, read: read_as::<Config>, owner }
     }
 
-    /// Checks the key and its value, as if they stood alone.
-    fn check(&self, text: &str, known: &toml::Table) -> Result<(), TextError> {
-        let (line, key, found) = (line_of(text, &self.span), self.key.clone(), &text[self.value.span()]);
+    fn of_rule() -> Self {
+        let rule =
+            TopicConfig { history_count: 100, overflow: Some(TopicOverflow::Conflate), ..TopicConfig::default() };
+        let known = toml::Table::try_from(rule).expect("every field has a TOML form");
+        Self { known, read: read_as::<TopicConfig>, owner: "a rule: write it below a [[topics]]" }
+    }
+
+    /// Whether keys stand in a section of this name.
+    fn is_section(&self, name: &str) -> bool {
+        self.known.keys().any(|known| known.split_once('.').is_some_and(|(section, _)| section == name))
+    }
+
+    /// Checks one key, of which `span` is, and its value, as if they stood alone. `others` do not belong into this table.
+    fn check(
+        &self,
+        text: &str,
+        others: &Self,
+        key: String,
+        span: Range<usize>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<TextError> {
+        let (line, found) = (line_of(text, &span), &text[value.span()]);
         // An inline table is a value.
-        let is_section = self.value.get_ref().is_table() && !found.starts_with('{');
-        let default = match known.get(&key) {
-            _ if is_section => return Err(TextError::Section { line, key }),
-            None => return Err(TextError::UnknownKey { line, nearest: nearest(&key, known), key }),
-            Some(default) => default,
-        };
-        let Err(error) = toml::from_str::<Config>(&format!("{key} = {found}")) else { return Ok(()) };
-        let message = match expected(default) {
+        if value.get_ref().is_table() && !found.starts_with('{') {
+            return Some(TextError::Section { line, key });
+        }
+        let Some(known) = self.known.get(&key) else { return Some(self.unknown(line, others, key)) };
+        let error = (self.read)(&format!("{key} = {found}")).err()?;
+        let message = match expected(known) {
             Some(expected) => format!("`{}` is not {expected}", found.lines().next().unwrap_or_default()),
             None => error.message().to_owned(),
         };
-        Err(TextError::Value { line: line_of(text, &self.value.span()), key, message })
+        Some(TextError::Value { line: line_of(text, &value.span()), key, message })
     }
+
+    fn unknown(&self, line: usize, others: &Self, key: String) -> TextError {
+        if others.known.contains_key(&key) {
+            return TextError::Misplaced { line, key, owner: others.owner };
+        }
+        TextError::UnknownKey { line, nearest: nearest(&key, &self.known), key }
+    }
+}
+
+fn read_as<T: DeserializeOwned>(text: &str) -> Result<(), toml::de::Error> {
+    toml::from_str::<T>(text).map(drop)
+}
+
+/// Checks each key of each rule.
+fn check_rules(text: &str, rule: &Keys, server: &Keys, rules: &Spanned<DeValue<'_>>) -> Vec<TextError> {
+    let wrong = |span: Range<usize>, message: &str| {
+        let line = line_of(text, &span);
+        vec![TextError::Value { line, key: RULES.into(), message: message.into() }]
+    };
+    let DeValue::Array(list) = rules.get_ref() else {
+        return wrong(rules.span(), "begin each rule with [[topics]], in two pairs of brackets");
+    };
+    let check = |found: &Spanned<DeValue<'_>>| {
+        let DeValue::Table(table) = found.get_ref() else {
+            return wrong(found.span(), "a rule is a table that begins with [[topics]]");
+        };
+        let mut errors: Vec<_> = table
+            .iter()
+            .filter_map(|(key, value)| rule.check(text, server, key.get_ref().to_string(), key.span(), value))
+            .collect();
+        if !table.contains_key("pattern") {
+            errors.extend(wrong(found.span(), "a rule needs a pattern, such as pattern = \"sport.>\""));
+        }
+        errors
+    };
+    list.iter().flat_map(check).collect()
 }
 
 /// What to write for a field of which no parser of ours (`text`) says so.

@@ -261,4 +261,40 @@ mod tests {
             no.iter().for_each(|name| assert!(!matches(pattern, name), "{pattern} {name}"));
         }
     }
+    /// All names and patterns of one to three of these tokens.
+    fn interests() -> Vec<String> {
+        let tokens = ["a", "b", "*", ">"].map(str::to_owned);
+        let joined = |starts: &[String]| -> Vec<_> {
+            starts.iter().flat_map(|start| tokens.iter().map(move |token| format!("{start}.{token}"))).collect()
+        };
+        let two = joined(&tokens);
+        let all = [tokens.to_vec(), joined(&two), two].concat();
+        all.into_iter().filter(|text| Interest::parse(text, LIMITS).is_ok()).collect()
+    }
+
+    /// Names that what there is to know about such interests shows in: `c` is in none of them.
+    fn names() -> Vec<String> {
+        let mut all: Vec<_> = ["a", "b", "c"].map(str::to_owned).to_vec();
+        for begin in [0, 3, 12] {
+            let longer: Vec<_> =
+                all[begin..].iter().flat_map(|name| ["a", "b", "c"].map(|token| format!("{name}.{token}"))).collect();
+            all.extend(longer);
+        }
+        all
+    }
+
+    #[test]
+    fn covering_and_overlapping_are_said_of_the_names_that_match() {
+        let (interests, names) = (interests(), names());
+        for one in &interests {
+            for name in &names {
+                assert_eq!(covers(one, name), matches(one, name), "{one} {name}");
+            }
+            for other in &interests {
+                let mut of_other = names.iter().filter(|name| matches(other, name));
+                assert_eq!(covers(one, other), of_other.clone().all(|name| matches(one, name)), "{one} {other}");
+                assert_eq!(overlaps(one, other), of_other.any(|name| matches(one, name)), "{one} {other}");
+            }
+        }
+    }
 }

@@ -31,6 +31,7 @@ use crate::sys::limits;
 
 pub use cli::Cli;
 pub use control::ControlError;
+pub use journal::JournalError;
 
 use cli::Command;
 use options::Options;

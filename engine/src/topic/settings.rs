@@ -126,3 +126,197 @@ impl TopicSettings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use fastrand::Rng;
+
+    use super::*;
+    use crate::config::{Config, Overflow};
+    use crate::topic::name::matches;
+
+    fn rules(topics: Vec<TopicConfig>) -> TopicRules {
+        TopicRules::new(&Config { topics, ..Config::default() }.validated().expect("valid rules"))
+    }
+
+    fn rule(pattern: &str) -> TopicConfig {
+        TopicConfig { pattern: pattern.into(), ..TopicConfig::default() }
+    }
+
+    /// Nobody may subscribe.
+    fn closed(pattern: &str) -> TopicConfig {
+        TopicConfig { subscribe: Access::Nobody, ..rule(pattern) }
+    }
+
+    fn kept(pattern: &str, history_count: u32) -> TopicConfig {
+        TopicConfig { history_count, ..rule(pattern) }
+    }
+
+    #[test]
+    fn shards_and_threads_share_them() {
+        fn shared<T: Send + Sync>() {}
+        shared::<TopicRules>();
+    }
+
+    #[test]
+    fn without_rules_all_topics_are_open_and_nothing_is_kept() {
+        let config = Config { overflow: Overflow::DropNewest, ..Config::default() };
+        let rules = TopicRules::new(&config.validated().expect("valid"));
+        let expected = TopicSettings {
+            history: None,
+            overflow: TopicOverflow::DropNewest,
+            publish: Access::Anyone,
+            subscribe: Access::Anyone,
+            messages: MessageTypes::Any,
+        };
+        assert!(rules.is_empty() && !rules.keep_history());
+        assert_eq!(*rules.find("any.name"), expected);
+    }
+
+    #[test]
+    fn a_rule_says_all_of_its_topics() {
+        let rules = rules(vec![
+            TopicConfig {
+                history_count: 7,
+                history_bytes: 3 << 20,
+                history_age: Duration::from_secs(9),
+                overflow: Some(TopicOverflow::DropOldest),
+                publish: Access::Nobody,
+                messages: MessageTypes::Text,
+                ..closed("a.>")
+            },
+            rule("b"),
+        ]);
+        let limits = HistoryLimits::new(7, 3 << 20, Duration::from_secs(9), 0).expect("within their ranges");
+        let expected = TopicSettings {
+            history: Some(limits),
+            overflow: TopicOverflow::DropOldest,
+            publish: Access::Nobody,
+            subscribe: Access::Nobody,
+            messages: MessageTypes::Text,
+        };
+        assert_eq!(*rules.find("a.b.c"), expected);
+        assert_eq!(rules.find("b"), rules.find("c"));
+        assert!(rules.keep_history() && !rules.is_empty());
+        assert!(expected.takes(MessageKind::Text) && !expected.takes(MessageKind::Binary));
+    }
+
+    #[test]
+    fn the_message_types_are_what_they_say() {
+        use MessageKind::{Binary, Text};
+        for (messages, taken) in [
+            (MessageTypes::Any, [true, true]),
+            (MessageTypes::Text, [true, false]),
+            (MessageTypes::Binary, [false, true]),
+        ] {
+            let rules = rules(vec![TopicConfig { messages, ..rule("a") }]);
+            assert_eq!([Text, Binary].map(|kind| rules.find("a").takes(kind)), taken);
+        }
+    }
+
+    /// History counts tell rules apart.
+    fn count(settings: &TopicSettings) -> Option<usize> {
+        settings.history.map(|limits| limits.count_max())
+    }
+
+    #[test]
+    fn the_first_rule_that_matches_wins() {
+        let rules = rules(vec![kept("a.b", 1), kept("a.*", 2), kept("*.b", 3), kept("a.>", 4), kept("x", 5)]);
+        for (name, expected) in [
+            ("a.b", Some(1)),
+            ("a.c", Some(2)),
+            ("c.b", Some(3)),
+            ("a.b.c", Some(4)),
+            ("x", Some(5)),
+            ("a", None),
+            ("x.y", None),
+            // Patterns: what holds for all of their names.
+            ("a.*", Some(2)),
+            ("a.*.>", Some(4)),
+            ("*.*", None),
+        ] {
+            assert_eq!(count(rules.find(name)), expected, "{name}");
+        }
+    }
+
+    fn random_text(random: &mut Rng, tokens: &[&str]) -> String {
+        let count = random.usize(1..4);
+        let parts: Vec<_> = (0..count).map(|_| tokens[random.usize(..tokens.len())]).collect();
+        parts.join(".")
+    }
+
+    /// Up to ten rules that are allowed together, some of them closed.
+    fn random_rules(random: &mut Rng) -> Vec<TopicConfig> {
+        let mut topics = Vec::new();
+        for number in 1..=10 {
+            let pattern = random_text(random, &["a", "b", "*", ">"]);
+            let subscribe = if random.u8(..4) == 0 { Access::Nobody } else { Access::Anyone };
+            topics.push(TopicConfig { subscribe, ..kept(&pattern, number) });
+            if (Config { topics: topics.clone(), ..Config::default() }).validated().is_err() {
+                topics.pop();
+            }
+        }
+        topics
+    }
+
+    #[test]
+    fn any_name_gets_the_first_rule_in_the_order_of_the_configuration() {
+        for seed in 0..200 {
+            println!("seed {seed}");
+            let random = &mut Rng::with_seed(seed);
+            let topics = random_rules(random);
+            let rules = rules(topics.clone());
+            for _ in 0..100 {
+                let name = random_text(random, &["a", "b", "c"]);
+                let first = topics.iter().find(|rule| matches(&rule.pattern, &name));
+                assert_eq!(
+                    count(rules.find(&name)),
+                    first.map(|rule| rule.history_count as usize),
+                    "{name} {topics:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_pattern_opens_a_closed_topic() {
+        let mut allowed_count = 0;
+        for seed in 0..200 {
+            println!("seed {seed}");
+            let random = &mut Rng::with_seed(seed);
+            let rules = rules(random_rules(random));
+            for _ in 0..100 {
+                let pattern = random_text(random, &["a", "b", "*", ">"]);
+                let name = random_text(random, &["a", "b", "c"]);
+                let Ok(interest) = Interest::parse(&pattern, NameLimits { bytes_max: 9, tokens_max: 3 }) else {
+                    continue;
+                };
+                let allowed = rules.may_subscribe(interest) && matches(&pattern, &name);
+                assert!(!allowed || rules.find(&name).subscribe == Access::Anyone, "{pattern} {name} {rules:?}");
+                allowed_count += u32::from(allowed);
+            }
+        }
+        assert!(allowed_count > 100, "something was tried: {allowed_count}");
+    }
+
+    #[test]
+    fn a_pattern_is_open_where_all_of_its_topics_are() {
+        let rules = rules(vec![closed("top.secret"), rule("sport.public.>"), closed("sport.>"), closed("*.log")]);
+        for (pattern, open) in [
+            ("top.*", false),
+            ("top.other.>", true),
+            (">", false),
+            ("sport.public.*", true),
+            ("sport.*.news", false),
+            ("news.*", false),
+            ("news.*.today", true),
+        ] {
+            assert_eq!(rules.may_subscribe(Interest::Pattern(pattern)), open, "{pattern}");
+        }
+        for (name, open) in [("top.secret", false), ("top.open", true), ("sport.public.a", true), ("sport.a", false)] {
+            assert_eq!(rules.may_subscribe(Interest::Name(name)), open, "{name}");
+        }
+    }
+}

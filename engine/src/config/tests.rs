@@ -288,7 +288,10 @@ fn wrong_texts_are_told_with_line_and_key() {
     for (text, said) in [
         ("shards = 2\nshards = 3\n", "2: duplicate key"),
         ("\nlisten 5\n", "2: "),
-        ("[server]\nlisten = \"127.0.0.1:1\"\n", "1: unknown section [server]: there is [admin] and [journal], rules are [[topics]], and all other"),
+        (
+            "[server]\nlisten = \"127.0.0.1:1\"\n",
+            "1: unknown section [server]: there is [admin] and [journal], rules are [[topics]], and all other",
+        ),
         ("\n\nidle_timeout = 10\n", "3: idle_timeout: `10` is not `off` or a duration such as 10s"),
         ("idle_timeout = \"ten\"\n", "1: idle_timeout: `ten` is not `off` or a duration"),
         ("pong_timeout = \"10\"\n", "1: pong_timeout: `10` is not a duration such as 10s"),

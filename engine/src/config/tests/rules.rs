@@ -197,7 +197,10 @@ fn wrong_tables_are_told_with_line_and_key() {
         ("[[topics]]\npattern = \"a\"\npublish = \"admin\"\n", "3: publish: `admin` is not `anyone` or `nobody`"),
         ("[[topics]]\npattern = \"a\"\nsubscribe = false\n", "3: subscribe: `false` is not `anyone` or `nobody`"),
         ("[[topics]]\npattern = \"a\"\nmessages = \"json\"\n", "3: messages: `json` is not `any`, `text` or `binary`"),
-        ("[[topics]]\npattern = \"a\"\n[topics.history]\ncount = 1\n", "3: unknown section [history]: there is [admin]"),
+        (
+            "[[topics]]\npattern = \"a\"\n[topics.history]\ncount = 1\n",
+            "3: unknown section [history]: there is [admin]",
+        ),
     ] {
         let error = file::parse(text).expect_err("a wrong text").to_string();
         assert!(error.starts_with(said), "expected «{said}», got «{error}» for {text:?}");

@@ -250,7 +250,7 @@ impl<S: Store> Committer<S> {
     }
 
     /// Tells how it is.
-    fn tell(&mut self) {
+    pub(super) fn tell(&mut self) {
         self.health.trouble = self.trouble.as_ref().map(|trouble| Arc::clone(&trouble.reason));
         self.health.segment_count = self.segments.len() + 1;
         let complete: u64 = self.segments.iter().map(|segment| segment.bytes).sum();

@@ -14,7 +14,7 @@ use super::inbox::NotDurable;
 use super::store::Store;
 
 /// The time until a new segment is tried, which doubles each time.
-const DELAY_MIN: Duration = Duration::from_millis(100);
+const DELAY_MIN: Duration = Duration::from_millis(20);
 const DELAY_MAX: Duration = Duration::from_secs(30);
 
 /// Why the segment gets nothing more, and when another one is tried.
@@ -50,6 +50,8 @@ impl<S: Store> Committer<S> {
         let delay = self.trouble.take().map_or(DELAY_MIN, |trouble| (trouble.delay * 2).min(DELAY_MAX));
         tracing::error!("{reason}; nothing is durable until a new segment can be begun, which is tried in {delay:?}");
         self.trouble = Some(Trouble { reason: reason.into(), retry_at: Instant::now() + delay, delay });
+        // Before anybody hears that its message is not durable.
+        self.tell();
     }
 
     /// Whether it is time to try again.

@@ -163,6 +163,7 @@ impl<S: Store> Committer<S> {
             Ok(()) => {
                 self.health.sync_count += 1;
                 self.segment.mark_synced();
+                self.tell();
                 answer(&mut self.waiting, &Ok(()));
             }
             Err(error) => self.on_sync_failed(&error),

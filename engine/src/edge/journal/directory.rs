@@ -18,8 +18,18 @@ pub(super) struct Directory {
     pub(super) path: PathBuf,
     /// The directory itself, for syncs of names.
     pub(super) names: File,
-    /// Locked; the system unlocks it when the process ends, however it does.
-    pub(super) lock: File,
+    pub(super) lock: Lock,
+}
+
+/// Held as long as anything may be written; the system lets go of it when the process ends, however it does.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would leave it to a process that was forked a moment ago.
+        let _ = self.0.unlock();
+    }
 }
 
 /// The file that is locked.
@@ -45,7 +55,7 @@ impl Directory {
         let lock = options.create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(failed("open", &lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), names, lock }),
+            Ok(()) => Ok(Self { path: path.into(), names, lock: Lock(lock) }),
             Err(TryLockError::WouldBlock) => Err(JournalError::Locked { dir: path.into() }),
             Err(TryLockError::Error(error)) => Err(failed("lock", &lock_path)(error)),
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use tokio_uring::fs::{self, File, OpenOptions};
 
-use super::directory::Directory;
+use super::directory::{Directory, Lock};
 use super::header::segment_name;
 
 /// Segment files by their numbers.
@@ -44,8 +44,7 @@ pub(super) trait Store {
 pub(super) struct UringStore {
     path: PathBuf,
     names: File,
-    /// Held as long as anything may be written.
-    _lock: std::fs::File,
+    _lock: Lock,
 }
 
 impl UringStore {

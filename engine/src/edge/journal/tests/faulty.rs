@@ -52,7 +52,8 @@ impl FaultyStore {
     fn take(&self, bytes: usize) -> usize {
         let mut faults = self.faults.lock().expect("no panic");
         let mut taken = bytes.min(usize::try_from(faults.room).unwrap_or(usize::MAX));
-        if faults.one_in > 0 && faults.random.u32(..) % faults.one_in == 0 {
+        let one_in = faults.one_in;
+        if one_in > 0 && faults.random.u32(..one_in) == 0 {
             taken = faults.random.usize(..bytes);
         }
         faults.room -= taken as u64;

@@ -23,6 +23,8 @@ pub const SUBSCRIPTION_BYTES: u64 = 16;
 pub const QUEUE_ENTRY_BYTES: u64 = 64;
 /// Bytes of one message in a history, without its payload.
 pub const HISTORY_ENTRY_BYTES: usize = 56;
+/// Bytes of one entry of the journal's queue, or of one that waits for a sync, without the message.
+pub const JOURNAL_ENTRY_BYTES: u64 = 128;
 /// Bytes of a submission queue entry, the index array included, and of its share of the completion queue, which we
 /// make four times as long.
 pub const RING_ENTRY_BYTES: u64 = 64 + 4 + 4 * 16;
@@ -65,6 +67,7 @@ impl Budget {
         holders.extend(per_shard(config, shard_count as u64));
         holders.push(histories(config, shard_count as u64));
         holders.extend(queues(config, shard_count as u64));
+        holders.extend(journal(config));
         Self { shard_count, holders }
     }
 
@@ -201,6 +204,16 @@ fn queues(config: &ValidConfig, shards: u64) -> Vec<Holder> {
             config.command_queue_bytes_max,
         ),
     ]
+}
+
+/// What the journal may hold, if there is one: messages that wait, and their copies that are written, which the queue bounds too.
+fn journal(config: &ValidConfig) -> Option<Holder> {
+    let journal = &config.journal;
+    journal.dir.as_ref()?;
+    let waiting = journal.queue_bytes_max.max(config.message_bytes_max) as u64;
+    let each = u64::from(journal.queue_count) * JOURNAL_ENTRY_BYTES + waiting;
+    let factors = [(2, "parts"), (each, "B")];
+    Some(holder("journal", "journal.queue_count or journal.queue_bytes_max", &factors))
 }
 
 /// A product as a [`Holder`]: factors with what they count.

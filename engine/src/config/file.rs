@@ -1,5 +1,5 @@
 //! The configuration as TOML: the same names as the fields of [`Config`], at the top level, each at most once; those of
-//! [`Admin`](super::Admin) in the section `[admin]`; and a table `[[topics]]` for each rule, with the names of the fields of
+//! [`Admin`](super::Admin) in the section `[admin]`, of [`JournalConfig`](super::JournalConfig) in `[journal]`; and a table `[[topics]]` for each rule, with the names of the fields of
 //! [`TopicConfig`].
 //!
 //! What a file leaves out keeps its default. A key that does not exist is an error that names the nearest one that
@@ -90,7 +90,8 @@ pub enum TextError {
     },
     /// A section that there is not.
     #[error(
-        "{line}: unknown section [{key}]: there is [admin], rules are [[topics]], and all other keys stand at the top level"
+        "{line}: unknown section [{key}]: there is [admin] and [journal], rules are [[topics]], and all other keys stand at the top \
+         level"
     )]
     Section {
         /// Line.

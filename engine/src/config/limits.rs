@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::name::TopicNameError;
 use super::text::{print_bytes, print_duration};
-use super::{Config, KIB, MIB, Pin, Shards};
+use super::{Config, Fsync, JournalConfig, KIB, MIB, Pin, Shards};
 
 const GIB: usize = 1024 * MIB;
 
@@ -43,6 +43,7 @@ impl ValidConfig {
         check.pairs(&config);
         check.rules(&config);
         check.admin(&config);
+        check.journal(&config.journal);
         if check.problems.is_empty() { Ok(Self(config)) } else { Err(ConfigError { problems: check.problems }) }
     }
 
@@ -320,6 +321,25 @@ impl Check {
                 rule: "there is one token, given in one place",
             });
         }
+    }
+
+    fn journal(&mut self, journal: &JournalConfig) {
+        let segment_bytes = JournalConfig::SEGMENT_BYTES_MIN..=JournalConfig::SEGMENT_BYTES_MAX;
+        let journal_bytes = 2 * JournalConfig::SEGMENT_BYTES_MIN..=JournalConfig::JOURNAL_BYTES_MAX;
+        let queue_bytes = JournalConfig::QUEUE_BYTES_MIN..=JournalConfig::QUEUE_BYTES_MAX;
+        self.bytes("journal.segment_bytes_max", journal.segment_bytes_max, segment_bytes);
+        self.bytes("journal.journal_bytes_max", journal.journal_bytes_max, journal_bytes);
+        self.count("journal.queue_count", journal.queue_count, 16..=1 << 20);
+        self.bytes("journal.queue_bytes_max", journal.queue_bytes_max, queue_bytes);
+        if let Fsync::Every(delay) = journal.fsync {
+            self.time("journal.fsync", delay, Duration::from_millis(1)..=Duration::from_secs(3600));
+        }
+        self.require(
+            journal.segment_bytes_max <= journal.journal_bytes_max / 2,
+            ("journal.journal_bytes_max", print_bytes(journal.journal_bytes_max)),
+            ("journal.segment_bytes_max", print_bytes(journal.segment_bytes_max)),
+            "files go whole, so there must be room for two",
+        );
     }
 
     fn require(

@@ -9,6 +9,7 @@
 mod admin;
 pub mod budget;
 pub mod file;
+mod journal;
 mod limits;
 pub(crate) mod name;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use admin::{Admin, ParseTokenError, Token};
 pub use budget::Budget;
 pub use file::FileError;
+pub use journal::{Fsync, JournalConfig};
 pub use limits::{ConfigError, Problem, ValidConfig};
 pub use topics::{Access, MessageTypes, TopicConfig, TopicOverflow};
 
@@ -213,8 +215,12 @@ pub struct Config {
     /// none: no history, and everybody may publish and subscribe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<TopicConfig>,
+
     /// The admin interface of `ringwire serve`; in a file the section `[admin]`.
     pub admin: Admin,
+
+    /// The journal of `ringwire serve`; in a file the section `[journal]`.
+    pub journal: JournalConfig,
 }
 
 /// How many shards a server runs.
@@ -289,6 +295,7 @@ impl Default for Config {
             history_bytes_max: 256 * MIB,
             topics: Vec::new(),
             admin: Admin::default(),
+            journal: JournalConfig::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::text::{
     OrOff, human_bytes, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, print_bytes,
     print_duration,
 };
-use super::{Budget, Config, MIB, Overflow, Pin, Shards, Token, ValidConfig};
+use super::{Budget, Config, Fsync, MIB, Overflow, Pin, Shards, Token, ValidConfig};
 
 fn with(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
@@ -290,7 +290,7 @@ fn wrong_texts_are_told_with_line_and_key() {
         ("\nlisten 5\n", "2: "),
         (
             "[server]\nlisten = \"127.0.0.1:1\"\n",
-            "1: unknown section [server]: there is [admin], rules are [[topics]], and all other",
+            "1: unknown section [server]: there is [admin] and [journal], rules are [[topics]], and all other",
         ),
         ("\n\nidle_timeout = 10\n", "3: idle_timeout: `10` is not `off` or a duration such as 10s"),
         ("idle_timeout = \"ten\"\n", "1: idle_timeout: `ten` is not `off` or a duration"),
@@ -361,6 +361,36 @@ fn the_admin_interface_is_not_open_to_all() {
         both,
         "admin.token = (not shown) contradicts admin.token_file = token: there is one token, given in one place"
     );
+}
+
+#[test]
+fn the_limits_of_the_journal_are_enforced() {
+    assert_refused(&[
+        (
+            |c| c.journal.segment_bytes_max = MIB - 1,
+            "journal.segment_bytes_max = 1048575 is out of range: allowed is 1MiB to 1GiB",
+        ),
+        (|c| c.journal.segment_bytes_max = 1024 * MIB + 1, "journal.segment_bytes_max = 1073741825 is out of range"),
+        (|c| c.journal.journal_bytes_max = MIB, "journal.journal_bytes_max = 1MiB is out of range: allowed is 2MiB to"),
+        (|c| c.journal.queue_count = 15, "journal.queue_count = 15 is out of range: allowed is 16 to 1048576"),
+        (|c| c.journal.queue_bytes_max = 65_535, "journal.queue_bytes_max = 65535 is out of range"),
+        (
+            |c| c.journal.fsync = Fsync::Every(Duration::from_micros(999)),
+            "journal.fsync = 999us is out of range: allowed is 1ms to 1h",
+        ),
+        (
+            |c| c.journal.journal_bytes_max = 127 * MIB,
+            "journal.journal_bytes_max = 127MiB contradicts journal.segment_bytes_max = 64MiB: files go whole",
+        ),
+    ]);
+    let text = "[journal]\ndir = \"d\"\nfsync = \"100ms\"\nsegment_bytes_max = \"1MiB\"\n";
+    let journal = file::parse(text).expect("a good file").journal;
+    assert_eq!((journal.dir, journal.fsync), (Some("d".into()), Fsync::Every(Duration::from_millis(100))));
+    let error = file::parse("[journal]\nfsync = \"often\"\n").expect_err("a wrong text").to_string();
+    assert_eq!(error, "2: journal.fsync: `often` is not `always`, `never` or a duration such as 100ms");
+
+    let sum = |dir: Option<&str>| Budget::new(&valid(|c| c.journal.dir = dir.map(Into::into)), 1).total_bytes();
+    assert_eq!(sum(Some("d")) - sum(None), 2 * (16_384 * 128 + 16 * MIB as u64));
 }
 
 #[test]

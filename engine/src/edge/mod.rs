@@ -33,6 +33,7 @@ use crate::sys::limits;
 
 pub use cli::Cli;
 pub use control::ControlError;
+pub use journal::JournalError;
 
 use cli::Command;
 use options::Options;
@@ -55,6 +56,9 @@ pub enum StartError {
     /// A route is wrong.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// A journal is asked for.
+    #[error("--journal (journal.dir) cannot be used yet, histories end with the process: start without it")]
+    Journal,
     /// There is no admin interface.
     #[error(transparent)]
     Control(#[from] ControlError),

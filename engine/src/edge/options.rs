@@ -12,7 +12,7 @@ use super::StartError;
 use crate::config::text::{
     OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen, parse_listen_or_none,
 };
-use crate::config::{Config, Overflow, Pin, Shards, ValidConfig, file};
+use crate::config::{Config, Fsync, Overflow, Pin, Shards, ValidConfig, file};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub(super) struct Options {
@@ -30,6 +30,8 @@ pub(super) struct Options {
     topics: Topics,
     #[command(flatten)]
     admin: Admin,
+    #[command(flatten)]
+    journal: Journal,
     /// Read settings from this TOML file; unknown keys are errors
     #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     config: Option<PathBuf>,
@@ -191,6 +193,29 @@ struct Admin {
     admin_token_file: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
+#[command(next_help_heading = "Journal (serve)")]
+struct Journal {
+    /// Directory that keeps topics with history over restarts, or none [default: none]
+    #[arg(long, value_name = "DIR|none")]
+    journal: Option<PathBuf>,
+    /// When what is written is synced, and so acknowledged: always, never, or so long after it [default: always]
+    #[arg(long, value_name = "always|never|DURATION")]
+    journal_fsync: Option<Fsync>,
+    /// Largest file of the journal; the next one is begun then [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    journal_segment_bytes_max: Option<usize>,
+    /// All files of the journal; the oldest go when there are more [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    journal_bytes_max: Option<usize>,
+    /// Messages that wait to be written; more are refused as busy [default: 16384]
+    #[arg(long, value_name = "COUNT")]
+    journal_queue_count: Option<u32>,
+    /// Bytes of messages that wait to be written [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
+    journal_queue_bytes_max: Option<usize>,
+}
+
 impl Options {
     /// What was typed over what the file says over the defaults, checked.
     ///
@@ -209,6 +234,7 @@ impl Options {
         self.sockets.apply(&mut config);
         self.topics.apply(&mut config);
         self.admin.apply(&mut config);
+        self.journal.apply(&mut config);
         Ok(config.validated()?)
     }
 }
@@ -298,5 +324,19 @@ impl Admin {
         if let Some(file) = &self.admin_token_file {
             config.admin.token_file = (file.as_os_str() != "none").then(|| file.clone());
         }
+    }
+}
+
+impl Journal {
+    fn apply(&self, config: &mut Config) {
+        let journal = &mut config.journal;
+        if let Some(dir) = &self.journal {
+            journal.dir = (dir.as_os_str() != "none").then(|| dir.clone());
+        }
+        set(&mut journal.fsync, &self.journal_fsync);
+        set(&mut journal.segment_bytes_max, &self.journal_segment_bytes_max);
+        set(&mut journal.journal_bytes_max, &self.journal_bytes_max);
+        set(&mut journal.queue_count, &self.journal_queue_count);
+        set(&mut journal.queue_bytes_max, &self.journal_queue_bytes_max);
     }
 }

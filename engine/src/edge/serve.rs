@@ -48,6 +48,9 @@ impl Handler for Node {
 /// # Errors
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
+    if config.journal.dir.is_some() {
+        return Err(StartError::Journal);
+    }
     let routes =
         Routes::builder().websocket(WebSocketRoute::new(ECHO_PATH)?).websocket(WebSocketRoute::new(CHAT_PATH)?);
     let routes = pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?;

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 use super::cli::{Cli, Command};
 use super::options::Options;
 use super::{StartError, file};
-use crate::config::{Admin, Config, Overflow, Pin, Shards};
+use crate::config::{Admin, Config, Fsync, JournalConfig, Overflow, Pin, Shards};
 
 fn typed(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split_whitespace())
@@ -31,7 +31,12 @@ fn fields(config: &Config) -> impl Iterator<Item = (String, toml::Value)> + use<
         }
         value => vec![(key, value)],
     });
-    fields.filter(|(key, _)| key != "admin_token")
+    let option = |key: String| match &*key {
+        "journal_dir" => "journal".into(),
+        "journal_journal_bytes_max" => "journal_bytes_max".into(),
+        _ => key,
+    };
+    fields.filter(|(key, _)| key != "admin_token").map(move |(key, value)| (option(key), value))
 }
 
 fn error(line: &str) -> (ErrorKind, String) {
@@ -103,6 +108,14 @@ fn every_field_can_be_typed() {
         // A table: in a file alone.
         topics: Vec::new(),
         admin: Admin { listen: None, token: None, token_file: Some("token".into()) },
+        journal: JournalConfig {
+            dir: Some("dir".into()),
+            fsync: Fsync::Every(Duration::from_millis(20)),
+            segment_bytes_max: 1 << 20,
+            journal_bytes_max: 1 << 21,
+            queue_count: 22,
+            queue_bytes_max: 65_539,
+        },
     };
     let default: BTreeMap<_, _> = fields(&Config::default()).collect();
     let mut line = String::from("ringwire echo");
@@ -140,6 +153,7 @@ fn errors_say_what_is_allowed() {
         ("ringwire --shards=two", "`two` is not `auto` or a number of shards"),
         ("ringwire --pin=all", "`all` is not `auto`, `none` or a list of cores such as 0,2,4-7"),
         ("ringwire --overflow=drop", "`drop` is not `disconnect` or `drop-newest`"),
+        ("ringwire --journal-fsync=100", "`100` is not `always`, `never` or a duration such as 100ms"),
         ("ringwire --admin-listen=off", "`off` is not `none`, an address with a port such as 127.0.0.1:9002"),
         ("ringwire --listen=localhost", "`localhost` is not an address with a port such as 127.0.0.1:9001"),
         ("ringwire --listen=example.org:9001", "`example.org:9001` is not an address with a port such as"),

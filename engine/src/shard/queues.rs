@@ -94,17 +94,17 @@ impl ParcelReceiver {
 
 /// Bytes that the entries of a queue may hold together. One entry is taken whatever its size, when no other has any.
 #[derive(Debug)]
-struct Allowance {
+pub(crate) struct Allowance {
     used: AtomicUsize,
     bytes_max: usize,
 }
 
 impl Allowance {
-    fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize) -> Self {
         Self { used: AtomicUsize::new(0), bytes_max }
     }
 
-    fn try_take(&self, bytes: usize) -> bool {
+    pub(crate) fn try_take(&self, bytes: usize) -> bool {
         // A count and no more: the queue itself orders what it carries.
         let next = |used: usize| {
             let sum = used.saturating_add(bytes);
@@ -113,7 +113,7 @@ impl Allowance {
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
-    fn give_back(&self, bytes: usize) {
+    pub(crate) fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

@@ -7,10 +7,34 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
-/// An eventfd and the flag that says whether anybody must write to it.
+/// An eventfd and who sleeps in it.
 pub(crate) struct Waker {
     event: OwnedFd,
-    sleeping: AtomicBool,
+    sleeper: Sleeper,
+}
+
+/// Whether a consumer of queues must be woken.
+#[derive(Debug, Default)]
+pub(crate) struct Sleeper(AtomicBool);
+
+impl Sleeper {
+    /// Says that the consumer is about to wait; it must look into its queues after this and before it waits.
+    pub(crate) fn sleep(&self) {
+        self.0.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Says that the consumer is awake again.
+    pub(crate) fn awake(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes the duty to wake: true for exactly one of the producers that find the consumer asleep. Call it after the item
+    /// was pushed.
+    pub(crate) fn must_wake(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl Waker {
@@ -26,7 +50,7 @@ impl Waker {
         }
         // SAFETY: `fd` was just returned by the kernel and has no other owner.
         let event = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { event, sleeping: AtomicBool::new(false) })
+        Ok(Self { event, sleeper: Sleeper::default() })
     }
 
     /// The descriptor that the shard's ring reads.
@@ -36,19 +60,17 @@ impl Waker {
 
     /// Says that the shard is about to wait; it must look into its queues after this and before it waits.
     pub(crate) fn sleep(&self) {
-        self.sleeping.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.sleeper.sleep();
     }
 
     /// Says that the shard is awake again.
     pub(crate) fn awake(&self) {
-        self.sleeping.store(false, Ordering::Relaxed);
+        self.sleeper.awake();
     }
 
     /// Takes the duty to wake: true for exactly one of the producers that find the shard asleep.
     pub(crate) fn must_wake(&self) -> bool {
-        fence(Ordering::SeqCst);
-        self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::Relaxed)
+        self.sleeper.must_wake()
     }
 
     /// Wakes the shard if it sleeps. Call it after the item was pushed.

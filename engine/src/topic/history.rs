@@ -161,13 +161,13 @@ impl History {
     }
 
     /// The newest message that is still held.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn latest(&self) -> Option<&Entry> {
         self.entries.back()
     }
 
     /// The oldest message that is still held.
-    #[cfg(any(test, feature = "sim"))]
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn oldest(&self) -> Option<&Entry> {
         self.entries.front()
     }
@@ -183,7 +183,7 @@ impl History {
     }
 
     /// Messages held.
-    #[cfg(any(test, feature = "sim"))]
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -71,11 +71,13 @@ impl SegmentWriter {
         self.summary.bytes
     }
 
-    /// The header of the segment behind this one, once nothing more comes.
-    pub(crate) fn successor(&self, salt: u32, time_ms: u64) -> SegmentHeader {
+    /// The header of the segment behind this one, once nothing more comes. `sequence` is behind its last record: less than
+    /// [`SegmentWriter::sequence`] if it was cut because a file failed.
+    pub(crate) fn successor(&self, sequence: u64, salt: u32, time_ms: u64) -> SegmentHeader {
+        debug_assert!(sequence <= self.stand.sequence, "records are missing");
         SegmentHeader {
             number: self.header.number + 1,
-            sequence: self.stand.sequence,
+            sequence,
             floor: self.floor,
             time_ms,
             salt,

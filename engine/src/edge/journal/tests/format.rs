@@ -44,7 +44,7 @@ fn a_successor_goes_on_and_knows_the_largest_offset() {
         writer.push(&message("a", offset).record(), &mut bytes);
     }
     let expected = SegmentHeader { floor: Offset(900), salt: 8, time_ms: 99, ..header(5, 13) };
-    assert_eq!(writer.successor(8, 99), expected);
+    assert_eq!(writer.successor(writer.sequence(), 8, 99), expected);
 }
 
 #[test]

@@ -1,8 +1,14 @@
-//! The journal's bytes, whole and broken.
+//! The journal's bytes, whole and broken, and its files, with disks that fail and processes that are killed.
 
+mod commit;
+mod crash;
 mod damage;
+mod faults;
+mod faulty;
 mod format;
+mod node;
 mod recovery;
+mod restart;
 mod retention;
 
 use super::trial::{Message, Written};

@@ -64,7 +64,7 @@ impl Run<'_> {
     }
 
     fn rotate(&mut self) {
-        let header = self.writer.successor(2, 5);
+        let header = self.writer.successor(self.writer.sequence(), 2, 5);
         self.disk.files.push((header.number, Vec::new()));
         self.writer = SegmentWriter::start(header, self.out());
     }

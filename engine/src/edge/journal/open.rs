@@ -1,0 +1,126 @@
+//! Opens a journal: what it has becomes histories, what a crash left is cut, and a new segment is begun.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::directory::{self, Directory};
+use super::error::JournalError;
+use super::held::{Held, LimitsOf};
+use super::inbox::{Inbox, JournalPort};
+use super::recovery::{Recovered, Recovery};
+use super::scan::{Place, Scan, scan};
+use super::task::JournalTask;
+use crate::config::JournalConfig;
+use crate::topic::history::{Epoch, HistoryLimits};
+
+/// An open journal, whose directory is locked.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    /// That of the files, or a new one.
+    pub(crate) epoch: Epoch,
+    /// Histories to go on with. Its `summaries` went to the task.
+    pub(crate) recovered: Recovered,
+    /// Writes, once it runs.
+    pub(crate) task: JournalTask,
+    /// Takes entries; also before the task runs.
+    pub(crate) port: JournalPort,
+}
+
+impl Journal {
+    /// Opens or makes the journal in `dir`; blocks while it reads. `limits_of` tells the limits of a topic's history, `None`
+    /// for a topic that has none. Logs what was wrong with the files.
+    ///
+    /// # Errors
+    /// [`JournalError`] says what to do.
+    pub(crate) fn open(
+        dir: &Path,
+        config: &JournalConfig,
+        limits_of: impl Fn(&str) -> Option<HistoryLimits> + Send + 'static,
+    ) -> Result<Self, JournalError> {
+        let directory = Directory::open(dir)?;
+        let mut recovered = recover(&directory, &limits_of)?;
+        report(dir, &recovered);
+        let epoch = match recovered.epoch {
+            Some(epoch) => epoch,
+            None => Epoch(u64::from_le_bytes(random()?)),
+        };
+        let header = recovered.header(epoch, u32::from_le_bytes(random()?), now_ms());
+        let file = directory.begin(&header)?;
+        let (inbox, rope) = Inbox::new(config).map_err(JournalError::System)?;
+        let task = JournalTask {
+            directory,
+            inbox: Arc::clone(&inbox),
+            rope,
+            config: config.clone(),
+            held: held(&recovered, Box::new(limits_of)),
+            segments: std::mem::take(&mut recovered.summaries),
+            header,
+            file,
+        };
+        Ok(Self { epoch, recovered, task, port: JournalPort(inbox) })
+    }
+}
+
+/// Reads all segments, and puts the last one in order.
+fn recover(
+    directory: &Directory,
+    limits_of: &impl Fn(&str) -> Option<HistoryLimits>,
+) -> Result<Recovered, JournalError> {
+    let numbers = directory.segments()?;
+    let mut recovery = Recovery::new(limits_of);
+    for (index, &number) in numbers.iter().enumerate() {
+        let bytes = directory.read(number)?;
+        let place = if index + 1 == numbers.len() { Place::Last } else { Place::Earlier };
+        let verdict = scan(&bytes, number, place);
+        recovery.segment(number, &verdict);
+        if place == Place::Last {
+            settle(directory, number, &verdict)?;
+        }
+    }
+    Ok(recovery.finish(now_ms()))
+}
+
+/// What is left of the last segment is synced before it gets a successor.
+fn settle(directory: &Directory, number: u64, verdict: &Scan<'_>) -> Result<(), JournalError> {
+    match verdict {
+        Scan::Sound(segment) => directory.cut(number, segment.valid_bytes()),
+        Scan::Headless(_) => directory.remove(number),
+        // The operator may want it as it is.
+        Scan::Corrupt(_) => Ok(()),
+    }
+}
+
+fn report(dir: &Path, recovered: &Recovered) {
+    let dir = dir.display();
+    for problem in &recovered.problems {
+        tracing::warn!("journal in {dir}: {problem}");
+    }
+    let untold = recovered.problem_count - recovered.problems.len();
+    if untold > 0 {
+        tracing::warn!("journal in {dir}: {untold} more problems of these kinds");
+    }
+    let (topics, segments) = (recovered.topics.len(), recovered.summaries.len());
+    let messages: usize = recovered.topics.iter().map(|(_, history)| history.len()).sum();
+    let is_clean = recovered.is_clean;
+    tracing::info!(topics, messages, segments, is_clean, "journal in {dir} opened");
+}
+
+fn held(recovered: &Recovered, limits_of: LimitsOf) -> Held {
+    let mut held = Held::new(limits_of);
+    for (topic, history) in &recovered.topics {
+        if let (Some(oldest), Some(latest)) = (history.oldest(), history.latest()) {
+            held.note(&topic.clone().into(), oldest.offset, latest.time_ms);
+        }
+    }
+    held
+}
+
+fn random<const N: usize>() -> Result<[u8; N], JournalError> {
+    directory::random().map_err(JournalError::System)
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+pub(super) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,94 @@
+//! The task that owns the journal's files while the node runs.
+
+use std::fs::File;
+use std::future::{self, Future};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::committer::Committer;
+use super::directory::Directory;
+use super::header::SegmentHeader;
+use super::held::Held;
+use super::inbox::{Bell, Inbox};
+use super::retention::SegmentSummary;
+use super::store::{Store, UringStore};
+use crate::config::JournalConfig;
+
+/// An opened journal that nobody writes yet. Dropped, it leaves a journal without a clean end.
+#[derive(Debug)]
+pub(crate) struct JournalTask {
+    pub(super) directory: Directory,
+    pub(super) inbox: Arc<Inbox>,
+    /// The bell's.
+    pub(super) rope: UnixStream,
+    pub(super) config: JournalConfig,
+    pub(super) held: Held,
+    /// Complete ones, oldest first.
+    pub(super) segments: Vec<SegmentSummary>,
+    /// Of the segment that was begun.
+    pub(super) header: SegmentHeader,
+    pub(super) file: File,
+}
+
+/// What is needed beside the files.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) config: JournalConfig,
+    pub(super) held: Held,
+    pub(super) segments: Vec<SegmentSummary>,
+    pub(super) header: SegmentHeader,
+}
+
+impl JournalTask {
+    /// Writes until `stop`, and then what is still in the queue, and the mark of a clean end. `stop` comes when the shards
+    /// have ended. Spawn it on any tokio-uring runtime; what fails meanwhile is logged and told by
+    /// [`JournalPort::health`](super::JournalPort::health).
+    ///
+    /// # Errors
+    /// When the runtime cannot watch the queue's bell: nothing was written.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        self.run_with(UringStore::new, stop).await
+    }
+
+    /// The same with other files.
+    pub(super) async fn run_with<S: Store>(
+        self,
+        store: impl FnOnce(Directory) -> S,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let Self { directory, inbox, rope, config, held, segments, header, file } = self;
+        let bell = Bell::new(Arc::clone(&inbox), rope)?;
+        let parts = Parts { inbox, config, held, segments, header };
+        let mut committer = Committer::new(store(directory), file, parts);
+        committer.retire().await;
+        work(&mut committer, &bell, stop).await;
+        committer.finish().await;
+        Ok(())
+    }
+}
+
+async fn work<S: Store>(committer: &mut Committer<S>, bell: &Bell, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
+    loop {
+        committer.commit().await;
+        // Where files fail, nothing above waits, and the others of this thread shall have their turn.
+        tokio::task::yield_now().await;
+        tokio::select! {
+            () = &mut stop => break,
+            () = bell.rung() => {}
+            () = at(committer.due()) => {}
+        }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => future::pending().await,
+    }
+}

@@ -1,0 +1,142 @@
+//! What was written is there again, and what a crash or a fault of the disk did to the files is dealt with.
+
+use std::fs;
+
+use super::node::*;
+use super::*;
+use crate::config::JournalConfig;
+use crate::edge::journal::{Journal, JournalError, OFFSETS_SKIPPED, Problem};
+
+/// Segments of a few messages.
+fn small() -> JournalConfig {
+    JournalConfig { segment_bytes_max: 1000, ..JournalConfig::default() }
+}
+
+/// A journal that was written and closed.
+fn written(config: &JournalConfig, count: u64) -> TempDir {
+    let dir = TempDir::new();
+    let Journal { task, port, .. } = dir.open(config);
+    let running = Running::start(task, port);
+    (1..=count).for_each(|offset| assert_eq!(running.publish("a", offset), Ok(())));
+    running.stop();
+    dir
+}
+
+#[test]
+fn after_a_stop_all_is_there_and_goes_on() {
+    let dir = TempDir::new();
+    let config = JournalConfig::default();
+    let Journal { epoch, recovered, task, port } = dir.open(&config);
+    assert!(recovered.is_clean && recovered.topics.is_empty());
+    let running = Running::start(task, port);
+    for offset in 1..=20 {
+        assert_eq!(running.publish("a", offset), Ok(()));
+        assert_eq!(running.publish("b", offset), Ok(()));
+        assert_eq!(running.publish("without", offset), Ok(()));
+    }
+    running.stop();
+
+    for round in 1..=3 {
+        let Journal { epoch: again, recovered, task, port } = dir.open(&config);
+        assert_eq!((again, recovered.is_clean, &recovered.problems[..]), (epoch, true, &[][..]));
+        let last = 19 + round;
+        assert_eq!(offsets(&recovered, "a"), (1..=last).collect::<Vec<_>>());
+        assert_eq!(offsets(&recovered, "b"), (1..=20).collect::<Vec<_>>());
+        assert_eq!(recovered.topics.len(), 2);
+        let running = Running::start(task, port);
+        assert_eq!(running.publish("a", last + 1), Ok(()));
+        running.stop();
+    }
+}
+
+#[test]
+fn a_directory_is_for_one_process() {
+    let dir = TempDir::new();
+    let journal = dir.open(&JournalConfig::default());
+    let again = || Journal::open(&dir.0, &JournalConfig::default(), |_| None);
+    let error = again().expect_err("it is locked");
+    assert!(matches!(&error, JournalError::Locked { dir: locked } if *locked == dir.0), "{error}");
+    assert!(error.to_string().contains("end it, or take another directory with --journal=DIR"), "{error}");
+    drop(journal);
+    assert!(again().is_ok());
+}
+
+#[test]
+fn a_directory_that_cannot_be_is_told_with_its_path() {
+    let dir = TempDir::new();
+    fs::write(&dir.0, "a file").expect("a file");
+    let error = Journal::open(&dir.0, &JournalConfig::default(), |_| None).expect_err("no directory").to_string();
+    let _ = fs::remove_file(&dir.0);
+    assert!(error.starts_with(&format!("the journal cannot make {}: ", dir.0.display())), "{error}");
+}
+
+#[test]
+fn a_tail_that_is_torn_anywhere_is_cut() {
+    let dir = written(&JournalConfig::default(), 6);
+    let whole = fs::read(dir.segment(1)).expect("the segment");
+    // Behind each record; the last is the mark of the end.
+    let records: Vec<_> = sound(&whole, 1).records().map(|record| record.bytes()).collect();
+    let ends: Vec<_> = records
+        .iter()
+        .scan(SegmentHeader::BYTES, |end, bytes| {
+            *end += bytes;
+            Some(*end)
+        })
+        .collect();
+    for len in ends[3]..whole.len() {
+        let torn = dir.copy(&[1]);
+        fs::write(torn.segment(1), &whole[..len]).expect("a shorter file");
+        let Journal { recovered, .. } = torn.open(&JournalConfig::default());
+        let left = ends.iter().filter(|&&end| end <= len).count();
+        assert_eq!(offsets(&recovered, "a"), (1..=left as u64).collect::<Vec<_>>(), "{len}");
+        let is_torn = len != ends[left - 1];
+        assert_eq!(recovered.problem_count, usize::from(is_torn), "{len}");
+        assert_eq!(fs::read(torn.segment(1)).expect("the segment"), whole[..ends[left - 1]], "{len}: not cut");
+        assert_eq!(history(&recovered, "a").expect("it is known").head().offset.0, left as u64 + OFFSETS_SKIPPED);
+        assert_eq!(torn.numbers(), [1, 2], "it goes on in a new one");
+        // What was cut once is no problem any more.
+        let Journal { recovered, .. } = torn.open(&JournalConfig::default());
+        assert_eq!((recovered.problem_count, offsets(&recovered, "a").len()), (0, left));
+    }
+}
+
+#[test]
+fn a_segment_without_a_header_is_removed_and_its_number_used_again() {
+    let dir = written(&JournalConfig::default(), 3);
+    fs::write(dir.segment(2), [0; 30]).expect("a file");
+    let Journal { recovered, .. } = dir.open(&JournalConfig::default());
+    assert!(matches!(recovered.problems[..], [Problem::Torn { number: 2, .. }]));
+    assert_eq!((offsets(&recovered, "a"), dir.numbers()), (vec![1, 2, 3], vec![1, 2]));
+    sound(&fs::read(dir.segment(2)).expect("the new one"), 2);
+}
+
+#[test]
+fn a_corrupt_segment_is_reported_left_alone_and_not_served() {
+    let dir = written(&small(), 40);
+    let numbers = dir.numbers();
+    assert!(numbers.len() >= 4, "{numbers:?}");
+    let middle = numbers[numbers.len() / 2];
+    let mut bytes = fs::read(dir.segment(middle)).expect("the segment");
+    bytes[100] ^= 1;
+    fs::write(dir.segment(middle), &bytes).expect("a corrupt file");
+    let next = fs::read(dir.segment(middle + 1)).expect("the segment");
+    let first = sound(&next, middle + 1).records().next().expect("a message").offset.0;
+
+    let Journal { recovered, task, port, .. } = dir.open(&small());
+    assert!(matches!(recovered.problems[..], [Problem::Corrupt { number, .. }] if number == middle));
+    assert_eq!(offsets(&recovered, "a"), (first..=40).collect::<Vec<_>>());
+    let running = Running::start(task, port);
+    (41..=80).for_each(|offset| assert_eq!(running.publish("a", offset), Ok(())));
+    running.stop();
+    assert_eq!(fs::read(dir.segment(middle)).expect("it is still there"), bytes);
+    let Journal { recovered, .. } = dir.open(&small());
+    assert_eq!(offsets(&recovered, "a"), (first..=80).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_is_too_large_for_a_segment_is_refused() {
+    let dir = written(&JournalConfig::default(), 1);
+    fs::OpenOptions::new().write(true).open(dir.segment(1)).and_then(|file| file.set_len(1 << 40)).expect("a hole");
+    let error = Journal::open(&dir.0, &JournalConfig::default(), |_| None).expect_err("too large").to_string();
+    assert!(error.ends_with("has 1099511627776 bytes, more than any segment: move it away"), "{error}");
+}

@@ -183,7 +183,6 @@ impl History {
     }
 
     /// Messages held.
-    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -9,25 +9,25 @@ use crate::topic::history::{Offset, Position};
 struct Resumer;
 
 impl Handler for Resumer {
-    type Data = (String, Position);
+    type Data = String;
 
-    fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<Self::Data>, Refusal> {
-        let (topic, position) = request.path()[1..].split_once('/').ok_or_else(Refusal::not_found)?;
-        let position = position.parse().map_err(|_| Refusal::not_found())?;
-        Ok(Accept { data: (topic.to_owned(), position), protocol: None })
+    fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<String>, Refusal> {
+        Ok(Accept { data: request.path()[1..].to_owned(), protocol: None })
     }
 
-    fn on_open(&mut self, conn: &mut Conn<'_, Self::Data>) {
-        let (topic, position) = conn.data().clone();
+    fn on_open(&mut self, conn: &mut Conn<'_, String>) {
+        let path = conn.data().clone();
+        let (topic, position) = path.split_once('/').expect("a topic and a position");
+        let position: Position = position.parse().expect("a position");
         let _ = conn.send("ready");
-        let seen = [(&*topic, position)];
+        let seen = [(topic, position)];
         let after = if position.offset == Offset::ZERO { &[] } else { &seen[..] };
         let start = Start { after, since_ms: None };
-        let replay = conn.subscribe_from(&topic, &start).expect("the position was given");
+        let replay = conn.subscribe_from(topic, &start).expect("the position was given");
         assert!(!replay.has_gap);
     }
 
-    fn on_message(&mut self, _conn: &mut Conn<'_, Self::Data>, _message: Message<'_>) {}
+    fn on_message(&mut self, _conn: &mut Conn<'_, String>, _message: Message<'_>) {}
 }
 
 struct Node {
@@ -152,7 +152,7 @@ fn a_batch_keeps_the_order_of_each_topic() {
 #[test]
 fn what_there_is_no_room_for_is_refused() {
     let node = Node::start(2, |config| config.topics_max = 2);
-    ["kept.a", "kept.b"].map(|topic| node.publish(topic, "x"));
+    ["kept.a", "kept.b"].iter().for_each(|topic| _ = node.publish(topic, "x"));
     let (status, answer) = node.post("/topics/kept.c", "text/plain", "x");
     assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("too_many_topics")), "{answer}");
     node.publish("kept.a", "the others go on");

@@ -66,7 +66,8 @@ pub use proto::{CloseCode, Message};
 pub use server::{
     Answer, AnswerFuture, CommandError, Server, ServerBuilder, ServerHandle, ShardHandle, ShardInfo, StartError,
 };
-pub use shard::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, TopicInfo, TopicPage, TopicQuery};
+pub use shard::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, HistoryInfo, HistoryQuery};
+pub use shard::command::{TopicInfo, TopicPage, TopicQuery};
 pub use topic::error::PublishError;
 pub use topic::history::{ParsePositionError, Position};
 pub use topic::name::TopicNameError;

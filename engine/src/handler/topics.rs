@@ -181,11 +181,17 @@ impl<D> Local<D> {
 
     fn take_submission(&mut self, submission: Submission) {
         let receipt = submission.receipt;
-        let result = self.sequence(submission).map(Some);
-        self.counters.publications_refused += u64::from(result.is_err());
+        let result = self.sequence_submission(submission);
         if let Some(receipt) = receipt {
             self.outbox.push_direct(receipt.conn.shard() as u16, Parcel::Outcome(Outcome { receipt, result }));
         }
+    }
+
+    /// Numbers what another shard or thread published, and counts what is refused.
+    pub(crate) fn sequence_submission(&mut self, submission: Submission) -> Result<Option<Position>, PublishError> {
+        let result = self.sequence(submission).map(Some);
+        self.counters.publications_refused += u64::from(result.is_err());
+        result
     }
 
     /// Hands a message that has its number to the subscribers on this shard.

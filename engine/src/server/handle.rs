@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CommandError;
-use super::port::{Answer, ShardHandle, ShardPort};
+use super::port::{Answer, IN_CALLBACK, ShardHandle, ShardPort};
 use crate::conn::ConnId;
 use crate::handler::SendStatus;
 use crate::http::Routes;
 use crate::metrics::Stats;
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
-use crate::shard::command::{Command, ConnInfo, ConnQuery};
+use crate::shard::command::{Command, ConnInfo, ConnQuery, Published};
+use crate::topic::error::PublishError;
 use crate::topic::histories::home;
-use crate::topic::name::{NameLimits, check_name};
+use crate::topic::history::Position;
+use crate::topic::name::{NameLimits, TopicNameError, check_name};
 use crate::topic::parcel::Submission;
 use crate::topic::settings::TopicRules;
 
@@ -77,9 +79,54 @@ impl ServerHandle {
     pub fn publish<'m>(&self, topic: &str, message: impl Into<Message<'m>>) -> Result<(), CommandError> {
         check_name(topic, self.inner.names)?;
         let message = message.into();
-        if self.inner.topic_rules.find(topic).history.is_some() {
-            return self.submit(topic, message);
+        if self.keeps_history(topic) {
+            let submission = submission(topic, message);
+            return self.home(topic).port.post(Command::Submit { submission, reply: None });
         }
+        self.publish_plain(topic, message)
+    }
+
+    /// As [`ServerHandle::publish`], and the answer has the message's position: `None` in a topic without history, at once. In
+    /// one with history it comes from the shard that numbers the topic's messages, and every subscription that begins later
+    /// can resume from it. Messages that one thread publishes to a topic are numbered in their order.
+    ///
+    /// # Errors
+    /// As [`ServerHandle::publish`], and [`CommandError::InCallback`] on a shard's thread, where
+    /// [`Conn::publish_acknowledged`](crate::Conn::publish_acknowledged) is what there is. A [`PublishError`] in the answer says
+    /// that nothing was published.
+    pub fn publish_acknowledged<'m>(
+        &self,
+        topic: &str,
+        message: impl Into<Message<'m>>,
+    ) -> Result<Answer<Result<Option<Position>, PublishError>>, CommandError> {
+        check_name(topic, self.inner.names)?;
+        let (home, message) = (self.home(topic), message.into());
+        if IN_CALLBACK.get() {
+            return Err(CommandError::InCallback);
+        }
+        if self.keeps_history(topic) {
+            let submission = submission(topic, message);
+            return home.ask(|reply| Command::Submit { submission, reply: Some(reply) });
+        }
+        self.publish_plain(topic, message)?;
+        Ok(home.answered(Published::Ok(None)))
+    }
+
+    /// Whether the rules let the topic have such a message.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    #[cfg(feature = "node")]
+    pub(crate) fn takes(&self, topic: &str, message: Message<'_>) -> Result<bool, TopicNameError> {
+        check_name(topic, self.inner.names)?;
+        Ok(self.inner.topic_rules.find(topic).takes(message.into()))
+    }
+
+    fn keeps_history(&self, topic: &str) -> bool {
+        self.inner.topic_rules.find(topic).history.is_some()
+    }
+
+    fn publish_plain(&self, topic: &str, message: Message<'_>) -> Result<(), CommandError> {
         let header = EncodedHeader::server(message.opcode(), message.len() as u64);
         let frames: Arc<[u8]> = [header.as_bytes(), message.as_bytes()].concat().into();
         let topic: Arc<str> = topic.into();
@@ -87,12 +134,10 @@ impl ServerHandle {
         publish_to(&self.inner.shards, publication)
     }
 
-    /// Publishes to a topic with history: its home numbers the message and hands it to all.
-    fn submit(&self, topic: &str, message: Message<'_>) -> Result<(), CommandError> {
-        let home = home(topic, self.inner.shards.len() as u16);
-        let (kind, payload) = (message.into(), message.as_bytes().into());
-        let submission = Submission { name: topic.into(), kind, payload, exclude: None, receipt: None };
-        self.inner.shards[usize::from(home)].post(Command::Submit { submission })
+    /// The shard that numbers the topic's messages and hands them to all.
+    fn home(&self, topic: &str) -> ShardHandle<'_> {
+        let index = usize::from(home(topic, self.inner.shards.len() as u16));
+        ShardHandle { index, port: &self.inner.shards[index] }
     }
 
     /// Sends a message to one connection.
@@ -167,6 +212,11 @@ impl ServerHandle {
         let asked = self.shards().map(ask).collect::<Result<Vec<_>, _>>()?;
         asked.into_iter().map(Answer::wait).collect()
     }
+}
+
+fn submission(topic: &str, message: Message<'_>) -> Submission {
+    let (kind, payload) = (message.into(), message.as_bytes().into());
+    Submission { name: topic.into(), kind, payload, exclude: None, receipt: None }
 }
 
 /// Posts to every shard, whatever the others say, and then tells the worst.

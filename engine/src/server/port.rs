@@ -15,7 +15,8 @@ use crate::conn::ConnId;
 use crate::handler::SendStatus;
 use crate::metrics::Stats;
 use crate::proto::{CloseCode, Message};
-use crate::shard::command::{Command, ConnDetail, ConnPage, ConnQuery, Reply, TopicPage, TopicQuery};
+use crate::shard::command::{Command, ConnDetail, ConnPage, ConnQuery, HistoryInfo, HistoryQuery};
+use crate::shard::command::{Reply, TopicPage, TopicQuery};
 use crate::shard::queues::CommandQueue;
 use crate::sys::waker::Waker;
 
@@ -89,6 +90,14 @@ impl ShardHandle<'_> {
         self.ask(|reply| Command::Topics { query, reply })
     }
 
+    /// Asks for some of the topics with history, in the order of their names. All shards know the same ones.
+    ///
+    /// # Errors
+    /// As for all methods.
+    pub fn histories(self, query: HistoryQuery) -> Result<Answer<Vec<HistoryInfo>>, CommandError> {
+        self.ask(|reply| Command::Histories { query, reply })
+    }
+
     /// Sends a message to one connection. The answer is `None` when no open connection has this id.
     ///
     /// # Errors
@@ -116,7 +125,14 @@ impl ShardHandle<'_> {
         self.ask(|reply| Command::Close { id, code, reason, reply })
     }
 
-    fn ask<T>(self, command: impl FnOnce(Reply<T>) -> Command) -> Result<Answer<T>, CommandError> {
+    /// An answer that is known without the shard.
+    pub(super) fn answered<T>(self, answer: T) -> Answer<T> {
+        let (reply, receiver) = oneshot::channel();
+        let _ = reply.send(answer);
+        Answer { shard: self.index, receiver, commands: Arc::downgrade(&self.port.commands) }
+    }
+
+    pub(super) fn ask<T>(self, command: impl FnOnce(Reply<T>) -> Command) -> Result<Answer<T>, CommandError> {
         if IN_CALLBACK.get() {
             return Err(CommandError::InCallback);
         }

@@ -255,7 +255,13 @@ impl Birth {
 fn mailbox(link: Link, wakers: &[Arc<Waker>], rings: &[RawFd]) -> Mailbox {
     let outbound = link.outbound.into_iter();
     let outbound = outbound.map(|(to, queue)| Outbound::new(to, queue, Arc::clone(&wakers[to]), rings[to]));
-    Mailbox { commands: link.commands, waker: link.waker, inbound: link.inbound, outbound: outbound.collect() }
+    Mailbox {
+        commands: link.commands,
+        waker: link.waker,
+        inbound: link.inbound,
+        outbound: outbound.collect(),
+        published: Vec::new(),
+    }
 }
 
 #[cfg(test)]

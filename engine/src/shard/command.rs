@@ -8,10 +8,15 @@ use crate::conn::ConnId;
 use crate::handler::{ReadyState, SendStatus};
 use crate::metrics::Stats;
 use crate::proto::{CloseCode, Opcode};
+use crate::topic::error::PublishError;
+use crate::topic::history::Position;
 use crate::topic::parcel::Submission;
 
 /// Where an answer goes: a thread that blocks for it, or a task that awaits it.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
+
+/// What became of a publication; no position in a topic without history.
+pub(crate) type Published = Result<Option<Position>, PublishError>;
 
 /// A request in a shard's command queue.
 #[derive(Debug)]
@@ -19,7 +24,7 @@ pub(crate) enum Command {
     /// Hand frames to a topic's subscribers.
     Publish { topic: Arc<str>, frames: Arc<[u8]> },
     /// Number a publication to a topic with history, whose home this is, and hand it on.
-    Submit { submission: Submission },
+    Submit { submission: Submission, reply: Option<Reply<Published>> },
     /// Send one message; `None` when no open connection has this id.
     Send { id: ConnId, opcode: Opcode, payload: Box<[u8]>, reply: Reply<Option<SendStatus>> },
     /// Begin the closing handshake; false when no open connection has this id.
@@ -32,6 +37,8 @@ pub(crate) enum Command {
     Inspect { id: ConnId, reply: Reply<Option<ConnDetail>> },
     /// List topics.
     Topics { query: TopicQuery, reply: Reply<TopicPage> },
+    /// List topics with history.
+    Histories { query: HistoryQuery, reply: Reply<Vec<HistoryInfo>> },
     /// Count.
     Stats { reply: Reply<Stats> },
     /// Stop.
@@ -43,11 +50,12 @@ impl Command {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Publish { topic, frames } => topic.len() + frames.len(),
-            Self::Submit { submission } => submission.name.len() + submission.payload.len(),
+            Self::Submit { submission, .. } => submission.name.len() + submission.payload.len(),
             Self::Send { payload, .. } => payload.len(),
             Self::Close { reason, .. } => reason.len(),
             Self::List { query, .. } => query.filter.topic.as_ref().map_or(0, |topic| topic.len()),
             Self::Topics { query, .. } => query.after.len(),
+            Self::Histories { query, .. } => query.after.len(),
             Self::Ping { .. } | Self::Inspect { .. } | Self::Stats { .. } | Self::Shutdown { .. } => 0,
         }
     }
@@ -165,4 +173,28 @@ pub struct TopicInfo {
     pub is_pattern: bool,
     /// Connections of this shard that subscribed to just this; those of a pattern that matches a name are not its own.
     pub subscriber_count: usize,
+}
+
+/// Which topics with history to list. Every shard knows all of them; it lists between two turns of its other work, so bound how
+/// many, and ask again from the last name.
+#[derive(Clone, Debug)]
+pub struct HistoryQuery {
+    /// Only names behind this one, in the order of their bytes; "" for all.
+    pub after: Arc<str>,
+    /// Topics to list, at most.
+    pub count_max: usize,
+}
+
+/// A topic that was published to and has a history, whoever subscribes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HistoryInfo {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Of its newest message, which may be too old to be held.
+    pub position: Position,
+    /// Messages that are held.
+    pub message_count: usize,
+    /// Bytes of memory that these use, payloads and what each needs beside its payload.
+    pub bytes: usize,
 }

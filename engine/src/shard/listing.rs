@@ -1,7 +1,10 @@
 //! What a shard tells of its connections and topics. Lists are bounded by what they look at, so that a long one costs many
 //! short turns and not a long one (rule 9).
 
-use super::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, TopicInfo, TopicPage, TopicQuery};
+use std::sync::Arc;
+
+use super::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery};
+use super::command::{HistoryInfo, HistoryQuery, TopicInfo, TopicPage, TopicQuery};
 use crate::conn::slot::{Phase, Slot};
 use crate::conn::{Channel, ConnId};
 use crate::handler::ReadyState;
@@ -72,6 +75,18 @@ pub(super) fn topics<D>(local: &Local<D>, query: &TopicQuery) -> TopicPage {
         subscriber_count: topic.subscribers.len(),
     });
     TopicPage { topics: topics.collect(), next: (end < local.topics.place_count()).then_some(end) }
+}
+
+/// Names in order: what the shard looks at is what it lists.
+pub(super) fn histories<D>(local: &Local<D>, query: &HistoryQuery) -> Vec<HistoryInfo> {
+    let found = local.histories.behind(&query.after).take(query.count_max);
+    let histories = found.map(|(name, history)| HistoryInfo {
+        name: Arc::clone(name),
+        position: history.head(),
+        message_count: history.len(),
+        bytes: history.bytes(),
+    });
+    histories.collect()
 }
 
 /// Whether others hear of it: it is a WebSocket, and not over.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::command::Command;
+use super::command::{Command, Published, Reply};
 use super::queues::{CommandQueue, ParcelReceiver, ParcelSender};
 use super::{Shard, listing};
 use crate::conn::ConnId;
@@ -27,6 +27,9 @@ pub(crate) struct Mailbox {
     pub(crate) inbound: Vec<ParcelReceiver>,
     /// To every other shard.
     pub(crate) outbound: Vec<Outbound>,
+    /// What became of publications from other threads. Told when the other shards have them in their queues: who comes there
+    /// with the position must not be told that it was never reached.
+    pub(crate) published: Vec<(Reply<Published>, Published)>,
 }
 
 /// The way to another shard.
@@ -121,7 +124,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         // A reply that nobody waits for any more is no error.
         match command {
             Command::Publish { topic, frames } => self.local.publish_encoded(&topic, &frames),
-            Command::Submit { submission } => self.local.take_parcel(Parcel::Submission(submission)),
+            Command::Submit { submission, reply } => {
+                let result = self.local.sequence_submission(submission);
+                self.mailbox.published.extend(reply.map(|reply| (reply, result)));
+            }
             Command::Send { id, opcode, payload, reply } => {
                 let open = is_open(&self.local, id);
                 let _ = reply.send(open.then(|| self.local.send(id.slot, opcode, &payload)));
@@ -145,10 +151,20 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Command::Topics { query, reply } => {
                 let _ = reply.send(listing::topics(&self.local, &query));
             }
+            Command::Histories { query, reply } => {
+                let _ = reply.send(listing::histories(&self.local, &query));
+            }
             Command::Stats { reply } => {
                 let _ = reply.send(self.stats());
             }
             Command::Shutdown { grace } => self.begin_shutdown(grace),
+        }
+    }
+
+    /// Tells other threads what became of their publications, after the outbox was posted.
+    pub(super) fn tell_published(&mut self) {
+        for (reply, result) in self.mailbox.published.drain(..) {
+            let _ = reply.send(result);
         }
     }
 

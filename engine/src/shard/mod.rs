@@ -171,6 +171,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.run_timers();
         self.gather()?;
         self.fan_out()?;
+        self.tell_published();
         self.flush();
         self.local.counters.turns += 1;
         Ok(())

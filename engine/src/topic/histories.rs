@@ -3,6 +3,8 @@
 //! Every shard has a replica, so that whoever comes back is answered where it is. The order is one for all: a topic's
 //! [home](home) numbers its messages, and the others take them as they come from there. Payloads are shared between replicas.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -14,6 +16,8 @@ use super::name;
 #[derive(Debug)]
 pub(crate) struct Histories {
     by_name: HashMap<Arc<str>, History>,
+    /// The same names in the order of their bytes, for lists of a part at a time.
+    names: BTreeSet<Arc<str>>,
     epoch: Epoch,
     /// No topic gives an offset up to this one.
     floor: Offset,
@@ -34,7 +38,8 @@ pub(crate) enum NoRoom {
 
 impl Histories {
     pub(crate) fn new(epoch: Epoch, floor: Offset, topics_max: u32, bytes_max: usize) -> Self {
-        Self { by_name: HashMap::new(), epoch, floor, topics_max: topics_max as usize, bytes: 0, bytes_max }
+        let (by_name, names) = (HashMap::new(), BTreeSet::new());
+        Self { by_name, names, epoch, floor, topics_max: topics_max as usize, bytes: 0, bytes_max }
     }
 
     /// The topic's history, if it ever had a message.
@@ -57,6 +62,12 @@ impl Histories {
         self.by_name.iter().filter(move |(name, _)| name::covers(pattern, name))
     }
 
+    /// Names behind this one in the order of their bytes, with their histories.
+    pub(crate) fn behind(&self, name: &str) -> impl Iterator<Item = (&Arc<str>, &History)> {
+        let names = self.names.range::<str, _>((Bound::Excluded(name), Bound::Unbounded));
+        names.map(|name| (name, &self.by_name[name]))
+    }
+
     /// Gives a message of this shard's own topic its number.
     ///
     /// # Errors
@@ -76,7 +87,7 @@ impl Histories {
             return Err(NoRoom::Bytes);
         }
         let head = Position { epoch: self.epoch, offset: self.floor };
-        let history = self.by_name.entry(Arc::clone(name)).or_insert_with(|| History::new(limits, head));
+        let history = self.find_or_insert(name, limits, head);
         let before = history.bytes();
         let offset = history.append(kind, Arc::clone(&payload), time_ms);
         self.count(name, before);
@@ -86,11 +97,18 @@ impl Histories {
     /// Takes a message that its home has numbered.
     pub(crate) fn restore(&mut self, name: &Arc<str>, limits: HistoryLimits, entry: Entry) {
         let before = Position { epoch: self.epoch, offset: Offset(entry.offset.0 - 1) };
-        let history = self.by_name.entry(Arc::clone(name)).or_insert_with(|| History::new(limits, before));
+        let history = self.find_or_insert(name, limits, before);
         let before = history.bytes();
         history.expire(entry.time_ms);
         history.restore(entry);
         self.count(name, before);
+    }
+
+    fn find_or_insert(&mut self, name: &Arc<str>, limits: HistoryLimits, head: Position) -> &mut History {
+        self.by_name.entry(Arc::clone(name)).or_insert_with(|| {
+            self.names.insert(Arc::clone(name));
+            History::new(limits, head)
+        })
     }
 
     /// Counts what a topic holds now, of which `before` is counted, and has it give up its oldest if all hold too much.
@@ -109,9 +127,10 @@ impl Histories {
             return Ok(());
         }
         let floor = &mut self.floor;
-        self.by_name.retain(|_, history| {
+        self.by_name.retain(|name, history| {
             if history.is_empty() {
                 *floor = (*floor).max(history.head().offset);
+                self.names.remove(name);
             }
             !history.is_empty()
         });
@@ -216,6 +235,24 @@ mod tests {
         let mut names: Vec<_> = histories.matching("a.*").map(|(name, _)| &**name).collect();
         names.sort_unstable();
         assert_eq!(names, ["a.b", "a.c"]);
+    }
+
+    #[test]
+    fn names_are_listed_in_order_as_long_as_there_is_a_history() {
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 3, 10_000);
+        let names = |histories: &Histories, behind: &str| -> Vec<String> {
+            histories.behind(behind).map(|(name, _)| name.to_string()).collect()
+        };
+        for (name, time_ms) in [("b", 0), ("a.b", 100_000), ("a", 0), ("b", 0)] {
+            append(&mut histories, name, time_ms).expect("room");
+        }
+        assert_eq!(names(&histories, ""), ["a", "a.b", "b"]);
+        assert_eq!(names(&histories, "a"), ["a.b", "b"]);
+        assert_eq!(names(&histories, "a.a"), ["a.b", "b"]);
+        assert!(names(&histories, "b").is_empty());
+        histories.expire(100_000);
+        append(&mut histories, "c", 100_000).expect("two are empty and go");
+        assert_eq!(names(&histories, ""), ["a.b", "c"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::conn::ParseConnIdError;
 use crate::server::CommandError;
+use crate::topic::error::PublishError;
 use crate::topic::name::TopicNameError;
 
 /// A refusal.
@@ -106,6 +107,22 @@ impl From<CommandError> for ApiError {
             ),
             CommandError::TopicName(error) => error.into(),
             CommandError::InCallback => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
+        }
+    }
+}
+
+impl From<PublishError> for ApiError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Name(error) => error.into(),
+            PublishError::Busy => Self::unavailable(
+                "busy",
+                "nothing was published: the queues between shards are full, or the memory for histories is \
+                 (`shard_queue_bytes_max`, `history_bytes_max`): publish again later",
+            ),
+            PublishError::TooManyTopics { .. } => {
+                Self::unavailable("too_many_topics", format!("nothing was published: {error}"))
+            }
         }
     }
 }

@@ -31,8 +31,13 @@ pub(super) async fn answer_unless_ended<T>(asked: Result<Answer<T>, CommandError
         Err(CommandError::Stopped) => return Ok(None),
         asked => asked?,
     };
+    answer_by(Instant::now() + ANSWER_TIMEOUT, asked).await
+}
+
+/// What one shard says until `deadline`; `None` when it has ended.
+pub(super) async fn answer_by<T>(deadline: Instant, asked: Answer<T>) -> Result<Option<T>, ApiError> {
     let shard = asked.shard();
-    match hear(Instant::now() + ANSWER_TIMEOUT, asked).await {
+    match hear(deadline, asked).await {
         Said::Answer(answer) => Ok(Some(answer)),
         Said::Ended => Ok(None),
         Said::Nothing => Err(ApiError::silent(&[shard])),

@@ -1,5 +1,7 @@
 //! What a process of its own cannot be brought to: a shard that does not answer, and the phases one by one.
 
+mod positions;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -190,8 +192,9 @@ fn names_and_patterns_are_told_apart() {
     control.running(server.handle());
     let clients: Vec<_> =
         ["/a.b", "/a.b,a.*", "/a.*,c", "/a.*"].iter().map(|path| open(server.local_addr(), path)).collect();
-    let topic =
-        |name, is_pattern, count| format!(r#"{{"is_pattern":{is_pattern},"name":"{name}","subscribers":{count}}}"#);
+    let topic = |name, is_pattern, count| {
+        format!(r#"{{"history":null,"is_pattern":{is_pattern},"name":"{name}","subscribers":{count}}}"#)
+    };
     let expected = [topic("a.*", true, 3), topic("a.b", false, 2), topic("c", false, 1)].join(",");
     let list = get(control.addr, "/topics");
     assert!(list.ends_with(&format!(r#""topics":[{expected}]}}"#)), "{list}");

@@ -12,14 +12,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::api::Api;
 use super::body::{self, Kind};
 use super::error::ApiError;
-use super::shards::answer_unless_ended;
+use super::shards::{ANSWER_TIMEOUT, answer_by, answer_unless_ended};
 use crate::proto::Message;
-use crate::server::{ServerHandle, ShardHandle};
-use crate::shard::command::TopicQuery;
+use crate::server::{Answer, ServerHandle, ShardHandle};
+use crate::shard::command::{HistoryInfo, HistoryQuery, TopicQuery};
+use crate::topic::error::PublishError;
+use crate::topic::history::Position;
 use crate::topic::name::check_name;
 
 /// Messages of one batch.
@@ -44,8 +47,9 @@ pub(super) async fn publish(
     check_name(&name, api.names)?;
     let kind = Kind::of(&headers)?;
     let bytes = body::read(&api, body).await?;
-    api.server()?.publish(&name, kind.message(&bytes)?)?;
-    Ok(Json(published(&name)))
+    let asked = ask_to_publish(&api.server()?, &name, kind.message(&bytes)?)?;
+    let position = position(Instant::now() + ANSWER_TIMEOUT, asked).await?;
+    Ok(Json(published(&name, position)))
 }
 
 /// A message of a batch; `data` is text, `data64` binary.
@@ -81,22 +85,30 @@ pub(super) async fn publish_batch(State(api): State<Arc<Api>>, headers: HeaderMa
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", message));
     }
     let server = api.server()?;
-    let results = items.iter().map(|item| {
-        let outcome = item.publish(&server);
-        outcome.map_or_else(|error| json!({ "topic": item.topic, "error": error }), |()| published(&item.topic))
-    });
-    Ok(Json(json!({ "results": results.collect::<Vec<_>>() })))
+    // All are on their way, in order, before the first is awaited.
+    let asked: Vec<_> = items.iter().map(|item| item.publish(&server)).collect();
+    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    let mut results = Vec::with_capacity(items.len());
+    for (Item { topic, .. }, asked) in items.iter().zip(asked) {
+        let outcome = match asked {
+            Ok(asked) => position(deadline, asked).await,
+            Err(error) => Err(error),
+        };
+        let refused = |error| json!({ "topic": topic, "error": error });
+        results.push(outcome.map_or_else(refused, |position| published(topic, position)));
+    }
+    Ok(Json(json!({ "results": results })))
 }
 
 impl Item {
-    fn publish(&self, server: &ServerHandle) -> Result<(), ApiError> {
+    fn publish(&self, server: &ServerHandle) -> Result<Asked, ApiError> {
         match (&self.data, &self.data64) {
-            (Some(text), None) => Ok(server.publish(&self.topic, text.as_str())?),
+            (Some(text), None) => ask_to_publish(server, &self.topic, text.as_str().into()),
             (None, Some(data)) => {
                 let bytes = STANDARD.decode(data);
                 let bytes =
                     bytes.map_err(|error| ApiError::bad_request("invalid_base64", format!("data64: {error}")))?;
-                Ok(server.publish(&self.topic, Message::from(&*bytes))?)
+                ask_to_publish(server, &self.topic, Message::from(&*bytes))
             }
             _ => Err(ApiError::bad_request(
                 "invalid_item",
@@ -106,9 +118,30 @@ impl Item {
     }
 }
 
+/// What becomes of a message, on its way.
+type Asked = Answer<Result<Option<Position>, PublishError>>;
+
+/// Publishes a message that the topic's rules allow. Who may publish does not matter: this is the server's own side.
+fn ask_to_publish(server: &ServerHandle, topic: &str, message: Message<'_>) -> Result<Asked, ApiError> {
+    if !server.takes(topic, message)? {
+        let (has, takes) = match message {
+            Message::Text(_) => ("text", "binary"),
+            Message::Binary(_) => ("binary", "text"),
+        };
+        let text = format!("this is a {has} message, and {topic} takes {takes} ones (`messages` of its rule)");
+        return Err(ApiError::bad_request("wrong_message_type", text));
+    }
+    Ok(server.publish_acknowledged(topic, message)?)
+}
+
+/// Where the message is in its topic.
+async fn position(deadline: Instant, asked: Asked) -> Result<Option<Position>, ApiError> {
+    Ok(answer_by(deadline, asked).await?.ok_or_else(ApiError::stopped)??)
+}
+
 /// What a publisher hears. A topic that keeps no history has no positions.
-fn published(topic: &str) -> Value {
-    json!({ "topic": topic, "position": null })
+fn published(topic: &str, position: Option<Position>) -> Value {
+    json!({ "topic": topic, "position": position.as_ref().map(Position::to_string) })
 }
 
 /// The query of `GET /topics`.
@@ -125,26 +158,42 @@ pub(super) async fn list(State(api): State<Arc<Api>>, page: Result<Query<Page>, 
     let limit = page_limit(limit, PAGE_COUNT_MAX)?;
     let after: Arc<str> = after.unwrap_or_default().into();
     let server = api.server()?;
-    let mut sums = BTreeMap::<Box<str>, Subscribed>::new();
+    let mut found = BTreeMap::<Box<str>, Listed>::new();
+    // A name of the page is among the first so many of everything that has it.
     for shard in server.shards() {
-        // A name of the page is among the first so many of every shard that has it.
-        for (name, found) in first_topics(shard, &after, limit + 1).await? {
-            sums.entry(name).and_modify(|sum| sum.count += found.count).or_insert(found);
+        for (name, listed) in first_topics(shard, &after, limit + 1).await? {
+            let count = listed.subscriber_count;
+            found.entry(name).and_modify(|sum| sum.subscriber_count += count).or_insert(listed);
         }
     }
-    let more = sums.len() > limit;
-    let topics: Vec<_> = sums.iter().take(limit).collect();
+    for history in first_histories(&server, &after, limit + 1).await? {
+        let listed = found.entry(history.name.as_ref().into()).or_default();
+        listed.history = Some(history);
+    }
+    let more = found.len() > limit;
+    let topics: Vec<_> = found.iter().take(limit).collect();
     let next = topics.last().filter(|_| more).map(|(name, _)| name);
-    let shown = topics
-        .iter()
-        .map(|(name, sum)| json!({ "name": name, "is_pattern": sum.is_pattern, "subscribers": sum.count }));
-    Ok(Json(json!({ "topics": shown.collect::<Vec<_>>(), "next": next })))
+    let shown: Vec<_> = topics.iter().map(|(name, listed)| listed.show(name)).collect();
+    Ok(Json(json!({ "topics": shown, "next": next })))
 }
 
-/// Who subscribed to a name or pattern.
-struct Subscribed {
+/// What is told of a name or pattern.
+#[derive(Default)]
+struct Listed {
     is_pattern: bool,
-    count: usize,
+    subscriber_count: usize,
+    history: Option<HistoryInfo>,
+}
+
+impl Listed {
+    fn show(&self, name: &str) -> Value {
+        let history = self.history.as_ref().map(|history| {
+            let position = history.position.to_string();
+            json!({ "position": position, "messages": history.message_count, "bytes": history.bytes })
+        });
+        let Self { is_pattern, subscriber_count, .. } = self;
+        json!({ "name": name, "is_pattern": is_pattern, "subscribers": subscriber_count, "history": history })
+    }
 }
 
 /// A shard's first `count` topics behind `after`, with their subscribers.
@@ -152,7 +201,7 @@ async fn first_topics(
     shard: ShardHandle<'_>,
     after: &Arc<str>,
     count: usize,
-) -> Result<BTreeMap<Box<str>, Subscribed>, ApiError> {
+) -> Result<BTreeMap<Box<str>, Listed>, ApiError> {
     let mut first = BTreeMap::new();
     let mut next = Some(0);
     while let Some(from) = next {
@@ -160,8 +209,9 @@ async fn first_topics(
         let Some(page) = answer_unless_ended(shard.topics(query)).await? else { break };
         for topic in page.topics {
             // Once for each way in which subscribers get it.
-            let found = first.entry(topic.name).or_insert(Subscribed { is_pattern: topic.is_pattern, count: 0 });
-            found.count += topic.subscriber_count;
+            let listed: &mut Listed = first.entry(topic.name).or_default();
+            listed.is_pattern = topic.is_pattern;
+            listed.subscriber_count += topic.subscriber_count;
         }
         while first.len() > count {
             first.pop_last();
@@ -169,6 +219,21 @@ async fn first_topics(
         next = page.next;
     }
     Ok(first)
+}
+
+/// The first `count_max` topics with history behind `after`. Every shard knows all of them: the first that runs is asked.
+async fn first_histories(
+    server: &ServerHandle,
+    after: &Arc<str>,
+    count_max: usize,
+) -> Result<Vec<HistoryInfo>, ApiError> {
+    for shard in server.shards() {
+        let query = HistoryQuery { after: Arc::clone(after), count_max };
+        if let Some(histories) = answer_unless_ended(shard.histories(query)).await? {
+            return Ok(histories);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Entries of a page: 100 unless the query says otherwise.

@@ -95,7 +95,8 @@ impl<R: Ring> Simulation<R> {
         let ring = SimRing::new(scenario.sizes, faults, dice.split(), Rc::clone(&town) as _);
         let world = ring.world();
         let app = App { journal: Rc::clone(&journal), dice: dice.split(), keeps_history: scenario.keeps_history() };
-        let mailbox = Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new() };
+        let mailbox =
+            Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new(), published: Vec::new() };
         let connections_max = scenario.config.connections_max;
         let places = Arc::new(ServerPlaces::new(connections_max));
         let topic_rules = Arc::new(TopicRules::new(&scenario.config));

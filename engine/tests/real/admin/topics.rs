@@ -1,5 +1,8 @@
 //! Publishing, one by one and in batches, and the list of topics.
 
+use std::path::PathBuf;
+
+use ringwire::Position;
 use serde_json::{Value, json};
 use tungstenite::Message;
 
@@ -106,7 +109,7 @@ fn topics_are_listed_with_all_their_subscribers() {
     let members: Vec<_> = (0..12).map(|index| admin.member(&format!("m{index}"))).collect();
     assert_eq!(
         admin.get("/topics"),
-        json!({ "topics": [{ "name": "chat", "is_pattern": false, "subscribers": 12 }], "next": null })
+        json!({ "topics": [{ "name": "chat", "is_pattern": false, "subscribers": 12, "history": null }], "next": null })
     );
     assert_eq!(admin.get("/topics?after=chas")["topics"].as_array().map(Vec::len), Some(1));
     assert_eq!(admin.get("/topics?after=chat"), json!({ "topics": [], "next": null }));
@@ -114,4 +117,103 @@ fn topics_are_listed_with_all_their_subscribers() {
         refused(&admin.request("GET", &format!("/topics?{query}"), "", ""), 400, "invalid_query");
     }
     drop(members);
+}
+
+/// Rules in a file that is gone when dropped.
+struct RulesFile(PathBuf);
+
+impl RulesFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ringwire-rules-{name}-{}.toml", std::process::id()));
+        std::fs::write(&path, text).expect("a temporary file");
+        Self(path)
+    }
+
+    fn option(&self) -> String {
+        format!("--config={}", self.0.display())
+    }
+}
+
+impl Drop for RulesFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+const RULES: &str = r#"
+[[topics]]
+pattern = "kept.*"
+history_count = 3
+publish = "nobody"
+messages = "text"
+
+[[topics]]
+pattern = "bytes"
+messages = "binary"
+
+[[topics]]
+pattern = "chat"
+history_count = 10
+publish = "nobody"
+"#;
+
+fn position(answer: &Value) -> Position {
+    answer["position"].as_str().and_then(|position| position.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[test]
+fn topics_with_history_answer_with_rising_positions_though_nobody_else_may_publish() {
+    let rules = RulesFile::new("positions", RULES);
+    for shards in ["--shards=1", "--shards=2"] {
+        let admin = Admin::start(&[&rules.option(), shards]);
+        let mut member = admin.member("ann");
+        let publish = |topic: &str, body: &str| good(&admin.post(&format!("/topics/{topic}"), "text/plain", body));
+        for topic in ["kept.a", "kept.b", "chat"] {
+            let positions = [1, 2, 3, 4, 5].map(|number| position(&publish(topic, &number.to_string())).to_string());
+            let (epoch, first) = positions[0].split_once('-').expect("a position");
+            let first: u64 = first.parse().expect("a number");
+            assert_eq!(positions, [0, 1, 2, 3, 4].map(|number| format!("{epoch}-{}", first + number)));
+        }
+        for number in 1..=5 {
+            assert_eq!(member.read().expect("it comes"), Message::text(number.to_string()));
+        }
+        assert!(publish("plain", "x")["position"].is_null());
+        let batch = json!([
+            { "topic": "kept.a", "data": "6" },
+            { "topic": "plain", "data": "x" },
+            { "topic": "kept.a", "data64": "AAE=" },
+            { "topic": "kept.a", "data": "7" },
+        ]);
+        let answer = good(&admin.post("/topics", "application/json", batch.to_string()));
+        let results = &answer["results"];
+        assert_eq!(results[1], json!({ "topic": "plain", "position": null }));
+        assert_eq!(results[2]["error"]["code"], "wrong_message_type");
+        let [sixth, seventh] = [0, 3].map(|index| position(&results[index]).to_string());
+        let page = admin.get("/topics?after=b");
+        let listed = |index: usize| &page["topics"][index];
+        let names: Vec<_> = (0..3).map(|index| listed(index)["name"].as_str().expect("a name")).collect();
+        assert_eq!(names, ["chat", "kept.a", "kept.b"], "{page}");
+        assert_eq!((&listed(0)["subscribers"], &listed(1)["subscribers"]), (&json!(1), &json!(0)));
+        assert_eq!(listed(1)["history"]["position"], seventh, "{page}");
+        assert_eq!(listed(1)["history"]["messages"], 3, "no more are kept");
+        assert_ne!(sixth, seventh);
+    }
+}
+
+#[test]
+fn the_message_type_of_a_rule_holds_for_the_admin_interface() {
+    let rules = RulesFile::new("types", RULES);
+    let admin = Admin::start(&[&rules.option()]);
+    let binary = "application/octet-stream";
+    let message = refused(&admin.post("/topics/kept.a", binary, "x"), 400, "wrong_message_type");
+    assert!(message.contains("takes text"), "{message}");
+    let message = refused(&admin.post("/topics/bytes", "text/plain", "x"), 400, "wrong_message_type");
+    assert!(message.contains("takes binary"), "{message}");
+    refused(&admin.post("/topics/kept.*", binary, "x"), 400, "wildcard_in_name");
+    assert!(good(&admin.post("/topics/bytes", binary, "x"))["position"].is_null());
+    assert_eq!(
+        admin.get("/topics"),
+        json!({ "topics": [], "next": null }),
+        "nothing was published to a topic with history"
+    );
 }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::local::Local;
 use super::topics::SubscribeError;
 use crate::config::TopicOverflow;
@@ -85,15 +87,17 @@ impl<D> Local<D> {
 
     fn plan(&self, interest: Interest<'_>, start: &Start<'_>) -> Result<Plan, SubscribeError> {
         let mut plan = Plan::default();
+        // A pattern may match many topics, and come with many positions.
+        let after: HashMap<_, _> = start.after.iter().copied().collect();
         match interest {
             Interest::Pattern(pattern) => {
                 for (name, history) in self.histories.matching(pattern) {
-                    plan.add(name, history, start)?;
+                    plan.add(name, history, (after.get(&**name).copied(), start.since_ms))?;
                 }
             }
             Interest::Name(name) => {
                 if let Some((name, history)) = self.histories.find_key_value(name) {
-                    plan.add(name, history, start)?;
+                    plan.add(name, history, (after.get(&**name).copied(), start.since_ms))?;
                     plan.replay.position = Some(history.head());
                 }
             }
@@ -185,10 +189,15 @@ impl<D> Local<D> {
 }
 
 impl Plan {
-    fn add(&mut self, name: &Arc<str>, history: &History, start: &Start<'_>) -> Result<(), SubscribeError> {
-        let after = start.after.iter().find(|(topic, _)| **topic == **name);
-        let last = match (after, start.since_ms) {
-            (Some(&(_, position)), _) => match history.after(position) {
+    /// Adds a topic whose subscriber has all up to a position, or wants what came since a time.
+    fn add(
+        &mut self,
+        name: &Arc<str>,
+        history: &History,
+        start: (Option<Position>, Option<u64>),
+    ) -> Result<(), SubscribeError> {
+        let last = match start {
+            (Some(position), _) => match history.after(position) {
                 Ok(_) => position.offset,
                 Err(Break::Ahead) => return Err(SubscribeError::Ahead { topic: (&**name).into() }),
                 Err(Break::TooOld | Break::OtherEpoch) => {

@@ -17,6 +17,8 @@ pub(crate) struct Histories {
     epoch: Epoch,
     /// No topic gives an offset up to this one.
     floor: Offset,
+    /// What `floor` was at the start, on all shards.
+    first_floor: Offset,
     topics_max: usize,
     /// Of all messages with their overhead, payloads included that other shards share.
     bytes: usize,
@@ -34,7 +36,15 @@ pub(crate) enum NoRoom {
 
 impl Histories {
     pub(crate) fn new(epoch: Epoch, floor: Offset, topics_max: u32, bytes_max: usize) -> Self {
-        Self { by_name: HashMap::new(), epoch, floor, topics_max: topics_max as usize, bytes: 0, bytes_max }
+        Self {
+            by_name: HashMap::new(),
+            epoch,
+            floor,
+            first_floor: floor,
+            topics_max: topics_max as usize,
+            bytes: 0,
+            bytes_max,
+        }
     }
 
     /// The topic's history, if it ever had a message.
@@ -50,6 +60,11 @@ impl Histories {
     /// An offset with the epoch.
     pub(crate) fn position(&self, offset: Offset) -> Position {
         Position { epoch: self.epoch, offset }
+    }
+
+    /// Where topics are that never had a message; all that any topic has is behind it.
+    pub(crate) fn beginning(&self) -> Position {
+        self.position(self.first_floor)
     }
 
     /// Names and histories of the topics that a pattern matches. Looks at all: for the beginning of a subscription.

@@ -1,7 +1,8 @@
 //! `cargo xtask clients` and `cargo xtask browser`: other people's WebSocket stacks against the running node.
 //!
 //! The checks are scripts in each stack's own language, below `engine/tests/`; here their packages are installed, the
-//! servers started, and the node shut down when a script waits for that. The node's own `ringwire.js` is tested beside them.
+//! servers started, and the node shut down when a script waits for that. The node's own `ringwire.js` is tested beside them, alone and
+//! with a node that it restarts.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -36,6 +37,13 @@ pub(crate) fn main() -> Result<()> {
     {
         println!("ringwire.js: {error:#}");
         failed.push("ringwire.js");
+    }
+    println!("ringwire.js and a node");
+    let program = artifact::debug("ringwire", "ringwire")?;
+    let mut script = Command::new("node");
+    if let Err(error) = child::run(script.arg(node.join("topics.mjs")).env("RINGWIRE_PROGRAM", program), SCRIPT_MAX) {
+        println!("ringwire.js and a node: {error:#}");
+        failed.push("ringwire.js and a node");
     }
     let mut in_python = Command::new("python3");
     in_python.arg(node.join("run.py")).env("PYTHONPATH", python).env("PYTHONDONTWRITEBYTECODE", "1");

@@ -15,7 +15,7 @@ pub(crate) struct SendQueue {
     waiting: Vec<u8>,
     /// Whether the kernel reads `sending` now (rule 1).
     in_flight: bool,
-    /// What comes after all of it, from histories; the last one first.
+    /// What comes after all of it, from histories; the first one first.
     pub(crate) behind: Vec<Behind>,
 }
 

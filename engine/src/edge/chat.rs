@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::handler::Conn;
+use super::client::{Client, NodeConn};
 use crate::proto::Message;
 
 const TOPIC: &str = "chat";
@@ -46,14 +46,12 @@ enum Heard<'a> {
     Error { message: String },
 }
 
-type ChatConn<'a> = Conn<'a, Option<Box<Member>>>;
-
 impl Chat {
     pub(super) fn new(online: Arc<AtomicU32>) -> Self {
         Self { online }
     }
 
-    pub(super) fn on_message(&mut self, conn: &mut ChatConn<'_>, message: Message<'_>) {
+    pub(super) fn on_message(&mut self, conn: &mut NodeConn<'_>, message: Message<'_>) {
         // The parser works in place, so it gets a copy.
         let mut bytes = message.as_bytes().to_vec();
         let outcome = match simd_json::serde::from_slice(&mut bytes) {
@@ -68,24 +66,23 @@ impl Chat {
         }
     }
 
-    pub(super) fn on_close(&mut self, conn: &mut ChatConn<'_>) {
-        if let Some(name) = conn.data_mut().as_mut().and_then(|member| member.name.take()) {
+    pub(super) fn on_close(&mut self, conn: &mut NodeConn<'_>) {
+        if let Some(name) = member(conn).name.take() {
             let online = self.online.fetch_sub(1, Ordering::Relaxed) - 1;
             publish(conn, &Heard::Left { name: &name, online });
         }
     }
 
-    fn join(&mut self, conn: &mut ChatConn<'_>, name: &str) -> Result<(), String> {
+    fn join(&mut self, conn: &mut NodeConn<'_>, name: &str) -> Result<(), String> {
         if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
             return Err(format!("a name has 1 to {NAME_CHARS_MAX} characters"));
         }
-        let member = conn.data_mut().as_mut().expect("only chat connections come here");
-        if member.name.is_some() {
+        if member(conn).name.is_some() {
             return Err("you have joined already".into());
         }
         conn.subscribe(TOPIC).map_err(|error| error.to_string())?;
         // Who has a name counts as online until the end.
-        *conn.data_mut() = Some(Box::new(Member { name: Some(name.to_owned()) }));
+        member(conn).name = Some(name.to_owned());
         let online = self.online.fetch_add(1, Ordering::Relaxed) + 1;
         send(conn, &Heard::Welcome { id: conn.id().to_string(), online });
         publish(conn, &Heard::Joined { name, online });
@@ -93,9 +90,8 @@ impl Chat {
     }
 }
 
-fn say(conn: &mut ChatConn<'_>, text: &str) -> Result<(), String> {
-    let member = conn.data().as_ref().expect("only chat connections come here");
-    let Some(name) = member.name.clone() else { return Err("join first, with a name".into()) };
+fn say(conn: &mut NodeConn<'_>, text: &str) -> Result<(), String> {
+    let Some(name) = member(conn).name.clone() else { return Err("join first, with a name".into()) };
     if text.is_empty() {
         return Err("say something".into());
     }
@@ -105,12 +101,19 @@ fn say(conn: &mut ChatConn<'_>, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn send(conn: &mut ChatConn<'_>, heard: &Heard<'_>) {
+fn member<'c>(conn: &'c mut NodeConn<'_>) -> &'c mut Member {
+    match conn.data_mut().as_deref_mut() {
+        Some(Client::Chat(member)) => member,
+        _ => unreachable!("only chat connections come here"),
+    }
+}
+
+fn send(conn: &mut NodeConn<'_>, heard: &Heard<'_>) {
     // A chat line that a slow reader misses is lost, and no more than that.
     let _ = conn.send(json(heard).as_str());
 }
 
-fn publish(conn: &mut ChatConn<'_>, heard: &Heard<'_>) {
+fn publish(conn: &mut NodeConn<'_>, heard: &Heard<'_>) {
     conn.publish(TOPIC, json(heard).as_str()).expect("whoever publishes here has subscribed by the same name");
 }
 

@@ -9,7 +9,10 @@ mod broadcast;
 mod chat;
 mod check;
 pub mod cli;
+mod client;
+mod connect;
 mod control;
+mod denial;
 mod echo;
 #[cfg_attr(not(test), expect(dead_code, reason = "wired by the control thread next"))]
 #[expect(unused_imports, reason = "wired by the control thread next")]
@@ -20,7 +23,7 @@ mod pages;
 mod serve;
 #[cfg(test)]
 mod tests;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "wired into /connect next"))]
+mod topics;
 pub(crate) mod v1;
 
 use std::io::{self, Write};

@@ -5,6 +5,8 @@ use crate::http::{Page, RouteError};
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
+/// Browsers do not run it, and editors take it as text.
+const TS: &str = "text/plain; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 macro_rules! pages {
@@ -24,6 +26,8 @@ pages! {
     "/assets/echo.js"    JS   "echo.js"
     "/assets/drawing.js" JS   "drawing.js"
     "/assets/chat.js"    JS   "chat.js"
+    "/ringwire.js"       JS   "ringwire.js"
+    "/ringwire.d.ts"     TS   "ringwire.d.ts"
     "/favicon.svg"       SVG  "favicon.svg"
 }
 

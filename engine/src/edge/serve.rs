@@ -1,43 +1,72 @@
-//! `ringwire serve`: the node: its pages, echo at `/ws` and chat at `/chat`, and the control thread beside it.
+//! `ringwire serve`: the node: its pages, echo at `/ws`, chat at `/chat`, topics at `/connect` and `/topics/NAME`, and the control
+//! thread beside it.
 
 use std::sync::Arc;
 
 use super::chat::{Chat, Member};
+use super::client::{Client, Data, NodeConn};
+use super::connect::{self, Connect};
 use super::control::Control;
-use super::{StartError, node, pages};
+use super::{StartError, node, pages, topics};
 use crate::config::ValidConfig;
-use crate::handler::{Accept, Conn, Handler};
-use crate::http::{Refusal, Request, Routes, WebSocketRoute};
+use crate::handler::{Accept, Handler};
+use crate::http::{Refusal, Request, RouteError, Routes, WebSocketRoute};
 use crate::proto::{CloseCode, Message};
+use crate::topic::error::PublishError;
+use crate::topic::history::Position;
+use crate::topic::name::NameLimits;
 
 const ECHO_PATH: &str = "/ws";
 const CHAT_PATH: &str = "/chat";
 
-/// What the node keeps of a connection: who is in the chat, nothing for an echo.
-type Data = Option<Box<Member>>;
-
+/// A shard's part of the node.
 struct Node {
     chat: Chat,
+    connect: Connect,
+    names: NameLimits,
 }
 
 impl Handler for Node {
     type Data = Data;
 
     fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<Data>, Refusal> {
-        let member = (request.path() == CHAT_PATH).then(Box::default);
-        Ok(Accept { data: member, protocol: None })
-    }
-
-    fn on_message(&mut self, conn: &mut Conn<'_, Data>, message: Message<'_>) {
-        if conn.data().is_some() {
-            self.chat.on_message(conn, message);
-        } else {
-            let _ = conn.send(message);
+        match request.path() {
+            CHAT_PATH => Ok(Accept { data: Some(Box::new(Client::Chat(Member::default()))), protocol: None }),
+            connect::PATH => self.connect.on_connect(request),
+            path if path.starts_with(topics::PREFIX) => topics::on_connect(request, self.names),
+            _ => Ok(Accept::default()),
         }
     }
 
-    fn on_close(&mut self, conn: &mut Conn<'_, Data>, _code: CloseCode, _reason: &str) {
-        if conn.data().is_some() {
+    fn on_open(&mut self, conn: &mut NodeConn<'_>) {
+        match conn.data().as_deref() {
+            Some(Client::V1) => conn.speak_ringwire_v1(),
+            Some(Client::Topic(_)) => topics::on_open(conn),
+            Some(Client::Chat(_)) | None => {}
+        }
+    }
+
+    fn on_message(&mut self, conn: &mut NodeConn<'_>, message: Message<'_>) {
+        match conn.data().as_deref() {
+            None => {
+                let _ = conn.send(message);
+            }
+            Some(Client::Chat(_)) => self.chat.on_message(conn, message),
+            Some(Client::V1) => self.connect.on_message(conn, message),
+            Some(Client::Topic(_)) => topics::on_message(conn, message),
+        }
+    }
+
+    fn on_published(&mut self, conn: &mut NodeConn<'_>, token: u64, outcome: Result<Option<Position>, PublishError>) {
+        match conn.data().as_deref() {
+            Some(Client::V1) => self.connect.on_published(conn, token, outcome),
+            Some(Client::Topic(_)) => topics::on_published(conn, outcome.map(drop)),
+            Some(Client::Chat(_)) | None => {}
+        }
+    }
+
+    fn on_close(&mut self, conn: &mut NodeConn<'_>, _code: CloseCode, _reason: &str) {
+        if let Some(Client::Chat(_)) = conn.data().as_deref() {
             self.chat.on_close(conn);
         }
     }
@@ -51,9 +80,19 @@ pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     if config.journal.dir.is_some() {
         return Err(StartError::Journal);
     }
-    let routes =
-        Routes::builder().websocket(WebSocketRoute::new(ECHO_PATH)?).websocket(WebSocketRoute::new(CHAT_PATH)?);
-    let routes = pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?;
-    let online = Arc::default();
-    node::run(config, routes, Control::start, move |_shard| Node { chat: Chat::new(Arc::clone(&online)) })
+    let (online, names) = (Arc::default(), NameLimits::new(config));
+    node::run(config, routes()?, Control::start, move |_shard| Node {
+        chat: Chat::new(Arc::clone(&online)),
+        connect: Connect::new(names),
+        names,
+    })
+}
+
+fn routes() -> Result<Routes, RouteError> {
+    let routes = Routes::builder()
+        .websocket(WebSocketRoute::new(ECHO_PATH)?)
+        .websocket(WebSocketRoute::new(CHAT_PATH)?)
+        .websocket(WebSocketRoute::new(connect::PATH)?.protocols([connect::PROTOCOL])?)
+        .websocket(WebSocketRoute::new(&format!("{}*", topics::PREFIX))?);
+    pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()
 }

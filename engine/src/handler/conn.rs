@@ -201,6 +201,12 @@ impl<'a, D> Conn<'a, D> {
         self.local.may_publish(topic, message.into().into())
     }
 
+    /// The shard's clock, which [`Start::since_ms`] is compared with: milliseconds since 1970-01-01 UTC at the beginning of this turn.
+    /// It never steps back.
+    pub fn now_ms(&self) -> u64 {
+        self.local.wall_ms
+    }
+
     /// Ends the subscription to this topic or pattern; false if there was none.
     pub fn unsubscribe(&mut self, topic: &str) -> bool {
         self.local.unsubscribe(self.slot, topic)

@@ -9,10 +9,10 @@ use super::protocols::Protocols;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
-use crate::conn::ConnId;
 use crate::conn::arena::{Arena, Segment};
 use crate::conn::slot::{Phase, Slot};
 use crate::conn::table::Table;
+use crate::conn::{Channel, ConnId};
 use crate::metrics::Counters;
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
@@ -114,12 +114,19 @@ impl<D> Local<D> {
         if self.conns[slot].congested { SendStatus::Backpressure } else { SendStatus::Queued }
     }
 
-    /// Does what is configured for a connection whose send queue is full.
+    /// Does what is configured for a connection whose send queue is full. An answer of `ringwire.v1` was promised, so who cannot
+    /// take it is closed in any case, and comes back.
     #[cold]
     pub(crate) fn on_overflow(&mut self, slot: u32) {
-        if self.limits.overflow == Overflow::Disconnect && self.conns[slot].phase == Phase::Open {
+        let conn = &self.conns[slot];
+        let code = match (conn.channel, self.limits.overflow) {
+            (Channel::Json, _) => CloseCode::RESUME,
+            (Channel::Frames, Overflow::Disconnect) => CloseCode::TRY_AGAIN_LATER,
+            (Channel::Frames, _) => return,
+        };
+        if conn.phase == Phase::Open {
             self.counters.slow_consumers += 1;
-            self.begin_close(slot, CloseCode::TRY_AGAIN_LATER, "you read too slowly: reconnect and resume");
+            self.begin_close(slot, code, "you read too slowly: reconnect and resume");
         }
     }
 

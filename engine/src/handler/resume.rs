@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::local::Local;
 use super::topics::SubscribeError;
 use crate::config::TopicOverflow;
@@ -77,7 +79,7 @@ impl<D> Local<D> {
             let may_skip = self.topics.topic(topic).overflow.needs_history();
             let skip = if may_skip { Skip::Oldest } else { Skip::Never };
             self.drop_behind(slot, |behind| behind.topic == topic);
-            self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic, topics, skip });
+            self.conns[slot].queue.get_or_insert_default().behind.insert(0, Behind { topic, topics, skip });
             self.catch_up(slot);
         }
         Ok(replay)
@@ -85,31 +87,43 @@ impl<D> Local<D> {
 
     fn plan(&self, interest: Interest<'_>, start: &Start<'_>) -> Result<Plan, SubscribeError> {
         let mut plan = Plan::default();
+        // A pattern may match many topics, and come with many positions.
+        let after: HashMap<_, _> = start.after.iter().copied().collect();
         match interest {
             Interest::Pattern(pattern) => {
                 for (name, history) in self.histories.matching(pattern) {
-                    plan.add(name, history, start)?;
+                    plan.add(name, history, (after.get(&**name).copied(), start.since_ms))?;
                 }
             }
             Interest::Name(name) => {
                 if let Some((name, history)) = self.histories.find_key_value(name) {
-                    plan.add(name, history, start)?;
+                    plan.add(name, history, (after.get(&**name).copied(), start.since_ms))?;
                     plan.replay.position = Some(history.head());
+                } else if self.topic_rules.find(name).history.is_some() {
+                    plan.replay.position = Some(self.histories.beginning());
                 }
             }
         }
-        plan.replay.has_gap |= start.after.iter().any(|(name, _)| self.histories.find(name).is_none());
+        plan.replay.has_gap |= start.after.iter().any(|&(name, position)| !self.knows(name, position));
         Ok(plan)
     }
 
-    /// Sends what the connection is behind with, up to its high mark.
+    /// Whether a position's topic has a history, or had no message since somebody was told that position.
+    fn knows(&self, name: &str, position: Position) -> bool {
+        let is_beginning = || position == self.histories.beginning() && self.topic_rules.find(name).history.is_some();
+        self.histories.find(name).is_some() || is_beginning()
+    }
+
+    /// Sends what the connection is behind with, up to its high mark. One subscription after the other: else a message that two of
+    /// them match would come for one before all that is earlier was replayed to the other.
     pub(crate) fn catch_up(&mut self, slot: u32) {
         self.mark_dirty(slot);
-        while let Some(mut behind) = self.conns[slot].queue.as_mut().and_then(|queue| queue.behind.pop()) {
+        while let Some(queue) = self.conns[slot].queue.as_mut().filter(|queue| !queue.behind.is_empty()) {
+            let mut behind = queue.behind.remove(0);
             match self.replay_page(slot, &mut behind) {
                 Page::Last => {}
                 Page::Full => {
-                    self.conns[slot].queue.as_mut().expect("it was there").behind.push(behind);
+                    self.conns[slot].queue.as_mut().expect("it was there").behind.insert(0, behind);
                     return;
                 }
                 Page::Lost => {
@@ -185,10 +199,15 @@ impl<D> Local<D> {
 }
 
 impl Plan {
-    fn add(&mut self, name: &Arc<str>, history: &History, start: &Start<'_>) -> Result<(), SubscribeError> {
-        let after = start.after.iter().find(|(topic, _)| **topic == **name);
-        let last = match (after, start.since_ms) {
-            (Some(&(_, position)), _) => match history.after(position) {
+    /// Adds a topic whose subscriber has all up to a position, or wants what came since a time.
+    fn add(
+        &mut self,
+        name: &Arc<str>,
+        history: &History,
+        start: (Option<Position>, Option<u64>),
+    ) -> Result<(), SubscribeError> {
+        let last = match start {
+            (Some(position), _) => match history.after(position) {
                 Ok(_) => position.offset,
                 Err(Break::Ahead) => return Err(SubscribeError::Ahead { topic: (&**name).into() }),
                 Err(Break::TooOld | Break::OtherEpoch) => {

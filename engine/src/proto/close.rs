@@ -42,6 +42,8 @@ impl CloseCode {
     pub const TRY_AGAIN_LATER: Self = Self(1013);
     /// 4000: Ringwire's own for a subscriber that read too slowly of a topic with history; it comes back and resumes.
     pub const RESUME: Self = Self(4000);
+    /// 4410: Ringwire's own for a position whose successors are not kept any more; the client begins anew, without one.
+    pub const TOO_OLD: Self = Self(4410);
     /// 1014: a gateway got an invalid answer from behind (IANA registry).
     pub const BAD_GATEWAY: Self = Self(1014);
     /// 1015: the TLS handshake failed. Never sent.

@@ -29,7 +29,27 @@ impl<'a> After<'a> {
         }
     }
 
+    /// Each topic with its position; a single position is that of `name`.
+    pub(crate) fn pairs<'s>(&'s self, name: &'s str) -> Vec<(&'s str, Position)> {
+        match self {
+            Self::One(position) => vec![(name, *position)],
+            Self::Each(positions) => positions.iter().map(|(topic, position)| (&**topic, *position)).collect(),
+        }
+    }
+
+    /// The same, for longer than the request that said it.
+    pub(crate) fn into_owned(self) -> After<'static> {
+        match self {
+            Self::One(position) => After::One(position),
+            Self::Each(positions) => {
+                let owned = |(topic, position): (Cow<'_, str>, _)| (Cow::Owned(topic.into_owned()), position);
+                After::Each(positions.into_iter().map(owned).collect())
+            }
+        }
+    }
+
     /// What it has of topic `name`.
+    #[cfg_attr(all(not(test), feature = "node"), expect(dead_code, reason = "streams and polls are wired next"))]
     pub(crate) fn of(&self, name: &str) -> Option<Position> {
         match self {
             Self::One(position) => Some(*position),

@@ -21,6 +21,8 @@ pub(crate) struct Histories {
     epoch: Epoch,
     /// No topic gives an offset up to this one.
     floor: Offset,
+    /// What `floor` was at the start, on all shards.
+    first_floor: Offset,
     topics_max: usize,
     /// Of all messages with their overhead, payloads included that other shards share.
     bytes: usize,
@@ -38,8 +40,16 @@ pub(crate) enum NoRoom {
 
 impl Histories {
     pub(crate) fn new(epoch: Epoch, floor: Offset, topics_max: u32, bytes_max: usize) -> Self {
-        let (by_name, names) = (HashMap::new(), BTreeSet::new());
-        Self { by_name, names, epoch, floor, topics_max: topics_max as usize, bytes: 0, bytes_max }
+        Self {
+            by_name: HashMap::new(),
+            names: BTreeSet::new(),
+            epoch,
+            floor,
+            first_floor: floor,
+            topics_max: topics_max as usize,
+            bytes: 0,
+            bytes_max,
+        }
     }
 
     /// The topic's history, if it ever had a message.
@@ -55,6 +65,11 @@ impl Histories {
     /// An offset with the epoch.
     pub(crate) fn position(&self, offset: Offset) -> Position {
         Position { epoch: self.epoch, offset }
+    }
+
+    /// Where topics are that never had a message; all that any topic has is behind it.
+    pub(crate) fn beginning(&self) -> Position {
+        self.position(self.first_floor)
     }
 
     /// Names and histories of the topics that a pattern matches. Looks at all: for the beginning of a subscription.

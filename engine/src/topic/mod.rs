@@ -4,7 +4,10 @@
 //! pattern is a topic like any other. At the end of the turn every subscriber gets the whole batch; those with nothing else to
 //! send share its very bytes. Order holds per topic and per pattern.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
+#[cfg_attr(
+    not(any(test, feature = "node")),
+    expect(dead_code, reason = "only the node's clients say where they left off")
+)]
 pub(crate) mod after;
 #[cfg(feature = "sim")]
 pub(crate) mod bench;

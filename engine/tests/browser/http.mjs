@@ -16,6 +16,8 @@ const FILES = {
   "/assets/echo.js": "text/javascript",
   "/assets/drawing.js": "text/javascript",
   "/assets/chat.js": "text/javascript",
+  "/ringwire.js": "text/javascript",
+  "/ringwire.d.ts": "text/plain",
   "/favicon.svg": "image/svg+xml",
 };
 

@@ -13,6 +13,7 @@ import { echo } from "./echo.mjs";
 import { Visit, runAll } from "./harness.mjs";
 import { http } from "./http.mjs";
 import { overview } from "./overview.mjs";
+import { topics } from "./topics.mjs";
 
 const url = process.env.RINGWIRE_URL;
 if (!url) {
@@ -31,7 +32,7 @@ const browser = await chromium.launch({
   ],
 });
 try {
-  const tests = [...http, ...overview, ...echo, ...chat].filter((test) => test.name.includes(process.argv[2] ?? ""));
+  const tests = [...http, ...overview, ...echo, ...chat, ...topics].filter((test) => test.name.includes(process.argv[2] ?? ""));
   process.exitCode = await runAll(tests, () => new Visit(browser, url.replace(/\/$/, ""), shots));
 } finally {
   await browser.close();

@@ -40,6 +40,31 @@ function follow(client, topic, more = {}) {
   return { heard, gaps, errors, subscription, texts: () => heard.map(([data]) => data) };
 }
 
+test("subscriptions that overlap hear each message once, with history and without", async () => {
+  for (const withoutHistory of [false, true]) {
+    const { clock, node, client } = start({ transports: ["websocket"], prepare: (node) => withoutHistory && node.withoutHistory.add("a.b") });
+    const all = ["a.b", "a.*", ">", "a.b"].map((topic) => follow(client, topic));
+    await clock.pass();
+    const sent = ["1", "2", "2", "1", Uint8Array.of(49), ""];
+    for (const data of sent) node.publish("a.b", data);
+    await clock.pass();
+    for (const { texts } of all) assert.deepEqual(texts(), sent);
+    all[1].subscription.unsubscribe();
+    await clock.pass();
+    for (const data of ["2", "3"]) node.publish("a.b", data);
+    await clock.pass();
+    assert.deepEqual(all[0].texts(), [...sent, "2", "3"]);
+    assert.deepEqual(all[1].texts(), sent);
+    all[2].subscription.unsubscribe();
+    all[3].subscription.unsubscribe();
+    await clock.pass();
+    node.publish("a.b", "3");
+    await clock.pass();
+    assert.deepEqual(all[0].texts(), [...sent, "2", "3", "3"]);
+    client.close();
+  }
+});
+
 const rejected = (promise, code) => assert.rejects(promise, (error) => error instanceof RingwireError && error.code === code);
 
 for (const transport of ALL) {

@@ -126,7 +126,16 @@ fn the_nodes_pages_and_echo_are_there() {
     let _machine = Shared::wait();
     let node = Node::start(&["serve"]);
     let mut client = Raw::connect(node.addr);
-    for path in ["/", "/demo/echo", "/demo/chat", "/assets/site.css", "/assets/chat.js", "/favicon.svg"] {
+    for path in [
+        "/",
+        "/demo/echo",
+        "/demo/chat",
+        "/assets/site.css",
+        "/assets/chat.js",
+        "/ringwire.js",
+        "/ringwire.d.ts",
+        "/favicon.svg",
+    ] {
         client.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
         let page = client.response();
         assert!(page.status == 200 && page.body.len() > 100, "{path}: {}", page.head);

@@ -215,7 +215,7 @@ fn slow_consumers_get_what_the_topics_policy_says() {
     let mut readers = ["closed", "oldest", "newest", "latest"].map(|topic| {
         let mut reader = Raw::open(server.addr());
         reader.send_text(&format!("+{topic}"));
-        assert_eq!(reader.text(), "+- 0 false");
+        assert!(reader.text().ends_with("-0 0 false"), "nothing was published yet");
         reader
     });
     let mut publisher = Raw::open(server.addr());

@@ -20,4 +20,6 @@ mod hostile;
 mod http;
 mod request;
 mod shutdown;
+mod topics;
+mod v1;
 mod wildcards;

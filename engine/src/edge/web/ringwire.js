@@ -42,6 +42,8 @@ const POSITIONS_MAX = { websocket: 1024, sse: 100, polling: 100 };
 const FAILURES_MAX = { never: 2, before: 6 };
 /** Refusals that pass; what was asked is asked again. */
 const PASSING = new Set(["busy", "too_fast", "closing"]);
+/** Messages without position of which a copy for another subscription is still to come. */
+const COPIES_MAX = 10_000;
 const POLL_WAIT = 30_000;
 const POLL_PAUSE = 1_000;
 
@@ -283,12 +285,7 @@ class Subscription {
   }
 
   matches(topic) {
-    if (!this.isPattern) return topic === this.topic;
-    const wanted = this.topic.split(".");
-    const tokens = topic.split(".");
-    const rest = wanted.at(-1) === ">";
-    if (rest ? tokens.length < wanted.length : tokens.length !== wanted.length) return false;
-    return wanted.every((token, at) => token === "*" || token === tokens[at] || (rest && at === wanted.length - 1));
+    return covers(this.topic, topic);
   }
 }
 
@@ -297,6 +294,8 @@ class SocketLink {
   isReady = false;
   hasHeard = true; // since the last ping
   requests = new Map(); // id → what to do with the answer
+  names = new Set(); // names and patterns that the node sends for
+  copies = new Map(); // message without position → how many of its copies came
   lastId = 0;
 
   constructor(client) {
@@ -349,7 +348,10 @@ class SocketLink {
     if (!this.isReady || !this.client.subscriptions.has(subscription)) return;
     const again = () => this.client.link === this && this.add(subscription);
     this.ask({ op: "subscribe", topic: subscription.topic, ...subscription.resume() }, {
-      resolve: (ok) => subscription.began(ok),
+      resolve: (ok) => {
+        this.names.add(subscription.topic);
+        subscription.began(ok);
+      },
       reject: (error) => {
         if (PASSING.has(error.code)) this.client.options.setTimeout(again, this.client.options.backoffMin);
         else if (error.code !== "unknown") this.client.refuse(subscription, error);
@@ -360,7 +362,8 @@ class SocketLink {
   /** Two subscriptions of one name are one to the node. */
   remove({ topic }, isRefused) {
     const isShared = Array.from(this.client.subscriptions).some((other) => other.topic === topic);
-    if (this.isReady && !isShared && !isRefused) this.ask({ op: "unsubscribe", topic }, { resolve() {}, reject() {} });
+    if (!this.isReady || isShared || isRefused) return;
+    this.ask({ op: "unsubscribe", topic }, { resolve: () => this.names.delete(topic), reject() {} });
   }
 
   publish({ topic, data, durable, resolve, reject }) {
@@ -390,12 +393,31 @@ class SocketLink {
   understand(event, bytes) {
     const subscriptions = () => Array.from(this.client.subscriptions).filter((one) => one.matches(event.topic));
     switch (event.event) {
-      case "message": for (const one of subscriptions()) one.heard(bytes ?? event.data, event.topic, event.position); break;
+      case "message": this.hear(bytes ?? event.data, event, subscriptions()); break;
       case "lost": for (const one of subscriptions()) one.gap(event.topic, "lost", event.count); break;
       case "ok": this.answer(event)?.resolve(event); break;
       case "error": this.answer(event)?.reject(new RingwireError(event.code, event.message)); break;
       default: // a later node may say more; `closing` is followed by a close
     }
+  }
+
+  /** A message comes once for each name and pattern that matches; a subscription hears it once. */
+  hear(data, { topic, position }, subscriptions) {
+    if (position === undefined && this.isCopy(topic, data)) return;
+    for (const one of subscriptions) one.heard(data, topic, position);
+  }
+
+  /** Positions tell what comes twice. Without them, of equal messages every one in so many is new. */
+  isCopy(topic, data) {
+    const count = Array.from(this.names).filter((name) => covers(name, topic)).length;
+    if (count < 2) return false;
+    const isText = typeof data === "string";
+    const message = `${topic} ${isText} ${isText ? data : new TextDecoder("latin1").decode(data)}`;
+    const seen = (this.copies.get(message) ?? 0) + 1;
+    if (seen < count) this.copies.set(message, seen);
+    else this.copies.delete(message);
+    if (this.copies.size > COPIES_MAX) this.copies.delete(this.copies.keys().next().value);
+    return seen > 1;
   }
 
   answer({ id }) {
@@ -528,6 +550,15 @@ async function ask(client, url, signal) {
 /** Topic and position of an event: for a pattern its id is TOPIC:POSITION:TIME. */
 function origin({ topic, isPattern }, { lastEventId }) {
   return isPattern ? lastEventId.match(/^(.*):(.*):\d+$/).slice(1) : [topic, lastEventId];
+}
+
+/** Whether `topic` is the name, or matches the pattern. */
+function covers(name, topic) {
+  const wanted = name.split(".");
+  const tokens = topic.split(".");
+  const rest = wanted.at(-1) === ">";
+  if (rest ? tokens.length < wanted.length : tokens.length !== wanted.length) return false;
+  return wanted.every((token, at) => token === "*" || token === tokens[at] || (rest && at === wanted.length - 1));
 }
 
 /** Whether `position` comes after `last`: always, if that is of another epoch. Offsets are u64, so compared as text. */

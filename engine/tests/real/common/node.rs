@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -25,6 +26,18 @@ impl Node {
     #[track_caller]
     pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::spawn(Self::command(arguments))
+    }
+
+    /// Starts `ringwire` as [`Node::start`] does, with a configuration file of this text.
+    #[track_caller]
+    pub(crate) fn configured(text: &str, arguments: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = format!("{}/{}-{number}.toml", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        fs::write(&path, text).expect("cargo made the folder");
+        let node = Self::start(&[&["serve", &format!("--config={path}")], arguments].concat());
+        fs::remove_file(&path).expect("it was just written");
+        node
     }
 
     /// Starts `ringwire` as [`Node::start`] does, and waits until it says `words` instead of until it listens.

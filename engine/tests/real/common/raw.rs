@@ -99,8 +99,14 @@ impl Raw {
     /// An open WebSocket at `path`.
     #[track_caller]
     pub(crate) fn open_at(addr: SocketAddr, path: &str) -> Self {
+        Self::open_with(addr, path, "")
+    }
+
+    /// An open WebSocket at `path`, asked for with `more` header lines.
+    #[track_caller]
+    pub(crate) fn open_with(addr: SocketAddr, path: &str, more: &str) -> Self {
         let mut raw = Self::connect(addr);
-        raw.write(upgrade_head(path, "").as_bytes());
+        raw.write(upgrade_head(path, more).as_bytes());
         let response = raw.response();
         assert_eq!(response.status, 101, "{}", response.head);
         raw

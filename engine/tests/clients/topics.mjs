@@ -1,0 +1,189 @@
+// ringwire.js against a node over real sockets: lines that break, and the node restarted under it.
+//
+//   RINGWIRE_PROGRAM=target/debug/ringwire node topics.mjs
+//
+// Starts nodes itself, on loopback. Prints a line for each check, at the end `N passed, N failed`; exits 1 if one failed.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { WebSocket } from "ws";
+
+const program = process.env.RINGWIRE_PROGRAM;
+const TIMEOUT = 20_000;
+const RULES = `
+[[topics]]
+pattern = "kept.>"
+history_count = 10000
+
+[[topics]]
+pattern = "closed"
+subscribe = "nobody"
+`;
+
+// Node takes a `.js` file for a module only if a package.json says so; the browser needs none.
+const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
+copyFileSync(new URL("../../src/edge/web/ringwire.js", import.meta.url), join(folder, "ringwire.mjs"));
+writeFileSync(join(folder, "node.toml"), RULES);
+const { connect } = await import(pathToFileURL(join(folder, "ringwire.mjs")));
+
+/** `ringwire serve`, on a free port unless one is given. */
+async function serve(port = 0) {
+  const options = [`--listen=127.0.0.1:${port}`, "--admin-listen=none", "--shards=2", "--pin=none", `--config=${folder}/node.toml`];
+  const process = spawn(program, ["serve", ...options], { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(process, "exit");
+  let said = "";
+  const address = new Promise((resolve) => {
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on("data", (data) => {
+        said += data;
+        const found = said.match(/listening on 127\.0\.0\.1:(\d+)/);
+        if (found) resolve(Number(found[1]));
+      });
+    }
+    ended.then(() => resolve(undefined));
+  });
+  const listens = await address;
+  if (listens === undefined) throw new Error(`no node:\n${said}`);
+  const stop = async (signal) => {
+    process.kill(signal);
+    await ended;
+  };
+  return { port: listens, stop };
+}
+
+/** A client whose lines can be cut. */
+function client(port) {
+  const lines = new Set();
+  class Line extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      lines.add(this);
+      this.on("error", () => {}); // a refused connection is closed as well
+      this.on("close", () => lines.delete(this));
+    }
+  }
+  const options = { transports: ["websocket"], WebSocket: Line, backoffMin: 20, backoffMax: 200 };
+  const cut = () => lines.forEach((line) => line.terminate());
+  return Object.assign(connect(`http://127.0.0.1:${port}`, options), { cut });
+}
+
+function follow(client, topic) {
+  const heard = [];
+  const gaps = [];
+  const errors = [];
+  client.subscribe(topic, {
+    onMessage: (data) => heard.push(data),
+    onGap: ({ reason }) => gaps.push(reason),
+    onError: ({ code }) => errors.push(code),
+  });
+  return { heard, gaps, errors };
+}
+
+async function until(condition, what) {
+  const end = performance.now() + TIMEOUT;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${TIMEOUT} ms: ${what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Whether subscriptions are confirmed shows by what they hear. */
+async function begun(publisher, topic, followers) {
+  while (followers.some(({ heard }) => heard.length === 0)) {
+    await publisher.publish(topic, "begin");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (const { heard } of followers) heard.length = 0;
+}
+
+const checks = {
+  "messages as they were, also where subscriptions overlap": async (node) => {
+    const both = client(node.port);
+    const followers = ["kept.a", "plain.a", "plain.*", ">"].map((topic) => follow(both, topic));
+    await begun(both, "plain.a", followers.slice(1));
+    const bytes = Uint8Array.of(10, 0, 255);
+    const { position } = await both.publish("kept.a", "Grüße\n🌍");
+    assert.match(position, /^[0-9a-f]+-\d+$/);
+    assert.deepEqual(await both.publish("plain.a", bytes), { position: undefined });
+    await both.publish("plain.a", "");
+    const expected = [["Grüße\n🌍"], [bytes, ""], [bytes, ""], ["Grüße\n🌍", bytes, ""]];
+    await until(() => followers.every(({ heard }, at) => heard.length >= expected[at].length), () => JSON.stringify(followers));
+    const kinds = (list) => list.map((data) => (typeof data === "string" ? data : Array.from(data))).map(String).sort();
+    followers.forEach(({ heard }, at) => assert.deepEqual(kinds(heard), kinds(expected[at])));
+    both.close();
+  },
+  "errors have the node's codes": async (node) => {
+    const one = client(node.port);
+    const { errors } = follow(one, "closed");
+    for (const [topic, options, code] of [["a..b", {}, "bad_topic"], ["a.*", {}, "bad_topic"], ["a", { durable: true }, "not_durable"]]) {
+      await assert.rejects(one.publish(topic, "x", options), (error) => error.code === code);
+    }
+    await until(() => errors.length > 0, () => "an error");
+    assert.deepEqual(errors, ["not_allowed"]);
+    one.close();
+  },
+  "lines that break lose nothing and repeat nothing": async (node) => {
+    const COUNT = 3000;
+    const [publisher, reader] = [client(node.port), client(node.port)];
+    const followers = ["kept.cut", "kept.*"].map((topic) => follow(reader, topic));
+    await begun(publisher, "kept.cut", followers);
+    for (let number = 0; number < COUNT; number += 1) {
+      await publisher.publish("kept.cut", String(number));
+      if (number % 100 === 50) reader.cut();
+    }
+    await until(() => followers.every(({ heard }) => heard.length >= COUNT), () => followers.map(({ heard }) => heard.length).join());
+    const numbers = Array.from({ length: COUNT }, (_, number) => String(number));
+    for (const { heard, gaps } of followers) {
+      assert.deepEqual(heard, numbers);
+      assert.deepEqual(gaps, []);
+    }
+    publisher.close();
+    reader.close();
+  },
+  "a restarted node is found again, and what it has forgotten is told": async (node) => {
+    const [publisher, reader] = [client(node.port), client(node.port)];
+    const kept = follow(reader, "kept.restart");
+    await begun(publisher, "kept.restart", [kept]);
+    await publisher.publish("kept.restart", "before");
+    await until(() => kept.heard.includes("before"), () => "before");
+    await node.stop("SIGTERM");
+    Object.assign(node, await serve(node.port));
+    await until(() => publisher.state === "open" && reader.state === "open", () => "both come back");
+    await publisher.publish("kept.restart", "after");
+    await until(() => kept.heard.includes("after"), () => "after");
+    assert.deepEqual(kept.heard, ["before", "after"]);
+    assert.deepEqual(kept.gaps, ["too_old"]);
+    await node.stop("SIGKILL");
+    Object.assign(node, await serve(node.port));
+    await publisher.publish("kept.restart", "at last").catch(() => publisher.publish("kept.restart", "at last"));
+    await until(() => kept.heard.includes("at last"), () => "at last");
+    publisher.close();
+    reader.close();
+  },
+};
+
+if (!program) {
+  console.error("RINGWIRE_PROGRAM is not set: give the path of ringwire, for example target/debug/ringwire");
+  process.exit(2);
+}
+const node = await serve();
+let failed = 0;
+for (const [name, check] of Object.entries(checks)) {
+  try {
+    await check(node);
+    console.log(`ok ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`not ok ${name}\n  ${error.stack.replaceAll("\n", "\n  ")}`);
+  }
+}
+await node.stop("SIGKILL");
+rmSync(folder, { recursive: true });
+console.log(`${Object.keys(checks).length - failed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);

@@ -1,0 +1,141 @@
+//! One topic on a WebSocket of its own, at the node's `/topics/NAME`.
+
+use ringwire::proto::Opcode;
+use serde_json::Value;
+
+use crate::common::raw::{frame, upgrade_head};
+use crate::common::{Node, Raw, Shared};
+
+const RULES: &str = r#"
+[[topics]]
+pattern = "kept.>"
+history_count = 10
+
+[[topics]]
+pattern = "closed.out"
+subscribe = "nobody"
+
+[[topics]]
+pattern = "closed.in"
+publish = "nobody"
+
+[[topics]]
+pattern = "only.binary"
+messages = "binary"
+"#;
+
+/// Publishes over `ringwire.v1` and returns the position.
+fn publish(client: &mut Raw, topic: &str, data: &str) -> String {
+    client.send_text(&serde_json::json!({ "op": "publish", "id": 1, "topic": topic, "data": data }).to_string());
+    let answer: Value = serde_json::from_str(&client.text()).expect("JSON");
+    answer["position"].as_str().expect("a position").to_owned()
+}
+
+fn publisher(node: &Node) -> Raw {
+    Raw::open_with(node.addr, "/connect", "Sec-WebSocket-Protocol: ringwire.v1\r\n")
+}
+
+#[test]
+fn payloads_come_and_go_as_they_are() {
+    let _machine = Shared::wait();
+    for shards in ["--shards=1", "--shards=2"] {
+        let node = Node::configured(RULES, &[shards]);
+        // A name that has to be encoded, and a pattern that takes it in.
+        let path = "/topics/gr%C3%BC%C3%9Fe%2fan.%22alle%22.x";
+        let mut clients: Vec<_> = (0..4).map(|_| Raw::open_at(node.addr, path)).collect();
+        let mut all = Raw::open_at(node.addr, "/topics/*.*.%3E");
+        for (opcode, payload) in [(Opcode::Text, "é\n".as_bytes()), (Opcode::Binary, &[0, 255]), (Opcode::Text, b"")] {
+            clients[0].write(&frame(opcode, true, payload));
+            for client in clients.iter_mut().chain([&mut all]) {
+                let heard = client.frame();
+                assert_eq!((heard.opcode, &heard.payload[..]), (opcode.bits(), payload));
+            }
+        }
+    }
+}
+
+#[test]
+fn positions_resume_and_gaps_close() {
+    let _machine = Shared::wait();
+    let node = Node::configured(RULES, &["--shards=2"]);
+    let mut publisher = publisher(&node);
+    let positions: Vec<_> = (0..12).map(|number| publish(&mut publisher, "kept.a", &number.to_string())).collect();
+    let after = |position: &str| format!("/topics/kept.a?after={position}");
+    for _ in 0..4 {
+        let mut client = Raw::open_at(node.addr, &after(&positions[8]));
+        (9..12).for_each(|number| assert_eq!(client.text(), number.to_string()));
+        let mut all = Raw::open_at(node.addr, "/topics/kept.a?since=0");
+        (2..12).for_each(|number| assert_eq!(all.text(), number.to_string()));
+        let mut pattern = Raw::open_at(node.addr, &format!("/topics/kept.*?after=kept.a:{}", positions[10]));
+        assert_eq!(pattern.text(), "11");
+        for gone in [after(&positions[0]), after("1-1"), "/topics/plain?after=1-1".to_owned()] {
+            let end = Raw::open_at(node.addr, &gone).frame();
+            assert_eq!(end.close().0, Some(4410), "{gone}");
+            assert!(end.close().1.starts_with("too_old: "), "{gone}");
+        }
+        let (epoch, _) = positions[0].split_once('-').expect("a position");
+        let end = Raw::open_at(node.addr, &after(&format!("{epoch}-99"))).frame();
+        assert_eq!(end.close().0, Some(1008));
+        assert!(end.close().1.starts_with("bad_position: "), "{end:?}");
+    }
+    let mut live = Raw::open_at(node.addr, &after(&positions[11]));
+    live.send_text("live");
+    assert_eq!(live.text(), "live");
+}
+
+#[test]
+fn handshakes_that_ask_for_nonsense_are_refused() {
+    let _machine = Shared::wait();
+    let node = Node::configured(RULES, &[]);
+    for (path, status, code) in [
+        ("/topics/", 400, "bad_topic"),
+        ("/topics/a..b", 400, "bad_topic"),
+        ("/topics/a/b", 400, "bad_topic"),
+        ("/topics/a/latest", 400, "bad_topic"),
+        ("/topics/%FF", 400, "bad_topic"),
+        ("/topics/a.%3E.b", 400, "bad_topic"),
+        ("/topics/a?after=1", 400, "bad_position"),
+        ("/topics/a.*?after=1-1", 400, "bad_position"),
+        ("/topics/a?after=1-1&after=1-2", 400, "bad_request"),
+        ("/topics/a?since=x", 400, "bad_request"),
+        ("/topics/a?wait=1s", 400, "bad_request"),
+        ("/topics", 404, ""),
+    ] {
+        let mut raw = Raw::connect(node.addr);
+        raw.write(upgrade_head(path, "").as_bytes());
+        let response = raw.response();
+        assert_eq!(response.status, status, "{path}");
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        assert_eq!(body["code"].as_str().unwrap_or_default(), code, "{path}");
+    }
+}
+
+#[test]
+fn what_is_not_allowed_closes_and_says_why() {
+    let _machine = Shared::wait();
+    let node = Node::configured(RULES, &["--shards=2"]);
+    let end = |path: &str, sent: Option<&str>| {
+        let mut client = Raw::open_at(node.addr, path);
+        sent.into_iter().for_each(|text| client.send_text(text));
+        let frame = client.frame();
+        let (code, reason) = frame.close();
+        (code.expect("a code"), reason.to_owned())
+    };
+    for (path, sent, expected) in [
+        (
+            "/topics/closed.out",
+            None,
+            (1008, "not_allowed: the rules of this server let no client subscribe to closed.out"),
+        ),
+        ("/topics/closed.*", None, (1008, "not_allowed: the rules of this server let no client subscribe to closed.*")),
+        (
+            "/topics/closed.in",
+            Some("x"),
+            (1008, "not_allowed: the rules of this server let no client publish to closed.in"),
+        ),
+        ("/topics/only.binary", Some("x"), (1008, "not_allowed: only.binary takes binary messages only")),
+        ("/topics/kept.*", Some("x"), (1003, "kept.* is a pattern: publish to one topic")),
+    ] {
+        assert_eq!(end(path, sent), (expected.0, expected.1.to_owned()), "{path}");
+    }
+}

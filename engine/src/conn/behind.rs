@@ -12,6 +12,15 @@ pub(crate) struct Behind {
     pub(crate) skip: Skip,
 }
 
+impl Behind {
+    /// Adds a message that is to come with what is caught up with. Those behind it in its topic come with it.
+    pub(crate) fn add(&mut self, name: &Arc<str>, offset: u64) {
+        if self.topics.iter().all(|(known, _)| known != name) {
+            self.topics.push((Arc::clone(name), offset - 1));
+        }
+    }
+}
+
 /// What a subscriber that catches up may miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Skip {

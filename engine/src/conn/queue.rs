@@ -1,4 +1,4 @@
-//! A connection's own send queue: it exists only while the socket is behind.
+//! A connection's own send queue: it exists only while the socket is behind, or a subscriber its topics.
 //!
 //! Two buffers: one that the kernel reads from, unchanged until its send completed, and one that takes what comes meanwhile.
 

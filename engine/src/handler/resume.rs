@@ -15,7 +15,7 @@ use crate::proto::CloseCode;
 use crate::topic::format::{Format, Publication};
 use crate::topic::history::{Break, History, Offset, Position};
 use crate::topic::name::Interest;
-use crate::topic::{Numbered, TopicId};
+use crate::topic::{TopicId, Topics};
 
 /// Where a subscription begins. For each topic that it matches: behind its position in `after`, if there is one; else with
 /// the first message published at `since_ms` or later; else with the next that is published.
@@ -120,6 +120,8 @@ impl<D> Local<D> {
         self.mark_dirty(slot);
         while let Some(queue) = self.conns[slot].queue.as_mut().filter(|queue| !queue.behind.is_empty()) {
             let mut behind = queue.behind.remove(0);
+            // Of a pattern, it may have the first messages of further topics.
+            add_batch(&self.topics, slot, &mut behind);
             match self.replay_page(slot, &mut behind) {
                 Page::Last => {}
                 Page::Full => {
@@ -139,21 +141,18 @@ impl<D> Local<D> {
 
     /// Leaves a turn's batch to the histories, because the connection cannot take it now.
     #[cold]
-    pub(crate) fn fall_behind(&mut self, slot: u32, id: TopicId) {
-        let topic = self.topics.topic(id);
-        let skip = if topic.overflow == TopicOverflow::Conflate { Skip::AllButNewest } else { Skip::Oldest };
-        let own: Vec<_> = topic.exclusions.iter().filter(|exclusion| exclusion.slot == slot).collect();
-        let mut topics: Vec<(Arc<str>, u64)> = Vec::new();
-        for Numbered { name, offset, at } in &topic.numbers {
-            let excluded = own.iter().any(|exclusion| exclusion.range.contains(at));
-            if !excluded && topics.iter().all(|(known, _)| known != name) {
-                topics.push((Arc::clone(name), offset - 1));
+    pub(crate) fn fall_behind(&mut self, slot: u32, topic: TopicId) {
+        let conflates = self.topics.topic(topic).overflow == TopicOverflow::Conflate;
+        let skip = if conflates { Skip::AllButNewest } else { Skip::Oldest };
+        let all = &mut self.conns[slot].queue.get_or_insert_default().behind;
+        match all.iter_mut().find(|behind| behind.topic == topic) {
+            Some(behind) => add_batch(&self.topics, slot, behind),
+            None => {
+                let mut behind = Behind { topic, topics: Vec::new(), skip };
+                add_batch(&self.topics, slot, &mut behind);
+                all.extend((!behind.topics.is_empty()).then_some(behind));
             }
         }
-        if topics.is_empty() {
-            return;
-        }
-        self.conns[slot].queue.get_or_insert_default().behind.push(Behind { topic: id, topics, skip });
         self.mark_dirty(slot);
     }
 
@@ -196,6 +195,11 @@ impl<D> Local<D> {
             self.mark_dirty(slot);
         }
     }
+}
+
+/// Has the subscriber get this turn's batch with what it catches up with.
+fn add_batch(topics: &Topics, slot: u32, behind: &mut Behind) {
+    topics.topic(behind.topic).numbers_for(slot).for_each(|number| behind.add(&number.name, number.offset));
 }
 
 impl Plan {

@@ -269,12 +269,10 @@ impl<D> Local<D> {
     /// Copies the topic's batch to a subscriber that cannot share it.
     #[cold]
     pub(crate) fn append_batch(&mut self, slot: u32, topic: TopicId) {
-        let conn = &self.conns[slot];
-        if conn.phase != Phase::Open || conn.is_behind(topic) {
-            // Who is behind gets it from the history.
+        if self.conns[slot].phase != Phase::Open {
             return;
         }
-        if !conn.is_clear() && !self.topics.topic(topic).numbers.is_empty() {
+        if self.needs_history(slot, topic) {
             return self.fall_behind(slot, topic);
         }
         let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
@@ -292,6 +290,14 @@ impl<D> Local<D> {
         if dropped {
             self.on_topic_overflow(slot, topic);
         }
+    }
+
+    /// Whether a subscriber gets the topic's batch from the histories: it is behind already, or its socket is and the topic's
+    /// policy needs that. A segment that leaves this turn is no reason, however slow others are.
+    fn needs_history(&self, slot: u32, topic: TopicId) -> bool {
+        let (conn, id, topic) = (&self.conns[slot], topic, self.topics.topic(topic));
+        let fits = conn.queue.is_none() && conn.queued_bytes() + topic.batch.len() <= self.limits.send_queue_bytes_max;
+        conn.is_behind(id) || !fits && topic.overflow.needs_history() && !topic.numbers.is_empty()
     }
 
     #[cold]

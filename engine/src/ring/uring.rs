@@ -91,7 +91,7 @@ impl UringRing {
     #[inline(always)]
     fn push_entry(&mut self, entry: &squeue::Entry) {
         loop {
-            // SAFETY: the memory that entries refer to outlives their completion (rule 1): recv buffers, accept entries and
+            // SAFETY: the memory that entries refer to outlives their ops (rules 1 and 4): recv buffers, accept entries and
             // the wake counter live as long as this ring; send memory is kept by the arena or queue that lent it.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;

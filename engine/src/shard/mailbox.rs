@@ -49,9 +49,13 @@ impl Outbound {
         Self { shard, queue, waker, ring, waiting: VecDeque::new(), waiting_bytes: 0 }
     }
 
-    /// Puts a parcel behind those that wait; false when it was dropped.
+    /// Puts a parcel behind those that wait; false when it was dropped. A shard that has ended, as in a shutdown, has no
+    /// subscribers, and nothing waits for it.
     fn send(&mut self, parcel: Parcel) -> bool {
         self.send_waiting();
+        if self.queue.is_abandoned() {
+            return true;
+        }
         let parcel = if self.waiting.is_empty() { self.queue.push(parcel).err() } else { Some(parcel) };
         match parcel {
             None => true,
@@ -65,6 +69,10 @@ impl Outbound {
     }
 
     fn send_waiting(&mut self) {
+        if self.queue.is_abandoned() {
+            self.waiting.clear();
+            self.waiting_bytes = 0;
+        }
         while let Some(parcel) = self.waiting.pop_front() {
             let bytes = parcel.bytes();
             if let Err(parcel) = self.queue.push(parcel) {
@@ -103,16 +111,19 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         let Self { local, mailbox, .. } = self;
         for queue in &mut mailbox.inbound {
-            while let Ok(parcel) = queue.pop() {
+            // No more than there are now: the other shard goes on filling it (rule 9).
+            for _ in 0..queue.len() {
+                let Ok(parcel) = queue.pop() else { break };
                 local.take_parcel(parcel);
             }
         }
         self.tell_outcomes();
     }
 
-    /// Tells publishers what became of their publications.
+    /// Tells publishers what became of their publications. What they publish at that is told in the next turn.
     fn tell_outcomes(&mut self) {
-        while let Some(Outcome { receipt, result }) = self.local.outcomes.pop_front() {
+        for _ in 0..self.local.outcomes.len() {
+            let Some(Outcome { receipt, result }) = self.local.outcomes.pop_front() else { break };
             if is_open(&self.local, receipt.conn) {
                 let conn = &mut Conn::new(&mut self.local, receipt.conn.slot);
                 self.handler.on_published(conn, receipt.token, result);
@@ -193,4 +204,29 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
 fn is_open<D>(local: &Local<D>, id: ConnId) -> bool {
     local.conns.find(id).is_some_and(|conn| conn.phase == Phase::Open)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::queues::parcels;
+    use crate::topic::error::PublishError;
+    use crate::topic::parcel::Receipt;
+
+    #[test]
+    fn nothing_waits_for_a_shard_that_has_ended() {
+        let conn = ConnId { shard: 1, generation: 0, slot: 0 };
+        let outcome = || {
+            let receipt = Receipt { conn, token: 0 };
+            Parcel::Outcome(Outcome { receipt, result: Err(PublishError::Busy) })
+        };
+        let (sender, receiver) = parcels(1, usize::MAX);
+        let waker = Arc::new(Waker::new().expect("a descriptor is free"));
+        let mut other = Outbound::new(1, sender, waker, -1);
+        assert!((0..3).all(|_| other.send(outcome())));
+        assert!(other.waiting.len() == 2 && other.waiting_bytes > 0);
+        drop(receiver);
+        assert!(other.send(outcome()));
+        assert_eq!((other.waiting.len(), other.waiting_bytes), (0, 0));
+    }
 }

@@ -198,6 +198,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn has_work(&self) -> bool {
         self.local.topics.is_dirty()
             || !self.local.outbox.is_empty()
+            || !self.local.outcomes.is_empty()
             || !self.local.dirty.is_empty()
             || !self.unsettled.is_empty()
             || self.is_finished()

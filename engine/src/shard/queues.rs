@@ -62,6 +62,11 @@ pub(crate) struct ParcelSender {
 }
 
 impl ParcelSender {
+    /// Whether the other shard has ended.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.entries.is_abandoned()
+    }
+
     /// # Errors
     /// The parcel, if it is too many or too large beside those that wait.
     pub(crate) fn push(&mut self, parcel: Parcel) -> Result<(), Parcel> {
@@ -83,6 +88,11 @@ pub(crate) struct ParcelReceiver {
 }
 
 impl ParcelReceiver {
+    /// Parcels that are there now.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.slots()
+    }
+
     pub(crate) fn pop(&mut self) -> Result<Parcel, rtrb::PopError> {
         self.entries.pop().inspect(|parcel| self.allowance.give_back(parcel.bytes()))
     }
@@ -173,6 +183,7 @@ mod tests {
     fn parcels_are_bounded_in_bytes_and_in_entries() {
         let (mut sender, mut receiver) = parcels(2, 100);
         assert!(sender.push(batch(60)).is_ok() && sender.push(batch(41)).is_err() && sender.push(batch(40)).is_ok());
+        assert_eq!(receiver.len(), 2);
         assert!(receiver.pop().is_ok());
         assert!(sender.push(batch(20)).is_ok() && sender.push(batch(20)).is_err(), "a third entry");
         while receiver.pop().is_ok() {}

@@ -113,8 +113,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             // What came before the end is run first, when the connection may have it.
             Phase::Open | Phase::Closing if conn.input.is_some() => {}
             Phase::Open | Phase::Closing => self.lose(slot, &ConnError::Truncated),
-            // A client that shut down its half may still read the response.
-            Phase::Http if !conn.is_clear() => close::end(&mut self.local, slot, Phase::Flushing),
+            // A client that shut down its half may still read the response, of which the last send may yet fall short.
+            Phase::Http if !conn.is_clear() || conn.flight == self.local.flight => {
+                close::end(&mut self.local, slot, Phase::Flushing);
+            }
             Phase::Http | Phase::Lingering => close::kill(&mut self.local, slot),
             Phase::Flushing | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }

@@ -24,6 +24,8 @@ pub(crate) struct Histories {
     /// What `floor` was at the start, on all shards.
     first_floor: Offset,
     topics_max: usize,
+    /// Some topic may have no messages left.
+    has_empty: bool,
     /// Of all messages with their overhead, payloads included that other shards share.
     bytes: usize,
     bytes_max: usize,
@@ -47,6 +49,7 @@ impl Histories {
             floor,
             first_floor: floor,
             topics_max: topics_max as usize,
+            has_empty: false,
             bytes: 0,
             bytes_max,
         }
@@ -111,6 +114,10 @@ impl Histories {
 
     /// Takes a message that its home has numbered.
     pub(crate) fn restore(&mut self, name: &Arc<str>, limits: HistoryLimits, entry: Entry) {
+        if !self.by_name.contains_key(&**name) {
+            // Its home had room for it: what it has forgotten is to be forgotten here too.
+            let _ = self.make_room();
+        }
         let before = Position { epoch: self.epoch, offset: Offset(entry.offset.0 - 1) };
         let history = self.find_or_insert(name, limits, before);
         let before = history.bytes();
@@ -133,6 +140,7 @@ impl Histories {
         while others + history.bytes() > self.bytes_max && !history.is_empty() {
             history.evict();
         }
+        self.has_empty |= history.is_empty();
         self.bytes = others + history.bytes();
     }
 
@@ -141,11 +149,16 @@ impl Histories {
         if self.by_name.len() < self.topics_max {
             return Ok(());
         }
-        let floor = &mut self.floor;
-        self.by_name.retain(|name, history| {
+        // Looked for once, not for every message that finds no room.
+        if !std::mem::take(&mut self.has_empty) {
+            return Err(NoRoom::Topics);
+        }
+        let Self { by_name, names, floor, bytes, .. } = self;
+        by_name.retain(|name, history| {
             if history.is_empty() {
                 *floor = (*floor).max(history.head().offset);
-                self.names.remove(name);
+                names.remove(name);
+                *bytes -= history.bytes();
             }
             !history.is_empty()
         });
@@ -158,6 +171,7 @@ impl Histories {
         for history in self.by_name.values_mut() {
             history.expire(now_ms);
             self.bytes += history.bytes();
+            self.has_empty |= history.is_empty();
         }
     }
 
@@ -239,6 +253,31 @@ mod tests {
         assert!(most.0 <= 1000 && most.1 > 2, "{most:?}");
         assert_eq!(append("b"), Err(NoRoom::Bytes));
         assert_eq!(append("a").map(|(bytes, _)| bytes <= 1000), Ok(true));
+    }
+
+    #[test]
+    fn a_replica_forgets_as_its_home_does() {
+        let mut home = Histories::new(EPOCH, Offset::ZERO, 10, 10_000);
+        let mut other = Histories::new(EPOCH, Offset::ZERO, 10, 10_000);
+        for number in 0..100 {
+            let (name, time_ms) = (format!("topic.{number}"), number * 100_000);
+            let entry = append(&mut home, &name, time_ms).expect("the others are empty");
+            other.restore(&name.as_str().into(), limits(3), entry);
+            home.expire(time_ms + 90_000);
+            other.expire(time_ms + 90_000);
+        }
+        assert!(home.len() <= 10 && other.len() <= 10, "{} and {}", home.len(), other.len());
+        assert_eq!((home.bytes(), other.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn topics_whose_messages_are_gone_hold_no_bytes() {
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 100, 10_000);
+        for number in 0..20 {
+            (0..3).for_each(|_| drop(append(&mut histories, &format!("topic.{number}"), 0)));
+        }
+        histories.expire(100_000);
+        assert_eq!(histories.bytes(), 0);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub(crate) enum Break {
     Ahead,
 }
 
-/// Rings keep at most this many places that nothing is in, unless a quarter is used.
+/// Rings keep at most this many places that nothing is in, unless a quarter is used; and none when all is gone.
 const SPARE_PLACES: usize = 16;
 
 impl History {
@@ -103,7 +103,8 @@ impl History {
         while self.entries.front().is_some_and(|oldest| now_ms.saturating_sub(oldest.time_ms) > age_max) {
             self.evict();
         }
-        if self.entries.capacity() > SPARE_PLACES.max(self.entries.len() * 4) {
+        let spare = if self.entries.is_empty() { 0 } else { SPARE_PLACES };
+        if self.entries.capacity() > spare.max(self.entries.len() * 4) {
             self.entries.shrink_to(self.entries.len() * 2);
         }
     }

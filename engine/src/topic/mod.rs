@@ -77,7 +77,7 @@ pub(crate) struct Topic {
     pub(crate) exclusions: Vec<Exclusion>,
     /// What happens to a subscriber that is too slow.
     pub(crate) overflow: TopicOverflow,
-    /// The messages of the batch in the histories of their topics, if `overflow` needs that.
+    /// The messages of the batch that are in the histories of their topics.
     pub(crate) numbers: Vec<Numbered>,
 }
 
@@ -112,6 +112,13 @@ impl Topic {
 
     pub(crate) fn is_pattern(&self) -> bool {
         self.is_pattern
+    }
+
+    /// The messages of the batch that are in a history and that `slot` gets, for one who cannot take it now.
+    pub(crate) fn numbers_for(&self, slot: u32) -> impl Iterator<Item = &Numbered> {
+        let own = self.exclusions.iter().filter(move |exclusion| exclusion.slot == slot);
+        let is_for = move |number: &&Numbered| !own.clone().any(|exclusion| exclusion.range.contains(&number.at));
+        self.numbers.iter().filter(is_for)
     }
 }
 
@@ -232,9 +239,7 @@ impl Topics {
         if let Some(slot) = exclude {
             topic.exclusions.push(Exclusion { slot, range: start..topic.batch.len() });
         }
-        if let Some((name, offset)) = number
-            && topic.overflow.needs_history()
-        {
+        if let Some((name, offset)) = number {
             topic.numbers.push(Numbered { name: Arc::clone(name), offset, at: start });
         }
     }

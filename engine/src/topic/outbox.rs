@@ -1,7 +1,8 @@
 //! What a turn has for the other shards: publications without history in one batch that all of them share, messages of topics
 //! with history as this shard numbered them, and what goes to one shard alone.
 //!
-//! The order of publication holds across topics, because a pattern's subscriber there hears several of them.
+//! The order of publication holds across topics without history, and across topics of one home, because a pattern's subscriber
+//! there hears several of them; not between the two kinds.
 
 use std::sync::Arc;
 

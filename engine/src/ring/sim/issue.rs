@@ -175,7 +175,7 @@ fn end_send(sending: &mut Option<Sending>) {
 
 /// What the kernel reads when it sends.
 pub(super) fn read(bytes: SendBytes) -> &'static [u8] {
-    // SAFETY: rule 1 is what the shard under test promises: the bytes live and stay until the completion is reaped, and no
-    // caller here keeps the slice beyond its statement.
+    // SAFETY: rule 1 is what the shard under test promises: the bytes live and stay until the send is over, which an impatient
+    // one is with its submit and any other with its completion; no caller here keeps the slice beyond its statement.
     unsafe { std::slice::from_raw_parts(bytes.start, bytes.len as usize) }
 }

@@ -188,3 +188,27 @@ fn a_half_request_behind_a_response_is_forgotten_at_the_end_of_the_stream() {
     stage.turns(4);
     stage.end();
 }
+
+/// A client that shuts down its half at once, while a response is sent that turns out to be too much for the socket: the rest was
+/// thrown away.
+#[test]
+fn a_response_that_fell_short_is_sent_whole_after_the_end_of_the_request() {
+    let sizes = Sizes { socket_bytes: (1 << 20, 20), ..SIZES };
+    for turns in 1..5 {
+        let mut stage = Stage::new(config(), sizes);
+        let clients: Vec<_> = (0..8).map(|_| stage.connect(Conduct::Echo)).collect();
+        for client in &clients {
+            stage.turns(3);
+            stage.write(client, b"GET /page HTTP/1.1\r\nHost: sim\r\n\r\n");
+            stage.turns(turns);
+            stage.sim.world.borrow_mut().end(client.socket);
+            let mut response = Vec::new();
+            for _ in 0..100 {
+                stage.turns(1);
+                response.extend(stage.read(client));
+            }
+            assert!(response.ends_with(b"a page"), "{turns}: {}", String::from_utf8_lossy(&response));
+        }
+        stage.end();
+    }
+}

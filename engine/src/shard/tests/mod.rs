@@ -1,5 +1,6 @@
 //! The shard on a simulated ring: seeded runs, the rules one by one, timers, and bugs that were found.
 
+mod behind;
 mod found;
 mod rules;
 mod runs;

@@ -7,11 +7,12 @@ use super::control::Control;
 use super::{StartError, node, pages};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Conn, Handler};
-use crate::http::{Refusal, Request, Routes, WebSocketRoute};
+use crate::http::{Refusal, Request, Routes, TopicsRoute, WebSocketRoute};
 use crate::proto::{CloseCode, Message};
 
 const ECHO_PATH: &str = "/ws";
 const CHAT_PATH: &str = "/chat";
+const TOPICS_PATH: &str = "/topics";
 
 /// What the node keeps of a connection: who is in the chat, nothing for an echo.
 type Data = Option<Box<Member>>;
@@ -50,6 +51,7 @@ impl Handler for Node {
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes =
         Routes::builder().websocket(WebSocketRoute::new(ECHO_PATH)?).websocket(WebSocketRoute::new(CHAT_PATH)?);
+    let routes = routes.topics(TopicsRoute::new(TOPICS_PATH)?);
     let routes = pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?;
     let online = Arc::default();
     node::run(config, routes, Control::start, move |_shard| Node { chat: Chat::new(Arc::clone(&online)) })

@@ -73,8 +73,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 let (routes, timeouts, scratch) = (&*self.routes, self.timeouts, &mut self.scratch);
                 Requests { local, handler, routes, timeouts, scratch }.run(slot, bytes);
             }
-            // What comes after the end is thrown away.
-            Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
+            // What comes after the end, or to where nothing is listened to, is thrown away.
+            Phase::Stream
+            | Phase::Flushing
+            | Phase::Lingering
+            | Phase::Dead
+            | Phase::Releasing
+            | Phase::Free => {}
         }
     }
 
@@ -115,7 +120,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Phase::Open | Phase::Closing => self.lose(slot, &ConnError::Truncated),
             // A client that shut down its half may still read the response.
             Phase::Http if !conn.is_clear() => close::end(&mut self.local, slot, Phase::Flushing),
-            Phase::Http | Phase::Lingering => close::kill(&mut self.local, slot),
+            Phase::Http | Phase::Stream | Phase::Lingering => close::kill(&mut self.local, slot),
             Phase::Flushing | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }
     }

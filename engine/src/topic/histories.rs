@@ -52,6 +52,16 @@ impl Histories {
         Position { epoch: self.epoch, offset }
     }
 
+    /// In front of the first message of a topic that never had one.
+    pub(crate) fn start(&self) -> Position {
+        self.position(self.floor)
+    }
+
+    /// Whether who has all up to `position` missed nothing of a topic that is not here.
+    pub(crate) fn is_start(&self, position: Position) -> bool {
+        position.epoch == self.epoch && position.offset >= self.floor
+    }
+
     /// Names and histories of the topics that a pattern matches. Looks at all: for the beginning of a subscription.
     pub(crate) fn matching(&self, pattern: &str) -> impl Iterator<Item = (&Arc<str>, &History)> {
         self.by_name.iter().filter(move |(name, _)| name::covers(pattern, name))

@@ -161,7 +161,6 @@ impl History {
     }
 
     /// The newest message that is still held.
-    #[cfg(test)]
     pub(crate) fn latest(&self) -> Option<&Entry> {
         self.entries.back()
     }

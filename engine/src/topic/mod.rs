@@ -4,7 +4,6 @@
 //! pattern is a topic like any other. At the end of the turn every subscriber gets the whole batch; those with nothing else to
 //! send share its very bytes. Order holds per topic and per pattern.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
 pub(crate) mod after;
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
@@ -74,7 +73,7 @@ pub(crate) struct Topic {
     pub(crate) exclusions: Vec<Exclusion>,
     /// What happens to a subscriber that is too slow.
     pub(crate) overflow: TopicOverflow,
-    /// The messages of the batch in the histories of their topics, if `overflow` needs that.
+    /// The messages of the batch in the histories of their topics, if `overflow` or polls need that.
     pub(crate) numbers: Vec<Numbered>,
 }
 
@@ -105,6 +104,10 @@ impl Topic {
     /// The name or pattern.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel
     }
 
     pub(crate) fn is_pattern(&self) -> bool {
@@ -230,7 +233,7 @@ impl Topics {
             topic.exclusions.push(Exclusion { slot, range: start..topic.batch.len() });
         }
         if let Some((name, offset)) = number
-            && topic.overflow.needs_history()
+            && (topic.overflow.needs_history() || topic.channel == Channel::Polls)
         {
             topic.numbers.push(Numbered { name: Arc::clone(name), offset, at: start });
         }

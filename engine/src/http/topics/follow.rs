@@ -30,6 +30,7 @@ impl<'a> Follow<'a> {
     ///
     /// # Errors
     /// 400 for a name, position or parameter that is wrong.
+    #[cfg_attr(not(test), expect(dead_code, reason = "WebSockets of one topic are wired next"))]
     pub(crate) fn parse(request: &Request<'a>, place: &Place<'_>) -> Result<Self, Refusal> {
         let topic = decode(below(request, place)?)?;
         Self::new(topic, &Parameters::collect(request, &["after", "since"])?, place.names)
@@ -38,6 +39,15 @@ impl<'a> Follow<'a> {
     /// The topic or pattern.
     pub(crate) fn interest(&self) -> Interest<'_> {
         if self.is_pattern { Interest::Pattern(&self.topic) } else { Interest::Name(&self.topic) }
+    }
+
+    /// What the client has, by topic.
+    pub(crate) fn positions(&self) -> Vec<(&str, Position)> {
+        match &self.after {
+            None => Vec::new(),
+            Some(After::One(position)) => vec![(&self.topic, *position)],
+            Some(After::Each(positions)) => positions.iter().map(|(topic, position)| (&**topic, *position)).collect(),
+        }
     }
 
     pub(super) fn new(topic: Cow<'a, str>, parameters: &Parameters<'a>, names: NameLimits) -> Result<Self, Refusal> {

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::{Shard, polls};
 use super::window::SENDS_MIN;
+use super::{Shard, polls};
 use crate::conn::Channel;
 use crate::conn::arena::Segment;
 use crate::handler::Handler;

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::timers::Timeouts;
-use super::{close, recv};
+use super::{close, polls, recv};
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
 use crate::handler::{Accept, Conn, Handler, SendStatus};
@@ -67,6 +67,13 @@ impl<H: Handler> Requests<'_, H> {
                 Next::Request => self.local.wheel.set(slot, self.timeouts.handshake),
                 Next::Messages if rest.is_empty() => return,
                 Next::Messages => return recv::run_first(self.local, self.handler, slot, rest),
+                Next::Poll if rest.len() > self.local.limits.head_bytes_max => {
+                    // So much may not wait; the poll has waited long enough.
+                    polls::answer_late(self.local, slot);
+                    if self.local.conns[slot].phase != Phase::Http {
+                        return;
+                    }
+                }
                 Next::Poll => {
                     self.local.conns[slot].input = (!rest.is_empty()).then(|| Box::new(rest.to_vec()));
                     return;

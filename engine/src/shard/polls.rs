@@ -35,7 +35,9 @@ impl<H: Handler> Requests<'_, H> {
         if let Interest::Name(name) = interest
             && self.local.topic_rules.find(name).history.is_none()
         {
-            return Err(reply.refuse(Code::NoHistory, "the topic keeps no history: use Server-Sent Events or a WebSocket"));
+            return Err(
+                reply.refuse(Code::NoHistory, "the topic keeps no history: use Server-Sent Events or a WebSocket")
+            );
         }
         let plan = self.plan(follow, &reply)?;
         let begins = follow.after.is_none() && follow.since.is_none();

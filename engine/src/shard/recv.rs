@@ -74,12 +74,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 Requests { local, handler, routes, timeouts, scratch }.run(slot, bytes);
             }
             // What comes after the end, or to where nothing is listened to, is thrown away.
-            Phase::Stream
-            | Phase::Flushing
-            | Phase::Lingering
-            | Phase::Dead
-            | Phase::Releasing
-            | Phase::Free => {}
+            Phase::Stream | Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }
     }
 

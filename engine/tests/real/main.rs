@@ -18,6 +18,8 @@ mod handle;
 mod history;
 mod hostile;
 mod http;
+mod polls;
 mod request;
 mod shutdown;
+mod sse;
 mod wildcards;

@@ -9,14 +9,17 @@ use crate::proto::Decoder;
 /// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
 const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
 
-/// Where a connection is in its life. The order is the order in which phases follow each other; `Http` may end at `Lingering`.
+/// Where a connection is in its life. The order is the order in which phases follow each other; `Http` may end at `Lingering`, and is
+/// followed by `Stream` or by `Open`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Phase {
     /// Nobody.
     Free,
-    /// Reading request heads, sending responses.
+    /// Reading request heads, sending responses. A poll that waits is here too, with its subscription.
     Http,
+    /// The answer is a stream of events: what the peer sends is thrown away.
+    Stream,
     /// A WebSocket on which messages pass.
     Open,
     /// A close frame was sent or received, not yet both.
@@ -55,7 +58,7 @@ pub(crate) enum Linger {
 pub(crate) struct Slot<D> {
     /// Counts the holders of this slot, modulo 2²⁴.
     pub(crate) generation: u32,
-    /// When the last bytes came, in timer ticks.
+    /// When the last bytes came, in timer ticks; of a stream, also when the last ones went.
     pub(crate) received_at: u32,
     pub(crate) phase: Phase,
     /// The front of `queue` is in flight.
@@ -207,6 +210,16 @@ impl<D> Slot<D> {
         self.queue.as_ref().is_some_and(|queue| queue.behind.iter().any(|behind| behind.topic == topic))
     }
 
+    /// Whether messages of topics may be sent to it.
+    pub(crate) fn may_subscribe(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Stream) || self.is_parked()
+    }
+
+    /// Whether it has a poll that waits for a message.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.phase == Phase::Http && self.channel == Channel::Polls
+    }
+
     /// Whether messages may be handed to the application as they come.
     #[inline]
     pub(crate) fn takes_messages(&self) -> bool {
@@ -229,7 +242,7 @@ impl<D> Slot<D> {
     pub(crate) fn wants_input(&self) -> bool {
         match self.phase {
             Phase::Http | Phase::Open | Phase::Closing => !self.congested && !self.paused && !self.peer_finished,
-            Phase::Flushing | Phase::Lingering => !self.peer_finished,
+            Phase::Stream | Phase::Flushing | Phase::Lingering => !self.peer_finished,
             Phase::Free | Phase::Dead | Phase::Releasing => false,
         }
     }
@@ -254,7 +267,8 @@ impl<D> Slot<D> {
         let held = self.input.is_some();
         let is_idle = self.is_idle();
         match self.phase {
-            Phase::Http => assert!(self.subscriptions.is_empty(), "a subscriber without a WebSocket"),
+            Phase::Http => assert_eq!(self.subscriptions.len(), usize::from(self.is_parked()), "polls alone wait"),
+            Phase::Stream => assert!(!held && self.subscriptions.len() == 1, "a stream is one subscription"),
             Phase::Open | Phase::Closing => {
                 assert!(!held || self.congested || self.paused, "held input waits for nothing");
                 let unwanted = self.congested || self.paused;

@@ -10,7 +10,7 @@ use super::control::Control;
 use super::{StartError, node, pages, topics};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Handler};
-use crate::http::{Refusal, Request, RouteError, Routes, WebSocketRoute};
+use crate::http::{Refusal, Request, RouteError, Routes, TopicsRoute, WebSocketRoute};
 use crate::proto::{CloseCode, Message};
 use crate::topic::error::PublishError;
 use crate::topic::history::Position;
@@ -18,6 +18,7 @@ use crate::topic::name::NameLimits;
 
 const ECHO_PATH: &str = "/ws";
 const CHAT_PATH: &str = "/chat";
+const TOPICS_PATH: &str = "/topics";
 
 /// A shard's part of the node.
 struct Node {
@@ -93,6 +94,7 @@ fn routes() -> Result<Routes, RouteError> {
         .websocket(WebSocketRoute::new(ECHO_PATH)?)
         .websocket(WebSocketRoute::new(CHAT_PATH)?)
         .websocket(WebSocketRoute::new(connect::PATH)?.protocols([connect::PROTOCOL])?)
-        .websocket(WebSocketRoute::new(&format!("{}*", topics::PREFIX))?);
+        .websocket(WebSocketRoute::new(&format!("{}*", topics::PREFIX))?)
+        .topics(TopicsRoute::new(TOPICS_PATH)?);
     pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()
 }

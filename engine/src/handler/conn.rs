@@ -41,7 +41,7 @@ impl ReadyState {
     pub(crate) fn of(phase: Phase) -> Self {
         match phase {
             Phase::Http => Self::Connecting,
-            Phase::Open => Self::Open,
+            Phase::Open | Phase::Stream => Self::Open,
             Phase::Closing => Self::Closing,
             // From `Flushing` on, only the last bytes leave: to callbacks the connection is over, as to a browser's `onclose`.
             Phase::Flushing | Phase::Free | Phase::Lingering | Phase::Dead | Phase::Releasing => Self::Closed,
@@ -251,7 +251,8 @@ impl<'a, D> Conn<'a, D> {
         self.local.publish_ruled(topic, (message.into(), message.as_bytes()), None, receipt)
     }
 
-    /// WebSockets of this shard for which `on_open` was called and `on_close` was not; in `on_close`, without this one.
+    /// WebSockets of this shard for which `on_open` was called and `on_close` was not, in `on_close` without this one; and streams
+    /// and waiting polls of topics.
     pub fn shard_connections(&self) -> usize {
         self.local.open_count.taken() as usize
     }

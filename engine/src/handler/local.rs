@@ -5,18 +5,22 @@ use super::places::Places;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::protocols::Protocols;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
 use crate::conn::arena::{Arena, Segment};
-use crate::conn::slot::{Phase, Slot};
+use crate::conn::slot::{Linger, Phase, Slot};
 use crate::conn::table::Table;
 use crate::conn::{Channel, ConnId};
+use crate::http::topics::Reply;
 use crate::metrics::Counters;
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::Topics;
+use crate::topic::format::Format;
 use crate::topic::histories::Histories;
 use crate::topic::outbox::Outbox;
 use crate::topic::parcel::Outcome;
@@ -55,6 +59,10 @@ pub(crate) struct Local<D> {
     pub(crate) wall_ms: u64,
     /// What became of publications, to be told.
     pub(crate) outcomes: VecDeque<Outcome>,
+    /// Polls that wait, by their slots: how each is answered.
+    pub(crate) polls: HashMap<u32, Reply>,
+    /// Slots whose polls were answered, so that the next request may be.
+    pub(crate) answered: Vec<u32>,
     /// Names of the subprotocols in use.
     pub(crate) protocols: Protocols,
 }
@@ -121,8 +129,8 @@ impl<D> Local<D> {
         let conn = &self.conns[slot];
         let code = match (conn.channel, self.limits.overflow) {
             (Channel::Json, _) => CloseCode::RESUME,
-            (Channel::Frames, Overflow::Disconnect) => CloseCode::TRY_AGAIN_LATER,
-            (Channel::Frames, _) => return,
+            (_, Overflow::Disconnect) => CloseCode::TRY_AGAIN_LATER,
+            (_, Overflow::DropNewest) => return,
         };
         if conn.phase == Phase::Open {
             self.counters.slow_consumers += 1;
@@ -140,16 +148,35 @@ impl<D> Local<D> {
         }
     }
 
-    /// Sends a close frame and waits for the peer's.
+    /// Sends a close frame and waits for the peer's; a stream ends with an event in its place.
     pub(crate) fn begin_close(&mut self, slot: u32, code: CloseCode, reason: &str) {
-        if self.conns[slot].phase != Phase::Open {
-            return;
+        match self.conns[slot].phase {
+            Phase::Open => {}
+            Phase::Stream => return self.end_stream(slot, reason),
+            _ => return,
         }
         self.append_close(slot, Some(code), reason);
         self.conns[slot].phase = Phase::Closing;
         self.conns[slot].paused = false;
         self.unsubscribe_all(slot);
         self.wheel.set(slot, self.close_ticks);
+    }
+
+    /// Ends a stream behind what is queued, and tells why.
+    fn end_stream(&mut self, slot: u32, reason: &str) {
+        self.encoded.clear();
+        let conn = &mut self.conns[slot];
+        Format::of(conn.channel).closing(reason, &mut self.encoded);
+        if conn.takes_in_arena(self.encoded.len()) {
+            self.arena.append(&mut conn.segment, &self.encoded);
+        } else {
+            conn.queue.get_or_insert_default().push(&self.encoded, &[]);
+        }
+        conn.phase = Phase::Flushing;
+        conn.linger = Linger::Wanted;
+        self.unsubscribe_all(slot);
+        self.wheel.set(slot, self.close_ticks);
+        self.mark_dirty(slot);
     }
 
     /// Queues a close frame even above the queue's limit: it is small, and the last.

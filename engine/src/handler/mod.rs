@@ -11,6 +11,7 @@ pub(crate) mod wheel;
 
 pub use conn::{Conn, ReadyState, SendStatus};
 pub(crate) use limits::Limits;
+pub(crate) use resume::Plan;
 pub use resume::{Replay, Start};
 pub use topics::SubscribeError;
 

@@ -1,4 +1,4 @@
-//! How many WebSockets are open: on this shard, and on all shards together, which is what `connections_max` bounds.
+//! How many WebSockets are open, streams and polls that wait among them: on this shard, and on all shards together, which is what `connections_max` bounds.
 //!
 //! The shared count is touched when a WebSocket opens or ends, never per message. A place is taken before it is used, so that
 //! shards that open at the same moment cannot take more than there are.

@@ -41,9 +41,10 @@ pub struct Replay {
 
 /// A replay and where it begins in each topic.
 #[derive(Debug, Default)]
-struct Plan {
-    replay: Replay,
-    topics: Vec<(Arc<str>, u64)>,
+pub(crate) struct Plan {
+    pub(crate) replay: Replay,
+    /// The message in front of the first one.
+    pub(crate) topics: Vec<(Arc<str>, u64)>,
 }
 
 /// How far a page of a replay went.
@@ -73,8 +74,14 @@ impl<D> Local<D> {
         let interest = Interest::parse(text, self.limits.names)?;
         let Plan { replay, topics } = self.plan(interest, start)?;
         self.subscribe(slot, text)?;
+        let topic = self.topics.find(interest, self.conns[slot].channel).expect("it was just subscribed to");
+        self.begin_replay(slot, topic, topics);
+        Ok(replay)
+    }
+
+    /// Sends a subscriber what was planned for it.
+    pub(crate) fn begin_replay(&mut self, slot: u32, topic: TopicId, topics: Vec<(Arc<str>, u64)>) {
         if !topics.is_empty() {
-            let topic = self.topics.find(interest, self.conns[slot].channel).expect("it was just subscribed to");
             // What it asked for is sent whole, though later messages may be conflated.
             let may_skip = self.topics.topic(topic).overflow.needs_history();
             let skip = if may_skip { Skip::Oldest } else { Skip::Never };
@@ -82,10 +89,10 @@ impl<D> Local<D> {
             self.conns[slot].queue.get_or_insert_default().behind.insert(0, Behind { topic, topics, skip });
             self.catch_up(slot);
         }
-        Ok(replay)
     }
 
-    fn plan(&self, interest: Interest<'_>, start: &Start<'_>) -> Result<Plan, SubscribeError> {
+    /// What a subscription would begin with now.
+    pub(crate) fn plan(&self, interest: Interest<'_>, start: &Start<'_>) -> Result<Plan, SubscribeError> {
         let mut plan = Plan::default();
         // A pattern may match many topics, and come with many positions.
         let after: HashMap<_, _> = start.after.iter().copied().collect();
@@ -100,18 +107,18 @@ impl<D> Local<D> {
                     plan.add(name, history, (after.get(&**name).copied(), start.since_ms))?;
                     plan.replay.position = Some(history.head());
                 } else if self.topic_rules.find(name).history.is_some() {
-                    plan.replay.position = Some(self.histories.beginning());
+                    plan.replay.position = Some(self.histories.start());
                 }
             }
         }
-        plan.replay.has_gap |= start.after.iter().any(|&(name, position)| !self.knows(name, position));
+        plan.replay.has_gap |= start.after.iter().any(|&(name, position)| self.is_lost(name, position));
         Ok(plan)
     }
 
-    /// Whether a position's topic has a history, or had no message since somebody was told that position.
-    fn knows(&self, name: &str, position: Position) -> bool {
-        let is_beginning = || position == self.histories.beginning() && self.topic_rules.find(name).history.is_some();
-        self.histories.find(name).is_some() || is_beginning()
+    /// Whether a topic that is not here had messages behind this position, as far as is known.
+    fn is_lost(&self, name: &str, position: Position) -> bool {
+        let keeps = self.topic_rules.find(name).history.is_some();
+        self.histories.find(name).is_none() && !(keeps && self.histories.is_start(position))
     }
 
     /// Sends what the connection is behind with, up to its high mark. One subscription after the other: else a message that two of

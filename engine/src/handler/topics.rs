@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::SendStatus;
 use super::local::Local;
 use crate::config::{Access, TopicOverflow};
-use crate::conn::slot::{Phase, Subscription};
+use crate::conn::slot::Subscription;
 use crate::conn::{Channel, ConnId};
 use crate::proto::frame::{EncodedHeader, Header};
 use crate::proto::{CloseCode, Opcode, Role};
@@ -25,7 +25,7 @@ impl<D> Local<D> {
     /// What is wrong with the name, or the limit that stands in the way.
     pub(crate) fn subscribe(&mut self, slot: u32, name: &str) -> Result<(), SubscribeError> {
         let interest = Interest::parse(name, self.limits.names)?;
-        if self.conns[slot].phase != Phase::Open {
+        if !self.conns[slot].may_subscribe() {
             return Err(SubscribeError::NotOpen);
         }
         let channel = self.conns[slot].channel;
@@ -72,11 +72,16 @@ impl<D> Local<D> {
         settings.publish == Access::Anyone && settings.takes(kind)
     }
 
-    /// Takes the connection off all topics.
+    /// Takes the connection off all topics. A stream, or a poll that waits, gives up its place.
     pub(crate) fn unsubscribe_all(&mut self, slot: u32) {
         self.drop_behind(slot, |_| true);
         for subscription in std::mem::take(&mut self.conns[slot].subscriptions) {
             self.leave(subscription);
+        }
+        if self.conns[slot].channel.is_http() {
+            self.conns[slot].channel = Channel::default();
+            self.polls.remove(&slot);
+            self.open_count -= 1;
         }
     }
 
@@ -205,6 +210,11 @@ impl<D> Local<D> {
         let position = Some(self.histories.position(entry.offset));
         let Entry { time_ms, kind, ref payload, .. } = *entry;
         self.deliver_encoded(&Publication { name, kind, payload, position, time_ms }, exclude, number);
+        if self.topics.is_used(Channel::Polls) {
+            // One byte for each message; what it is stands in the history.
+            let mark = Frames { head: &[], body: b".", exclude: None, number };
+            self.topics.publish_in(Channel::Polls, name, mark);
+        }
     }
 
     /// Hands a message to the subscribers on this shard that do not get plain frames.
@@ -269,7 +279,7 @@ impl<D> Local<D> {
     /// Copies the topic's batch to a subscriber that cannot share it.
     #[cold]
     pub(crate) fn append_batch(&mut self, slot: u32, topic: TopicId) {
-        if self.conns[slot].phase != Phase::Open {
+        if !self.conns[slot].may_subscribe() {
             return;
         }
         if self.needs_history(slot, topic) {
@@ -303,7 +313,7 @@ impl<D> Local<D> {
     #[cold]
     fn on_topic_overflow(&mut self, slot: u32, topic: TopicId) {
         let topic = self.topics.topic(topic);
-        if topic.overflow == TopicOverflow::Disconnect && self.conns[slot].phase == Phase::Open {
+        if topic.overflow == TopicOverflow::Disconnect {
             let keeps = self.topic_rules.find(topic.name()).history.is_some();
             let (code, verb) =
                 if keeps { (CloseCode::RESUME, "resume") } else { (CloseCode::TRY_AGAIN_LATER, "come back") };

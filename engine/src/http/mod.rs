@@ -16,7 +16,6 @@ mod refusal;
 mod request;
 mod routes;
 mod target;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the shard next"))]
 pub(crate) mod topics;
 
 pub use date::Date;
@@ -26,3 +25,4 @@ pub use page::{Page, write_page};
 pub use refusal::{InvalidRefusal, Refusal};
 pub use request::{HEADER_COUNT_MAX, Request};
 pub use routes::{RouteError, Routed, Routes, RoutesBuilder, WebSocketRoute};
+pub use topics::TopicsRoute;

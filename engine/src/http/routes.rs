@@ -3,7 +3,7 @@
 //! The most specific route wins: an exact path, then the longest prefix, then the one for any path. So a page may stand
 //! in the middle of a prefix, and the order in which routes were added does not matter.
 
-use super::{OriginRules, Page, Refusal, Request};
+use super::{OriginRules, Page, Refusal, Request, TopicsRoute};
 use crate::proto::handshake::{Upgrade, is_token};
 
 /// What is served at which path; immutable, shared by all connections of a shard.
@@ -13,6 +13,7 @@ pub struct Routes {
     entries: Vec<Entry>,
     /// For those who ask for a WebSocket where there is none.
     no_websocket_here: String,
+    topics: Option<TopicsRoute>,
 }
 
 /// Where a request goes.
@@ -27,12 +28,14 @@ pub enum Routed<'r, 'q> {
     },
     /// A GET or HEAD of a page.
     Page(&'r Page),
+    /// A request for a topic that is no handshake.
+    Topics(&'r TopicsRoute),
 }
 
 impl Routes {
     /// Nothing yet.
     pub fn builder() -> RoutesBuilder {
-        RoutesBuilder { entries: Vec::new(), websocket_count: 0 }
+        RoutesBuilder { entries: Vec::new(), websocket_count: 0, topics: None }
     }
 
     /// The WebSocket routes in the order of their [`WebSocketRoute::index`].
@@ -58,6 +61,9 @@ impl Routes {
     /// WebSocket path that does not ask for one, or for another version than 13; 400 for a malformed handshake, or one
     /// on a page's path; 403 for an origin that is not allowed.
     pub fn route<'q>(&self, request: &'q Request<'_>) -> Result<Routed<'_, 'q>, Refusal> {
+        if let Some(route) = self.topics.as_ref().filter(|route| route.takes(request)) {
+            return Ok(Routed::Topics(route));
+        }
         let entry = self.entries.iter().find(|entry| entry.pattern().matches(request.path()));
         let routed = match entry {
             Some(Entry::WebSocket(route)) => route.accept(request),
@@ -92,6 +98,7 @@ impl Routes {
 pub struct RoutesBuilder {
     entries: Vec<Entry>,
     websocket_count: usize,
+    topics: Option<TopicsRoute>,
 }
 
 impl RoutesBuilder {
@@ -107,6 +114,11 @@ impl RoutesBuilder {
         let pattern = Pattern::Exactly(page.path().to_owned());
         self.entries.push(Entry::Page(page, pattern));
         self
+    }
+
+    /// Serves topics: Server-Sent Events, polls and latest messages. Handshakes below the same prefix are for WebSocket routes.
+    pub fn topics(self, route: TopicsRoute) -> Self {
+        Self { topics: Some(route), ..self }
     }
 
     /// The routes.
@@ -128,7 +140,7 @@ impl RoutesBuilder {
                 return Err(RouteError::Repeated(entry.pattern().to_string()));
             }
         }
-        Ok(Routes { entries, no_websocket_here })
+        Ok(Routes { entries, no_websocket_here, topics: self.topics })
     }
 }
 

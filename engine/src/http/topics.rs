@@ -8,6 +8,7 @@
 mod follow;
 mod known;
 mod reply;
+mod route;
 #[cfg(test)]
 mod seeds;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub(crate) use follow::Follow;
 pub(crate) use known::Known;
 pub(crate) use reply::Reply;
+pub use route::TopicsRoute;
 
 use super::query::decode_path;
 use super::{OriginRules, Refusal, Request};

@@ -1,6 +1,7 @@
 //! How connections end: closing handshakes, violations, losses; and how their slot becomes free.
 //!
 //! ```text
+//! Stream ────────────┐
 //! Open ─► Closing ─► Flushing ─► (Lingering) ─► Dead ─► Releasing ─► Free
 //!   └─────────┴──────────┴────────────┴─ lost ───┘
 //! ```

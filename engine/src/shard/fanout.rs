@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::Shard;
 use super::window::SENDS_MIN;
+use super::{Shard, polls};
+use crate::conn::Channel;
 use crate::conn::arena::Segment;
-use crate::conn::slot::Phase;
 use crate::handler::Handler;
 use crate::handler::local::Local;
 use crate::ring::{Op, Ring, SendBytes, Wait};
@@ -45,6 +45,9 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, ho
     if topic.subscribers.is_empty() {
         return local.topics.finish(id);
     }
+    if topic.channel() == Channel::Polls {
+        return polls::wake(local, id);
+    }
     mark_excluded(local, id, true);
     let topic = local.topics.topic(id);
     let mut segment = Segment::default();
@@ -55,7 +58,7 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, ho
     for index in (0..count).rev() {
         let slot = local.topics.topic(id).subscribers[index];
         let conn = &mut local.conns[slot];
-        if !conn.is_clear() || conn.excluded || conn.phase != Phase::Open {
+        if !conn.is_clear() || conn.excluded {
             local.append_batch(slot, id);
         } else if how == Delivery::Now && conn.flight != local.flight {
             conn.sent = segment;
@@ -67,7 +70,11 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, ho
             local.mark_dirty(slot);
         }
     }
-    local.counters.deliveries += local.topics.topic(id).subscribers.len() as u64;
+    let topic = local.topics.topic(id);
+    local.counters.deliveries += topic.subscribers.len() as u64;
+    if topic.channel().is_stream() {
+        topic.subscribers.iter().for_each(|&slot| local.conns[slot].received_at = local.now);
+    }
     mark_excluded(local, id, false);
     local.topics.finish(id);
 }

@@ -3,10 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::timers::Timeouts;
-use super::{close, recv};
+use super::{close, polls, recv};
 use crate::conn::slot::Phase;
 use crate::handler::local::Local;
 use crate::handler::{Accept, Conn, Handler, SendStatus};
+use crate::http::topics::TopicRequest;
 use crate::http::{Date, Head, Refusal, Request, Routed, Routes, WebSocketRoute, read_head, write_page};
 use crate::proto::handshake::Upgrade;
 
@@ -20,11 +21,15 @@ pub(super) struct Requests<'a, H: Handler> {
 }
 
 /// What follows a request on its connection.
-enum Next {
+pub(super) enum Next {
     /// Another request.
     Request,
+    /// The same, when a poll is answered.
+    Poll,
     /// Messages.
     Messages,
+    /// Events, and nothing is listened to any more.
+    Events,
     /// The end.
     Nothing,
 }
@@ -32,6 +37,9 @@ enum Next {
 impl<H: Handler> Requests<'_, H> {
     /// Takes bytes of a connection that speaks HTTP.
     pub(super) fn run(&mut self, slot: u32, bytes: &mut [u8]) {
+        if self.local.conns[slot].is_parked() {
+            return self.run_parked(slot, bytes);
+        }
         let Some(mut held) = self.local.conns[slot].input.take() else {
             return self.run_heads(slot, bytes, 0);
         };
@@ -44,7 +52,7 @@ impl<H: Handler> Requests<'_, H> {
     }
 
     /// Answers every whole head, keeps the beginning of another, and hands what follows a handshake to the decoder.
-    fn run_heads(&mut self, slot: u32, mut bytes: &mut [u8], mut searched: usize) {
+    pub(super) fn run_heads(&mut self, slot: u32, mut bytes: &mut [u8], mut searched: usize) {
         while !bytes.is_empty() {
             let head_bytes = match read_head(bytes, searched, self.local.limits.head_bytes_max) {
                 Ok(Head::Complete { bytes }) => bytes,
@@ -59,7 +67,18 @@ impl<H: Handler> Requests<'_, H> {
                 Next::Request => self.local.wheel.set(slot, self.timeouts.handshake),
                 Next::Messages if rest.is_empty() => return,
                 Next::Messages => return recv::run_first(self.local, self.handler, slot, rest),
-                Next::Nothing => return,
+                Next::Poll if rest.len() > self.local.limits.head_bytes_max => {
+                    // So much may not wait; the poll has waited long enough.
+                    polls::answer_late(self.local, slot);
+                    if self.local.conns[slot].phase != Phase::Http {
+                        return;
+                    }
+                }
+                Next::Poll => {
+                    self.local.conns[slot].input = (!rest.is_empty()).then(|| Box::new(rest.to_vec()));
+                    return;
+                }
+                Next::Events | Next::Nothing => return,
             }
             (bytes, searched) = (rest, 0);
         }
@@ -71,10 +90,11 @@ impl<H: Handler> Requests<'_, H> {
             Routed::Page(page) => {
                 self.scratch.clear();
                 write_page(page, &request, self.scratch, &date());
-                // One who asks without reading has the connection closed behind the last response that fitted; a response
-                // that was left out would make the next one answer the wrong request.
-                let fitted = self.local.append(slot, self.scratch) != SendStatus::Dropped;
-                Ok(if fitted && request.is_keep_alive() { Next::Request } else { Next::Nothing })
+                Ok(self.respond(slot, request.is_keep_alive()))
+            }
+            Routed::Topics(route) => {
+                let request = TopicRequest::parse(&request, &route.place(self.local.limits.names))?;
+                self.answer_topic(slot, request)
             }
             Routed::WebSocket { route, upgrade } => self.open(slot, &request, route, &upgrade).map(|()| Next::Messages),
         });
@@ -89,6 +109,14 @@ impl<H: Handler> Requests<'_, H> {
                 Next::Nothing
             }
         }
+    }
+
+    /// Sends the response that was composed.
+    pub(super) fn respond(&mut self, slot: u32, is_keep_alive: bool) -> Next {
+        // One who asks without reading has the connection closed behind the last response that fitted; a response that was
+        // left out would make the next one answer the wrong request.
+        let fitted = self.local.append(slot, self.scratch) != SendStatus::Dropped;
+        if fitted && is_keep_alive { Next::Request } else { Next::Nothing }
     }
 
     /// Opens the WebSocket, if the application consents.
@@ -149,7 +177,7 @@ pub(super) fn refuse<D>(local: &mut Local<D>, scratch: &mut Vec<u8>, slot: u32, 
     close::end_lingering(local, slot);
 }
 
-fn date() -> Date {
+pub(super) fn date() -> Date {
     // A clock before 1970 is printed as 1970.
     Date::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }

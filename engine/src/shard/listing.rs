@@ -89,9 +89,9 @@ pub(super) fn histories<D>(local: &Local<D>, query: &HistoryQuery) -> Vec<Histor
     histories.collect()
 }
 
-/// Whether others hear of it: it is a WebSocket, and not over.
+/// Whether others hear of it: it is a WebSocket or a stream, and not over.
 fn is_told<D>(conn: &Slot<D>) -> bool {
-    matches!(conn.phase, Phase::Open | Phase::Closing)
+    matches!(conn.phase, Phase::Open | Phase::Closing | Phase::Stream)
 }
 
 fn info<D>(local: &Local<D>, slot: u32, conn: &Slot<D>) -> ConnInfo {

@@ -144,7 +144,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 let _ = reply.send(open.then(|| self.local.send(id.slot, opcode, &payload)));
             }
             Command::Close { id, code, reason, reply } => {
-                let open = is_open(&self.local, id);
+                let is_stream = self.local.conns.find(id).is_some_and(|conn| conn.phase == Phase::Stream);
+                let open = is_open(&self.local, id) || is_stream;
                 if open {
                     self.local.begin_close(id.slot, code, &reason);
                 }

@@ -12,6 +12,7 @@ mod flush;
 mod http;
 mod listing;
 pub(crate) mod mailbox;
+mod polls;
 pub(crate) mod queues;
 mod recv;
 mod send;
@@ -19,15 +20,19 @@ mod shutdown;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) mod sim;
 mod stats;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod topics;
 mod window;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use hashbrown::HashMap;
 
 use crate::config::ValidConfig;
 use crate::conn::arena::Arena;
@@ -117,6 +122,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             histories: Histories::new(seat.history_epoch, Offset::ZERO, config.topics_max, config.history_bytes_max),
             topic_rules: seat.topic_rules,
             outcomes: VecDeque::new(),
+            polls: HashMap::new(),
+            answered: Vec::new(),
             wall_ms: 0,
             protocols: Protocols::default(),
         };
@@ -172,6 +179,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.gather()?;
         self.fan_out()?;
         self.tell_published();
+        self.resume_requests();
         self.flush();
         self.local.counters.turns += 1;
         Ok(())

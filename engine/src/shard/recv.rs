@@ -73,8 +73,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 let (routes, timeouts, scratch) = (&*self.routes, self.timeouts, &mut self.scratch);
                 Requests { local, handler, routes, timeouts, scratch }.run(slot, bytes);
             }
-            // What comes after the end is thrown away.
-            Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
+            // What comes after the end, or to where nothing is listened to, is thrown away.
+            Phase::Stream | Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }
     }
 
@@ -117,7 +117,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Phase::Http if !conn.is_clear() || conn.flight == self.local.flight => {
                 close::end(&mut self.local, slot, Phase::Flushing);
             }
-            Phase::Http | Phase::Lingering => close::kill(&mut self.local, slot),
+            Phase::Http | Phase::Stream | Phase::Lingering => close::kill(&mut self.local, slot),
             Phase::Flushing | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }
     }

@@ -68,7 +68,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let queue = conn.queue.as_mut().expect("its bytes were in flight");
         queue.complete(sent.unwrap_or(0));
         // A congested peer that reads is alive, though we do not listen to it.
-        if conn.congested && sent.is_some_and(|sent| sent > 0) {
+        if (conn.congested || conn.phase == Phase::Stream) && sent.is_some_and(|sent| sent > 0) {
             conn.received_at = self.local.now;
             conn.ping_unanswered = false;
         }

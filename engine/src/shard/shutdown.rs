@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Shard, close};
+use super::{Shard, close, polls};
 use crate::conn::slot::Phase;
 use crate::handler::local::ticks;
 use crate::handler::{ConnError, Handler};
@@ -51,6 +51,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let conn = &self.local.conns[slot];
         match conn.phase {
             Phase::Open => self.local.begin_close(slot, CloseCode::GOING_AWAY, "the server is shutting down"),
+            Phase::Stream => {
+                self.local.begin_close(slot, CloseCode::GOING_AWAY, "the server shuts down: come back and resume");
+            }
+            Phase::Http if conn.is_parked() => polls::turn_away(&mut self.local, &mut self.scratch, slot),
             Phase::Http if conn.is_clear() => close::kill(&mut self.local, slot),
             Phase::Http => close::end(&mut self.local, slot, Phase::Flushing),
             _ => {}

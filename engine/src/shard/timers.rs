@@ -3,7 +3,7 @@
 //! Timers of open connections are not moved when bytes arrive: the arrival is noted, and a timer that goes off too early is set
 //! again for the rest. Only the answer to a ping moves one, because `pong_timeout` may be longer than `ping_interval`.
 
-use super::{Shard, close};
+use super::{Shard, close, polls};
 use crate::config::ValidConfig;
 use crate::conn::slot::Phase;
 use crate::handler::local::{Local, ticks};
@@ -30,7 +30,7 @@ pub(super) struct Timeouts {
 /// How silence of an open connection is dealt with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Liveness {
-    idle: Option<u32>,
+    pub(super) idle: Option<u32>,
     ping: Option<u32>,
     pong: u32,
 }
@@ -73,6 +73,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
         }
         self.due = due;
+        self.resume_requests();
         self.check_stop();
         self.expire_histories();
         if self.accepts.is_parked() && self.local.now.wrapping_sub(self.accept_tried_at) >= ticks(ACCEPT_RETRY) {
@@ -101,7 +102,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     fn on_timer(&mut self, slot: u32) {
         match self.local.conns[slot].phase {
+            Phase::Http if self.local.conns[slot].is_parked() => polls::answer_late(&mut self.local, slot),
             Phase::Http => self.on_head_timeout(slot),
+            Phase::Stream => self.on_stream_timer(slot),
             Phase::Open => self.on_silence(slot),
             Phase::Closing => self.lose(slot, &ConnError::Timeout("closing handshake")),
             Phase::Flushing | Phase::Lingering => close::kill(&mut self.local, slot),

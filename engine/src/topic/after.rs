@@ -49,7 +49,7 @@ impl<'a> After<'a> {
     }
 
     /// What it has of topic `name`.
-    #[cfg_attr(all(not(test), feature = "node"), expect(dead_code, reason = "streams and polls are wired next"))]
+    #[cfg(test)]
     pub(crate) fn of(&self, name: &str) -> Option<Position> {
         match self {
             Self::One(position) => Some(*position),

@@ -21,8 +21,6 @@ pub(crate) struct Histories {
     epoch: Epoch,
     /// No topic gives an offset up to this one.
     floor: Offset,
-    /// What `floor` was at the start, on all shards.
-    first_floor: Offset,
     topics_max: usize,
     /// Some topic may have no messages left.
     has_empty: bool,
@@ -47,7 +45,6 @@ impl Histories {
             names: BTreeSet::new(),
             epoch,
             floor,
-            first_floor: floor,
             topics_max: topics_max as usize,
             has_empty: false,
             bytes: 0,
@@ -70,9 +67,14 @@ impl Histories {
         Position { epoch: self.epoch, offset }
     }
 
-    /// Where topics are that never had a message; all that any topic has is behind it.
-    pub(crate) fn beginning(&self) -> Position {
-        self.position(self.first_floor)
+    /// In front of the first message of a topic that never had one.
+    pub(crate) fn start(&self) -> Position {
+        self.position(self.floor)
+    }
+
+    /// Whether who has all up to `position` missed nothing of a topic that is not here.
+    pub(crate) fn is_start(&self, position: Position) -> bool {
+        position.epoch == self.epoch && position.offset >= self.floor
     }
 
     /// Names and histories of the topics that a pattern matches. Looks at all: for the beginning of a subscription.

@@ -162,7 +162,6 @@ impl History {
     }
 
     /// The newest message that is still held.
-    #[cfg(any(test, feature = "node"))]
     pub(crate) fn latest(&self) -> Option<&Entry> {
         self.entries.back()
     }
@@ -184,7 +183,6 @@ impl History {
     }
 
     /// Messages held.
-    #[cfg(any(test, feature = "node"))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

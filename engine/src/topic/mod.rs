@@ -4,10 +4,6 @@
 //! pattern is a topic like any other. At the end of the turn every subscriber gets the whole batch; those with nothing else to
 //! send share its very bytes. Order holds per topic and per pattern.
 
-#[cfg_attr(
-    not(any(test, feature = "node")),
-    expect(dead_code, reason = "only the node's clients say where they left off")
-)]
 pub(crate) mod after;
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
@@ -108,6 +104,10 @@ impl Topic {
     /// The name or pattern.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel
     }
 
     pub(crate) fn is_pattern(&self) -> bool {

@@ -34,6 +34,7 @@ fn outcome(routes: &Routes, line: &str, headers: &str) -> Result<String, u16> {
     match routes.route(&request) {
         Ok(Routed::WebSocket { route, .. }) => Ok(route.pattern()),
         Ok(Routed::Page(page)) => Ok(page.path().to_owned()),
+        Ok(Routed::Topics(_)) => Ok("topics".to_owned()),
         Err(refusal) => Err(refusal.status()),
     }
 }

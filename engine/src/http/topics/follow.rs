@@ -40,6 +40,15 @@ impl<'a> Follow<'a> {
         if self.is_pattern { Interest::Pattern(&self.topic) } else { Interest::Name(&self.topic) }
     }
 
+    /// What the client has, by topic.
+    pub(crate) fn positions(&self) -> Vec<(&str, Position)> {
+        match &self.after {
+            None => Vec::new(),
+            Some(After::One(position)) => vec![(&self.topic, *position)],
+            Some(After::Each(positions)) => positions.iter().map(|(topic, position)| (&**topic, *position)).collect(),
+        }
+    }
+
     pub(super) fn new(topic: Cow<'a, str>, parameters: &Parameters<'a>, names: NameLimits) -> Result<Self, Refusal> {
         let is_pattern = matches!(interest(&topic, names)?, Interest::Pattern(_));
         let after = match (&parameters.after[..], is_pattern) {

@@ -16,7 +16,8 @@ pub(super) fn check<R: Ring>(simulation: &Simulation<R>) {
             let topic = local.topics.topic(subscription.topic);
             assert_eq!(topic.subscribers[subscription.position as usize], slot, "a subscriber is not where it thinks");
         }
-        let bounded = matches!(conn.phase, Phase::Http | Phase::Closing | Phase::Flushing | Phase::Lingering);
+        let bounded =
+            matches!(conn.phase, Phase::Http | Phase::Stream | Phase::Closing | Phase::Flushing | Phase::Lingering);
         assert!(!bounded || local.wheel.is_set(slot), "a connection that is {:?} has no timer", conn.phase);
     }
     assert!(local.arena.is_launched(), "a turn ended before it sent all of its segments");

@@ -23,7 +23,7 @@ use super::queues::CommandQueue;
 use super::{Seat, Shard};
 use crate::config::ValidConfig;
 use crate::handler::places::ServerPlaces;
-use crate::http::{Page, Routes, WebSocketRoute};
+use crate::http::{Page, Routes, TopicsRoute, WebSocketRoute};
 use crate::metrics::Counters;
 use crate::ring::Ring;
 use crate::ring::sim::SimRing;
@@ -169,7 +169,8 @@ impl<R: Ring> Simulation<R> {
 fn routes() -> Arc<Routes> {
     let route = WebSocketRoute::new("/ws").expect("a path");
     let page = Page::new("/page", "text/plain", b"a page").expect("a path");
-    Arc::new(Routes::builder().websocket(route).page(page).build().expect("two routes"))
+    let topics = TopicsRoute::new("/topics").expect("a path");
+    Arc::new(Routes::builder().websocket(route).page(page).topics(topics).build().expect("three routes"))
 }
 
 /// Sizes that make small things go wrong; none of them matters to what is right.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::stage::{Frame, SIZES, Stage, config, head};
 use crate::config::Config;
+use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Opcode};
 use crate::ring::sim::world::Sizes;
 use crate::shard::command::Command;
@@ -213,4 +214,27 @@ fn a_shutdown_with_grace_ends_when_all_have_left_or_the_grace_is_over() {
         assert_eq!(stage.told(&rude).0, [if all_leave { CloseCode::GOING_AWAY } else { CloseCode::ABNORMAL }]);
         stage.end();
     }
+}
+
+#[test]
+fn a_silent_stream_gets_a_comment_and_one_that_is_spoken_to_gets_it_later() {
+    let mut stage = Stage::new(config(), SIZES);
+    let [quiet, spoken] = ["quiet", "spoken"].map(|topic| {
+        let client = stage.connect(Conduct::Echo);
+        let request = format!("GET /topics/{topic} HTTP/1.1\r\nHost: sim\r\nAccept: text/event-stream\r\n\r\n");
+        stage.write(&client, request.as_bytes());
+        stage.turns(6);
+        assert!(stage.read(&client).starts_with(b"HTTP/1.1 200 "));
+        client
+    });
+    stage.turns_for(10 * SECOND);
+    let frames = EncodedHeader::server(Opcode::Text, 2).as_bytes().iter().chain(b"hi").copied().collect();
+    stage.command(Command::Publish { topic: "spoken".into(), frames });
+    stage.turns_for(4 * SECOND);
+    assert_eq!((stage.read(&quiet), stage.read(&spoken)), (b"".to_vec(), b"data: hi\n\n".to_vec()), "too early");
+    stage.turns_for(2 * SECOND);
+    assert_eq!((stage.read(&quiet), stage.read(&spoken)), (b":\n\n".to_vec(), b"".to_vec()));
+    stage.turns_for(10 * SECOND);
+    assert_eq!((stage.read(&quiet), stage.read(&spoken)), (b"".to_vec(), b":\n\n".to_vec()));
+    stage.end();
 }

@@ -71,6 +71,9 @@ impl Format {
         match channel {
             Channel::Frames => Self::Frames,
             Channel::Json => Self::Json,
+            Channel::Events => Self::Events,
+            Channel::PatternEvents => Self::PatternEvents,
+            Channel::Polls => unreachable!("an answer is made of a poll's messages, not sent one by one"),
         }
     }
 

@@ -204,6 +204,19 @@ impl Raw {
         response
     }
 
+    /// What comes up to and with `end`; `None` when the stream ended in it.
+    pub(crate) fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(at) = self.buffer.windows(end.len()).position(|window| window == end.as_bytes()) {
+                let bytes = self.buffer.drain(..at + end.len()).collect();
+                return Some(String::from_utf8(bytes).expect("text"));
+            }
+            if !self.fill(self.buffer.len() + 1).expect("no reset, no time-out") {
+                return None;
+            }
+        }
+    }
+
     /// Reads until `count` bytes are there; false when the stream ended before the first of what is missing.
     fn fill(&mut self, count: usize) -> io::Result<bool> {
         while self.buffer.len() < count {

@@ -61,10 +61,12 @@ impl Routes {
     /// WebSocket path that does not ask for one, or for another version than 13; 400 for a malformed handshake, or one
     /// on a page's path; 403 for an origin that is not allowed.
     pub fn route<'q>(&self, request: &'q Request<'_>) -> Result<Routed<'_, 'q>, Refusal> {
-        if let Some(route) = self.topics.as_ref().filter(|route| route.takes(request)) {
+        let entry = self.entries.iter().find(|entry| entry.pattern().matches(request.path()));
+        if !matches!(entry, Some(Entry::Page(..)))
+            && let Some(route) = self.topics.as_ref().filter(|route| route.takes(request))
+        {
             return Ok(Routed::Topics(route));
         }
-        let entry = self.entries.iter().find(|entry| entry.pattern().matches(request.path()));
         let routed = match entry {
             Some(Entry::WebSocket(route)) => route.accept(request),
             Some(Entry::Page(page, _)) => self.serve(page, request),

@@ -56,6 +56,7 @@ pub(crate) fn serve(routes: &Routes, bytes: &[u8], searched: usize) -> Option<(V
             upgrade.write_response(&mut out, route.choose_protocol(&upgrade), &[]).unwrap();
             Some((out, true))
         }
+        Ok(Routed::Topics(_)) => unreachable!("these routes have no topics"),
         Ok(Routed::Page(page)) => {
             write_page(page, &request, &mut out, &Date::from_unix(0));
             Some((out, false))

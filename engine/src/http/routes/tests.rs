@@ -27,7 +27,7 @@ fn routes() -> Routes {
         .unwrap()
 }
 
-/// The route's pattern or the page's path; or the refusal's status.
+/// The route's pattern, the page's path or that it is for topics; or the refusal's status.
 fn outcome(routes: &Routes, line: &str, headers: &str) -> Result<String, u16> {
     let head = format!("{line} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
     let request = Request::parse(head.as_bytes(), ([127, 0, 0, 1], 1).into()).unwrap();
@@ -72,6 +72,22 @@ fn the_most_specific_route_wins() {
         assert_eq!(found.as_deref().map_err(|status| *status), expected, "{path}");
     }
     assert_eq!(outcome(&routes, "GET /topics/help", ""), Ok("/topics/help".to_owned()));
+}
+
+#[test]
+fn topics_are_for_all_that_is_no_handshake_and_no_page() {
+    let routes = Routes::builder().websocket(websocket("/topics/*")).page(page("/topics/help"));
+    let routes = routes.topics(TopicsRoute::new("/topics").unwrap()).build().unwrap();
+    let found = |line: &str, headers: &str| outcome(&routes, line, headers);
+    assert_eq!(found("GET /topics/news", HANDSHAKE).as_deref(), Ok("/topics/*"));
+    for line in ["GET /topics/news", "OPTIONS /topics/news", "POST /topics/news", "GET /topics/"] {
+        assert_eq!(found(line, "").as_deref(), Ok("topics"), "{line}");
+    }
+    assert_eq!(found("GET /topics/help", "").as_deref(), Ok("/topics/help"));
+    assert_eq!(found("GET /topics", ""), Err(404));
+    for path in ["topics", "/topics/", "/topics/*", ""] {
+        assert!(TopicsRoute::new(path).is_err(), "{path}");
+    }
 }
 
 #[test]

@@ -23,7 +23,11 @@ pub(super) fn check<R: Ring>(simulation: &Simulation<R>) {
     assert!(local.arena.is_launched(), "a turn ended before it sent all of its segments");
     assert!(local.dirty.is_empty(), "a dirty connection was not looked at");
     assert_eq!(shard.ring.counters().buffers_lent, 0, "recv buffers outlive the turn");
-    assert_eq!(local.open_count.taken(), simulation.journal.borrow().open_count(), "the application was not told");
+    let over_http = local.conns.iter().filter(|(_, conn)| conn.channel.is_http()).count() as u32;
+    let told = simulation.journal.borrow().open_count();
+    assert_eq!(local.open_count.taken(), told + over_http, "the application was not told, or a place was lost");
+    let parked = local.conns.iter().filter(|(_, conn)| conn.is_parked()).count();
+    assert_eq!((local.polls.len(), local.answered.len()), (parked, 0), "a poll is nobody's, or was forgotten");
     let gauges = shard.stats().gauges;
     assert!(gauges.connections <= gauges.descriptors);
     assert!(subscriptions == 0 || gauges.topics > 0, "subscriptions to nothing");

@@ -16,7 +16,7 @@ use crate::shard::command::{Command, ConnInfo, ConnQuery, Published};
 use crate::topic::error::PublishError;
 use crate::topic::histories::home;
 use crate::topic::history::Position;
-use crate::topic::name::{NameLimits, TopicNameError, check_name};
+use crate::topic::name::{NameLimits, check_name};
 use crate::topic::parcel::Submission;
 use crate::topic::settings::TopicRules;
 
@@ -117,7 +117,7 @@ impl ServerHandle {
     /// # Errors
     /// What is wrong with the name.
     #[cfg(feature = "node")]
-    pub(crate) fn takes(&self, topic: &str, message: Message<'_>) -> Result<bool, TopicNameError> {
+    pub(crate) fn takes(&self, topic: &str, message: Message<'_>) -> Result<bool, crate::TopicNameError> {
         check_name(topic, self.inner.names)?;
         Ok(self.inner.topic_rules.find(topic).takes(message.into()))
     }

@@ -30,6 +30,7 @@ impl<'a> After<'a> {
     }
 
     /// Each topic with its position; a single position is that of `name`.
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn pairs<'s>(&'s self, name: &'s str) -> Vec<(&'s str, Position)> {
         match self {
             Self::One(position) => vec![(name, *position)],
@@ -38,6 +39,7 @@ impl<'a> After<'a> {
     }
 
     /// The same, for longer than the request that said it.
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn into_owned(self) -> After<'static> {
         match self {
             Self::One(position) => After::One(position),

@@ -30,6 +30,7 @@ impl<'a> Follow<'a> {
     ///
     /// # Errors
     /// 400 for a name, position or parameter that is wrong.
+    #[cfg(any(test, feature = "node"))]
     pub(crate) fn parse(request: &Request<'a>, place: &Place<'_>) -> Result<Self, Refusal> {
         let topic = decode(below(request, place)?)?;
         Self::new(topic, &Parameters::collect(request, &["after", "since"])?, place.names)

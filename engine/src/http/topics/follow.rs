@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Place, below, decode, interest};
+use super::interest;
+#[cfg(any(test, feature = "node"))]
+use super::{Place, below, decode};
 use crate::http::{Refusal, Request};
 use crate::topic::after::{After, POSITIONS_MAX};
 use crate::topic::format::{Code, excerpt};

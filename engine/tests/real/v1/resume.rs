@@ -81,6 +81,35 @@ fn a_pattern_resumes_each_topic_and_finds_those_it_had_not_heard_of() {
     back.expect_nothing_more();
 }
 
+/// More than is queued at once is replayed to one subscription while another one has live messages of the same topic. A client
+/// that keeps apart what each had, by positions alone, loses nothing. Topics that disconnect slow consumers queue what is live at once, and do not promise this.
+#[test]
+fn nothing_live_comes_before_the_end_of_a_replay() {
+    const OLD: u64 = 3000;
+    const LIVE: u64 = 50;
+    const RULES: &str = "[[topics]]\npattern = \"kept.a\"\nhistory_count = 5000\nhistory_bytes = \"64MiB\"\noverflow = \"drop-oldest\"\n";
+    let _machine = Shared::wait();
+    let node = Node::configured(RULES, &["--shards=2"]);
+    let mut publisher = Client::open(&node);
+    let body = "x".repeat(5000);
+    (0..OLD).for_each(|_| drop(publisher.publish("kept.a", &body)));
+    let mut client = Client::open(&node);
+    client.subscribe("kept.a", &json!({}));
+    let answer = client.subscribe("kept.*", &json!({ "since": 0 }));
+    assert_eq!(answer["replayed"], OLD);
+    (0..LIVE).for_each(|_| drop(publisher.publish("kept.a", &body)));
+    let mut last = 0;
+    for _ in 0..OLD + 2 * LIVE {
+        let event = client.hear();
+        let (_, offset) = event["position"].as_str().and_then(|text| text.split_once('-')).expect("a position");
+        let offset: u64 = offset.parse().expect("a number");
+        assert!(offset <= last + 1, "{offset} comes before {}", last + 1);
+        last = last.max(offset);
+    }
+    assert_eq!(last, OLD + LIVE);
+    client.expect_nothing_more();
+}
+
 #[test]
 fn who_reads_too_slowly_is_closed_and_resumes() {
     const COUNT: usize = 600;

@@ -89,9 +89,12 @@ fn a_tail_that_is_torn_anywhere_is_cut() {
         let Journal { recovered, .. } = torn.open(&JournalConfig::default());
         let left = ends.iter().filter(|&&end| end <= len).count();
         assert_eq!(offsets(&recovered, "a"), (1..=left as u64).collect::<Vec<_>>(), "{len}");
-        let is_torn = len != ends[left - 1];
+        // Checksums are random: one that begins with zeros looks like room that was made and not used.
+        let is_torn = whole[ends[left - 1]..len].iter().any(|&byte| byte != 0);
         assert_eq!(recovered.problem_count, usize::from(is_torn), "{len}");
-        assert_eq!(fs::read(torn.segment(1)).expect("the segment"), whole[..ends[left - 1]], "{len}: not cut");
+        if is_torn {
+            assert_eq!(fs::read(torn.segment(1)).expect("the segment"), whole[..ends[left - 1]], "{len}: not cut");
+        }
         assert_eq!(history(&recovered, "a").expect("it is known").head().offset.0, left as u64 + OFFSETS_SKIPPED);
         assert_eq!(torn.numbers(), [1, 2], "it goes on in a new one");
         // What was cut once is no problem any more.

@@ -70,7 +70,8 @@ impl ServerHandle {
         self.inner.shards.len()
     }
 
-    /// Publishes to all subscribers of a topic, and of patterns that match it. The message is framed once, here.
+    /// Publishes to all subscribers of a topic, and of patterns that match it. The message is framed once, here. A topic with
+    /// history may still refuse it, which is only counted: [`ServerHandle::publish_acknowledged`] tells.
     ///
     /// # Errors
     /// [`CommandError::TopicName`] when the name is none; [`CommandError::Busy`] when a shard's queue is full, and the others have

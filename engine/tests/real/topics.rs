@@ -5,24 +5,7 @@ use serde_json::Value;
 
 use crate::common::raw::{frame, upgrade_head};
 use crate::common::{Node, Raw, Shared};
-
-const RULES: &str = r#"
-[[topics]]
-pattern = "kept.>"
-history_count = 10
-
-[[topics]]
-pattern = "closed.out"
-subscribe = "nobody"
-
-[[topics]]
-pattern = "closed.in"
-publish = "nobody"
-
-[[topics]]
-pattern = "only.binary"
-messages = "binary"
-"#;
+use crate::v1::RULES;
 
 /// Publishes over `ringwire.v1` and returns the position.
 fn publish(client: &mut Raw, topic: &str, data: &str) -> String {

@@ -10,7 +10,7 @@ use crate::common::raw::{frame, upgrade_head};
 use crate::common::{Node, Raw, Shared};
 
 /// What most of these tests need to know of topics: some are kept.
-const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
 [[topics]]
 pattern = "kept.>"
 history_count = 10

@@ -97,6 +97,8 @@ impl<D> Local<D> {
         // A pattern may match many topics, and come with many positions.
         let after: HashMap<_, _> = start.after.iter().copied().collect();
         match interest {
+            // Without a beginning there is nothing to look for among all topics.
+            Interest::Pattern(_) if after.is_empty() && start.since_ms.is_none() => {}
             Interest::Pattern(pattern) => {
                 for (name, history) in self.histories.matching(pattern) {
                     plan.add(name, history, (after.get(&**name).copied(), start.since_ms))?;

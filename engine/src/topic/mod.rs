@@ -8,7 +8,6 @@ pub(crate) mod after;
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
 pub(crate) mod error;
-#[cfg_attr(not(test), expect(dead_code, reason = "Server-Sent Events and polls are wired next"))]
 pub(crate) mod format;
 pub(crate) mod histories;
 pub(crate) mod history;

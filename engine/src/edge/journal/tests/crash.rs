@@ -93,7 +93,7 @@ fn check(dir: &TempDir, acked: &Offsets, what: &str) {
 
 /// The process that is killed; alone, it does nothing.
 #[test]
-#[ignore = "it is run by the test of kills"]
+#[ignore = "fifty_kills_lose_nothing_that_was_acknowledged_and_invent_nothing runs it, fifty times"]
 fn publishes_until_it_is_killed() {
     let (Some(dir), Ok(fsync)) = (std::env::var_os(DIR), std::env::var(FSYNC)) else { return };
     let fsync: Fsync = fsync.parse().expect("a policy");

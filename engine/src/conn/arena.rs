@@ -7,13 +7,13 @@
 
 use crate::proto::frame::EncodedHeader;
 
-/// Bytes of a chunk. Larger segments get a chunk of their own, dropped after use.
-pub(crate) const CHUNK_BYTES: usize = 256 * 1024;
+/// Bytes of a chunk. Larger segments get a chunk of their own, dropped after use. Few in tests, so that simulated turns fill several.
+pub(crate) const CHUNK_BYTES: usize = if cfg!(test) { 4096 } else { 256 * 1024 };
 
 /// Chunks that a side keeps when it is empty.
 const SPARE_CHUNKS: usize = 2;
 
-/// A range of a chunk; empty means none.
+/// A range of a chunk. None is the empty one at the start of the first chunk, which is always there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Segment {
     chunk: u32,
@@ -32,12 +32,10 @@ impl Segment {
         self.len as usize
     }
 
-    /// The segment; what is left is empty.
+    /// The segment; none is left.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
-        let taken = *self;
-        self.len = 0;
-        taken
+        std::mem::take(self)
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::stage::{Frame, SIZES, Stage, config, head};
 use crate::config::{Config, Overflow};
-use crate::proto::CloseCode;
+use crate::conn::arena::CHUNK_BYTES;
+use crate::proto::{CloseCode, Opcode};
 use crate::ring::sim::world::Sizes;
 use crate::shard::command::Command;
-use crate::shard::sim::Conduct;
+use crate::shard::sim::{Conduct, frame};
 
 /// A subscriber whose queue overflows leaves the topic in the middle of its fan-out.
 #[test]
@@ -79,6 +80,29 @@ fn a_close_frame_is_queued_whatever_is_before_it() {
         assert_eq!(frames, [Frame::Message(vec![1; 2000]), Frame::Close(Some(CloseCode(4001)))]);
         stage.end();
     }
+}
+
+/// More replies in a turn than a chunk of the arena holds, of which some fall short: what a connection had in the second chunk
+/// is no place in the next turn's.
+#[test]
+fn a_short_send_out_of_the_second_chunk() {
+    const BYTES: usize = CHUNK_BYTES / 5;
+    const COUNT: usize = 7;
+    let mut stage = Stage::new(config(), Sizes { socket_bytes: (1 << 20, BYTES / 2), ..SIZES });
+    let clients: Vec<_> = (0..COUNT).map(|_| stage.open(Conduct::Echo)).collect();
+    let message = vec![1; BYTES];
+    let frames: Vec<_> = clients.iter().map(|_| frame(&mut stage.dice, true, Opcode::Binary, &message)).collect();
+    for (client, frame) in clients.iter().zip(&frames) {
+        stage.write(client, &frame[..frame.len() - 1]);
+    }
+    stage.turns(2 * COUNT * BYTES.div_ceil(SIZES.buffer_bytes));
+    for (client, frame) in clients.iter().zip(&frames) {
+        stage.write(client, &frame[frame.len() - 1..]);
+    }
+    for client in &clients {
+        assert_eq!(stage.frames_to_the_end(client), [Frame::Message(message.clone())]);
+    }
+    stage.end();
 }
 
 /// A timer that goes off in the turn in which a message makes the application close: the close timeout begins then.

@@ -152,7 +152,11 @@ impl Drop for Node {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        let status = self.child.wait();
+        if thread::panicking() {
+            let rest: Vec<_> = self.lines.iter().collect();
+            println!("the node ended with {status:?}; it said:\n{}\n{}", self.said.join("\n"), rest.join("\n"));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `ringwire broadcast`: every message goes to every connection of the same path, its sender included.
 
-use super::{StartError, node};
+use super::StartError;
+use super::node::{self, Beside};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Conn, Handler};
 use crate::http::{Refusal, Request, Routes, WebSocketRoute};
@@ -43,5 +44,5 @@ fn topic(path: &str) -> Box<str> {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes = Routes::builder().websocket(WebSocketRoute::new("*")?).build()?;
-    node::run(config, routes, |_| Ok(None), |_shard| Broadcast)
+    node::run(config, routes, |_| Ok(Beside::default()), |_shard| Broadcast)
 }

@@ -137,11 +137,12 @@ impl Desk<'_, '_> {
             Payload::Binary(bytes) => Message::Binary(bytes),
         };
         check_publish(self.conn, topic, message)?;
-        if *durable {
-            let message = format!("{} is not written to a journal: publish without durable", excerpt(topic));
-            return Err(Denial::new(Code::NotDurable, message));
+        let token = id.unwrap_or(NO_ID);
+        match durable {
+            true => self.conn.publish_durably(topic, message, token)?,
+            false => self.conn.publish_acknowledged(topic, message, token)?,
         }
-        Ok(self.conn.publish_acknowledged(topic, message, id.unwrap_or(NO_ID))?)
+        Ok(())
     }
 
     /// Answers a request that was done, if it has an id.

@@ -91,6 +91,8 @@ impl From<PublishError> for Denial {
             PublishError::Name(_) => Code::BadTopic,
             PublishError::Busy => Code::Busy,
             PublishError::TooManyTopics { .. } => Code::TooManyTopics,
+            PublishError::NotJournaled => Code::NotDurable,
+            PublishError::NotDurable => Code::JournalFailed,
         };
         Self::new(code, error.to_string())
     }

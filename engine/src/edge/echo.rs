@@ -1,6 +1,7 @@
 //! `ringwire echo`: every path echoes, and nothing else is served.
 
-use super::{StartError, node};
+use super::StartError;
+use super::node::{self, Beside};
 use crate::config::ValidConfig;
 use crate::handler::{Conn, Handler};
 use crate::http::{Routes, WebSocketRoute};
@@ -25,5 +26,5 @@ impl Handler for Echo {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes = Routes::builder().websocket(WebSocketRoute::new("*")?).build()?;
-    node::run(config, routes, |_| Ok(None), |_shard| Echo)
+    node::run(config, routes, |_| Ok(Beside::default()), |_shard| Echo)
 }

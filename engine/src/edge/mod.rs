@@ -14,8 +14,6 @@ mod connect;
 mod control;
 mod denial;
 mod echo;
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the control thread next"))]
-#[expect(unused_imports, reason = "wired by the control thread next")]
 pub(crate) mod journal;
 mod node;
 mod options;
@@ -59,9 +57,9 @@ pub enum StartError {
     /// A route is wrong.
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// A journal is asked for.
-    #[error("--journal (journal.dir) cannot be used yet, histories end with the process: start without it")]
-    Journal,
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// There is no admin interface.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -8,25 +8,34 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::StartError;
-use super::control::{Control, ControlError};
+use super::control::Control;
 use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
 use crate::server::{Server, ServerHandle, ShardInfo};
+use crate::topic::journal::Kept;
 
 /// `timeout(1)` and some supervisors signal a process and its group: what comes so soon again is the same wish.
 const REPEATED_SIGNAL: Duration = Duration::from_millis(100);
 
+/// What a node has beside its server.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// Is told how far the server is, and ends after the shards.
+    pub(super) control: Option<Control>,
+    /// What the server goes on with.
+    pub(super) kept: Option<Kept>,
+}
+
 /// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. One that comes before the server listens
-/// ends the process at once: a start may wait seconds for its port. What `control` starts is told how far the server is, and
-/// ends after the shards.
+/// ends the process at once: a start may wait seconds for its port.
 ///
 /// # Errors
-/// [`StartError`] when the server or `control` cannot start.
+/// [`StartError`] when the server, or what `prepare` makes, cannot start.
 pub(super) fn run<H, F>(
     config: &ValidConfig,
     routes: Routes,
-    control: fn(&ValidConfig) -> Result<Option<Control>, ControlError>,
+    prepare: fn(&ValidConfig) -> Result<Beside, StartError>,
     handler: F,
 ) -> Result<(), StartError>
 where
@@ -41,8 +50,8 @@ where
         let (running, grace) = (Arc::clone(&running), config.shutdown_grace);
         thread::spawn(move || stop_on(signals, &running, grace))
     };
-    let control = control(config)?;
-    let server = Server::builder((**config).clone()).routes(routes).start(handler)?;
+    let Beside { control, kept } = prepare(config)?;
+    let server = Server::builder((**config).clone()).routes(routes).kept(kept).start(handler)?;
     if let Some(control) = &control {
         control.running(server.handle());
     }

@@ -7,6 +7,8 @@ use super::chat::{Chat, Member};
 use super::client::{Client, Data, NodeConn};
 use super::connect::{self, Connect};
 use super::control::Control;
+use super::journal::Journal;
+use super::node::Beside;
 use super::{StartError, node, pages, topics};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Handler};
@@ -14,7 +16,9 @@ use crate::http::{Refusal, Request, RouteError, Routes, TopicsRoute, WebSocketRo
 use crate::proto::{CloseCode, Message};
 use crate::topic::error::PublishError;
 use crate::topic::history::Position;
+use crate::topic::journal::Kept;
 use crate::topic::name::NameLimits;
+use crate::topic::settings::TopicRules;
 
 const ECHO_PATH: &str = "/ws";
 const CHAT_PATH: &str = "/chat";
@@ -78,15 +82,27 @@ impl Handler for Node {
 /// # Errors
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
-    if config.journal.dir.is_some() {
-        return Err(StartError::Journal);
-    }
     let (online, names) = (Arc::default(), NameLimits::new(config));
-    node::run(config, routes()?, Control::start, move |_shard| Node {
+    node::run(config, routes()?, prepare, move |_shard| Node {
         chat: Chat::new(Arc::clone(&online)),
         connect: Connect::new(names),
         names,
     })
+}
+
+/// Opens the journal if there is one, and starts the control thread, which writes it.
+fn prepare(config: &ValidConfig) -> Result<Beside, StartError> {
+    let Some(dir) = &config.journal.dir else {
+        return Ok(Beside { control: Control::start(config, None)?, kept: None });
+    };
+    let rules = TopicRules::new(config);
+    let journal = Journal::open(dir, &config.journal, move |topic| rules.find(topic).history)?;
+    let Journal { epoch, mut recovered, task, port, status } = journal;
+    // A configuration may have become smaller; who has no place begins behind the floor, so that no number is given twice.
+    let floor = recovered.keep_newest(config.topics_max as usize);
+    let histories = recovered.topics.into_iter().map(|(name, history)| (name.into(), history)).collect();
+    let control = Control::start(config, Some((task, status)))?;
+    Ok(Beside { control, kept: Some(Kept { epoch, floor, histories, port: Some(port) }) })
 }
 
 fn routes() -> Result<Routes, RouteError> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::local::Local;
 use super::resume::{Replay, Start};
 use super::topics::SubscribeError;
+use super::topics::Wish;
 use crate::conn::slot::Phase;
 use crate::conn::{Channel, ConnId};
 use crate::proto::{CloseCode, Message, Opcode};
@@ -246,9 +247,29 @@ impl<'a, D> Conn<'a, D> {
         message: impl Into<Message<'m>>,
         token: u64,
     ) -> Result<(), PublishError> {
-        let message = message.into();
+        self.publish_as_wished(topic, message.into(), token, false)
+    }
+
+    /// As [`Conn::publish_acknowledged`], told when the message is in the journal of the node.
+    #[cfg(feature = "node")]
+    pub(crate) fn publish_durably(
+        &mut self,
+        topic: &str,
+        message: Message<'_>,
+        token: u64,
+    ) -> Result<(), PublishError> {
+        self.publish_as_wished(topic, message, token, true)
+    }
+
+    fn publish_as_wished(
+        &mut self,
+        topic: &str,
+        message: Message<'_>,
+        token: u64,
+        durable: bool,
+    ) -> Result<(), PublishError> {
         let receipt = Some(Receipt { conn: self.id(), token });
-        self.local.publish_ruled(topic, (message.into(), message.as_bytes()), None, receipt)
+        self.local.publish_ruled(topic, (message.into(), message.as_bytes()), None, Wish { receipt, durable })
     }
 
     /// WebSockets of this shard for which `on_open` was called and `on_close` was not, in `on_close` without this one; and streams

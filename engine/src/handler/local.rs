@@ -22,8 +22,9 @@ use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::Topics;
 use crate::topic::format::Format;
 use crate::topic::histories::Histories;
+use crate::topic::journal::Journaling;
 use crate::topic::outbox::Outbox;
-use crate::topic::parcel::Outcome;
+use crate::topic::parcel::{Outcome, Published};
 use crate::topic::settings::TopicRules;
 
 /// A shard without its ring and its handler.
@@ -57,8 +58,13 @@ pub(crate) struct Local<D> {
     pub(crate) histories: Histories,
     /// The present, in milliseconds since 1970; goes with the shard's clock, so that it never steps back.
     pub(crate) wall_ms: u64,
+    /// Takes what this shard numbers, if there is one.
+    pub(crate) journal: Option<Journaling>,
     /// What became of publications, to be told.
     pub(crate) outcomes: VecDeque<Outcome>,
+    /// What became of publications from other threads. Told when the other shards have them in their queues: who comes there
+    /// with the position must not be told that it was never reached.
+    pub(crate) replies: Vec<(oneshot::Sender<Published>, Published)>,
     /// Polls that wait, by their slots: how each is answered.
     pub(crate) polls: HashMap<u32, Reply>,
     /// Slots whose polls were answered, so that the next request may be.

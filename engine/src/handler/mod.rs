@@ -6,7 +6,7 @@ pub(crate) mod local;
 pub(crate) mod places;
 pub(crate) mod protocols;
 mod resume;
-mod topics;
+pub(crate) mod topics;
 pub(crate) mod wheel;
 
 pub use conn::{Conn, ReadyState, SendStatus};

@@ -14,8 +14,21 @@ use crate::topic::format::{Format, Publication};
 use crate::topic::histories::{NoRoom, home};
 use crate::topic::history::{Entry, MessageKind, Position};
 use crate::topic::name::{Interest, TopicNameError, check_name};
-use crate::topic::parcel::{Outcome, Parcel, Receipt, Sequenced, Submission};
+use crate::topic::parcel::{Claimant, Outcome, Parcel, Published, Receipt, Sequenced, Submission};
 use crate::topic::{Frames, TopicId};
+
+/// What a publisher wants to hear.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    /// By whom and as what; `None` for nothing.
+    pub(crate) receipt: Option<Receipt>,
+    /// Only when it is in the journal.
+    pub(crate) durable: bool,
+}
+
+impl Wish {
+    const NOTHING: Self = Self { receipt: None, durable: false };
+}
 
 impl<D> Local<D> {
     /// Adds the connection to the subscribers of a topic or pattern; fine also if it was among them. Takes as long as the name
@@ -109,7 +122,7 @@ impl<D> Local<D> {
         exclude: Option<u32>,
     ) -> Result<(), PublishError> {
         if self.topic_rules.keep_history() {
-            return self.publish_ruled(name, (kind, payload), exclude, None);
+            return self.publish_ruled(name, (kind, payload), exclude, Wish::NOTHING);
         }
         Ok(self.publish_plain(name, (kind, payload), exclude)?)
     }
@@ -121,23 +134,43 @@ impl<D> Local<D> {
         name: &str,
         (kind, payload): (MessageKind, &[u8]),
         exclude: Option<u32>,
-        receipt: Option<Receipt>,
+        wish: Wish,
     ) -> Result<(), PublishError> {
         check_name(name, self.limits.names)?;
+        let Wish { receipt, durable } = wish;
+        let mut claimant = receipt.map(Claimant::Conn);
         let position = if self.topic_rules.find(name).history.is_none() {
+            if durable {
+                return Err(PublishError::NotJournaled);
+            }
             self.publish_plain(name, (kind, payload), exclude)?;
             None
         } else {
             let exclude = exclude.map(|slot| self.id(slot));
-            let submission = Submission { name: name.into(), kind, payload: payload.into(), exclude, receipt };
+            let submission = Submission { name: name.into(), kind, payload: payload.into(), exclude, receipt, durable };
             let home = home(name, self.shard_count);
             if home != self.shard {
                 return self.submit(home, submission);
             }
-            Some(self.sequence(submission)?)
+            Some(self.sequence(submission, &mut claimant)?)
         };
-        self.outcomes.extend(receipt.map(|receipt| Outcome { receipt, result: Ok(position) }));
+        self.answer(claimant, Ok(position));
         Ok(())
+    }
+
+    /// Tells who asked what became of a publication.
+    pub(crate) fn answer(&mut self, claimant: Option<Claimant>, result: Published) {
+        match claimant {
+            None => {}
+            Some(Claimant::Thread(reply)) => self.replies.push((reply, result)),
+            Some(Claimant::Conn(receipt)) => {
+                let outcome = Outcome { receipt, result };
+                match receipt.conn.shard() as u16 {
+                    own if own == self.shard => self.outcomes.push_back(outcome),
+                    other => self.outbox.push_direct(other, Parcel::Outcome(outcome)),
+                }
+            }
+        }
     }
 
     /// Sends a publication to the shard that numbers it.
@@ -149,23 +182,41 @@ impl<D> Local<D> {
         Ok(())
     }
 
-    /// Numbers a publication to a topic whose home this is, and hands it to all shards.
-    pub(crate) fn sequence(&mut self, submission: Submission) -> Result<Position, PublishError> {
-        let Submission { name, kind, payload, exclude, .. } = submission;
-        let limits = self.topic_rules.find(&name).history.expect("its publisher saw that it has a history");
+    /// Numbers a publication to a topic whose home this is, and hands it to all shards. If it is to be durable, the journal takes
+    /// the claimant along.
+    fn sequence(&mut self, submission: Submission, claimant: &mut Option<Claimant>) -> Result<Position, PublishError> {
         if self.outbox.is_full {
             return Err(PublishError::Busy);
         }
+        let entry = self.number(&submission, claimant)?;
         self.counters.publications += 1;
-        let entry = self.histories.append(&name, limits, (kind, payload), self.wall_ms);
-        let entry = entry.map_err(|no_room| match no_room {
-            NoRoom::Topics => PublishError::TooManyTopics { count_max: self.limits.topics_max },
-            NoRoom::Bytes => PublishError::Busy,
-        })?;
+        let Submission { name, exclude, .. } = submission;
         let position = self.histories.position(entry.offset);
         self.deliver(&name, &entry, exclude);
         self.outbox.push_sequenced(Sequenced { name, entry, exclude });
         Ok(position)
+    }
+
+    /// Gives a message its number, in its topic's history and in the journal, or in neither.
+    fn number(&mut self, submission: &Submission, claimant: &mut Option<Claimant>) -> Result<Entry, PublishError> {
+        let Submission { name, kind, payload, durable, .. } = submission;
+        let limits = self.topic_rules.find(name).history.expect("its publisher saw that it has a history");
+        let place = match &mut self.journal {
+            Some(journal) => Some(journal.reserve(name, payload, *durable).ok_or(PublishError::Busy)?),
+            None if *durable => return Err(PublishError::NotJournaled),
+            None => None,
+        };
+        let entry = self.histories.append(name, limits, (*kind, Arc::clone(payload)), self.wall_ms);
+        let entry = entry.map_err(|no_room| match no_room {
+            NoRoom::Topics => PublishError::TooManyTopics { count_max: self.limits.topics_max },
+            NoRoom::Bytes => PublishError::Busy,
+        })?;
+        if let Some(place) = place {
+            let claimant = if *durable { claimant.take() } else { None };
+            let claim = claimant.map(|claimant| (claimant, self.histories.position(entry.offset)));
+            place.push(name, &entry, self.histories.oldest(name), claim);
+        }
+        Ok(entry)
     }
 
     /// Takes what another shard sent.
@@ -173,7 +224,10 @@ impl<D> Local<D> {
         match parcel {
             Parcel::Batch(batch) => batch.runs().for_each(|(topic, frames)| self.publish_encoded(topic, frames)),
             Parcel::Sequenced(list) => list.iter().for_each(|sequenced| self.take_sequenced(sequenced)),
-            Parcel::Submission(submission) => self.take_submission(submission),
+            Parcel::Submission(submission) => {
+                let claimant = submission.receipt.map(Claimant::Conn);
+                self.take_submission(submission, claimant);
+            }
             Parcel::Outcome(outcome) => self.outcomes.push_back(outcome),
         }
     }
@@ -184,19 +238,11 @@ impl<D> Local<D> {
         self.deliver(name, entry, *exclude);
     }
 
-    fn take_submission(&mut self, submission: Submission) {
-        let receipt = submission.receipt;
-        let result = self.sequence_submission(submission);
-        if let Some(receipt) = receipt {
-            self.outbox.push_direct(receipt.conn.shard() as u16, Parcel::Outcome(Outcome { receipt, result }));
-        }
-    }
-
-    /// Numbers what another shard or thread published, and counts what is refused.
-    pub(crate) fn sequence_submission(&mut self, submission: Submission) -> Result<Option<Position>, PublishError> {
-        let result = self.sequence(submission).map(Some);
+    /// Numbers what another shard or thread published, counts what is refused, and answers.
+    pub(crate) fn take_submission(&mut self, submission: Submission, mut claimant: Option<Claimant>) {
+        let result = self.sequence(submission, &mut claimant);
         self.counters.publications_refused += u64::from(result.is_err());
-        result
+        self.answer(claimant, result.map(Some));
     }
 
     /// Hands a message that has its number to the subscribers on this shard.

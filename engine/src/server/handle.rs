@@ -12,12 +12,12 @@ use crate::http::Routes;
 use crate::metrics::Stats;
 use crate::proto::frame::EncodedHeader;
 use crate::proto::{CloseCode, Message};
-use crate::shard::command::{Command, ConnInfo, ConnQuery, Published};
+use crate::shard::command::{Command, ConnInfo, ConnQuery};
 use crate::topic::error::PublishError;
 use crate::topic::histories::home;
 use crate::topic::history::Position;
 use crate::topic::name::{NameLimits, check_name};
-use crate::topic::parcel::Submission;
+use crate::topic::parcel::{Published, Submission};
 use crate::topic::settings::TopicRules;
 
 /// A cheap, cloneable way to a running server, for every thread that is not a shard.
@@ -100,14 +100,32 @@ impl ServerHandle {
         topic: &str,
         message: impl Into<Message<'m>>,
     ) -> Result<Answer<Result<Option<Position>, PublishError>>, CommandError> {
+        self.publish_as_wished(topic, message.into(), false)
+    }
+
+    /// As [`ServerHandle::publish_acknowledged`], answered when the message is in the journal of the node.
+    #[cfg(feature = "node")]
+    pub(crate) fn publish_durably(&self, topic: &str, message: Message<'_>) -> Result<Answer<Published>, CommandError> {
+        self.publish_as_wished(topic, message, true)
+    }
+
+    fn publish_as_wished(
+        &self,
+        topic: &str,
+        message: Message<'_>,
+        durable: bool,
+    ) -> Result<Answer<Published>, CommandError> {
         check_name(topic, self.inner.names)?;
-        let (home, message) = (self.home(topic), message.into());
+        let home = self.home(topic);
         if IN_CALLBACK.get() {
             return Err(CommandError::InCallback);
         }
         if self.keeps_history(topic) {
-            let submission = submission(topic, message);
+            let submission = Submission { durable, ..submission(topic, message) };
             return home.ask(|reply| Command::Submit { submission, reply: Some(reply) });
+        }
+        if durable {
+            return Ok(home.answered(Err(PublishError::NotJournaled)));
         }
         self.publish_plain(topic, message)?;
         Ok(home.answered(Published::Ok(None)))
@@ -217,7 +235,7 @@ impl ServerHandle {
 
 fn submission(topic: &str, message: Message<'_>) -> Submission {
     let (kind, payload) = (message.into(), message.as_bytes().into());
-    Submission { name: topic.into(), kind, payload, exclude: None, receipt: None }
+    Submission { name: topic.into(), kind, payload, exclude: None, receipt: None, durable: false }
 }
 
 /// Posts to every shard, whatever the others say, and then tells the worst.

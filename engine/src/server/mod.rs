@@ -16,6 +16,7 @@ pub use port::{Answer, AnswerFuture, ShardHandle};
 use crate::config::Config;
 use crate::handler::Handler;
 use crate::http::{Routes, WebSocketRoute};
+use crate::topic::journal::Kept;
 
 /// A running server. Dropping it does not stop it: [`ServerHandle::shutdown`] does.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Server {
 
     /// A server with routes of its own.
     pub fn builder(config: Config) -> ServerBuilder {
-        ServerBuilder { config, routes: None }
+        ServerBuilder { config, routes: None, kept: None }
     }
 
     /// The address that it listens on, with the real port where 0 was asked for.
@@ -82,12 +83,19 @@ impl Server {
 pub struct ServerBuilder {
     config: Config,
     routes: Option<Routes>,
+    kept: Option<Kept>,
 }
 
 impl ServerBuilder {
     /// Sets what is served at which path, instead of WebSockets everywhere.
     pub fn routes(self, routes: Routes) -> Self {
         Self { routes: Some(routes), ..self }
+    }
+
+    /// Goes on with what a journal has.
+    #[cfg(feature = "node")]
+    pub(crate) fn kept(self, kept: Option<Kept>) -> Self {
+        Self { kept, ..self }
     }
 
     /// Starts the server; see [`Server::start`].
@@ -103,6 +111,6 @@ impl ServerBuilder {
             Some(routes) => routes,
             None => Routes::builder().websocket(WebSocketRoute::new("*")?).build()?,
         };
-        start::start(self.config.validated()?, Arc::new(routes), Arc::new(handler))
+        start::start(self.config.validated()?, Arc::new(routes), self.kept, Arc::new(handler))
     }
 }

@@ -22,11 +22,18 @@ use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
 use crate::sys::{affinity, limits};
-use crate::topic::history::Epoch;
+use crate::topic::histories::Histories;
+use crate::topic::history::{Epoch, Offset};
+use crate::topic::journal::{JournalPort, Journaling, Kept};
 use crate::topic::name::NameLimits;
 use crate::topic::settings::TopicRules;
 
-pub(super) fn start<H, F>(config: ValidConfig, routes: Arc<Routes>, handler: Arc<F>) -> Result<Server, StartError>
+pub(super) fn start<H, F>(
+    config: ValidConfig,
+    routes: Arc<Routes>,
+    kept: Option<Kept>,
+    handler: Arc<F>,
+) -> Result<Server, StartError>
 where
     H: Handler,
     F: Fn(ShardInfo) -> H + Send + Sync + 'static,
@@ -50,10 +57,9 @@ where
         config,
         routes: Arc::clone(&routes),
         topic_rules: Arc::clone(&topic_rules),
-        // Drawn from the keys of a hash map: different for every start.
-        history_epoch: Epoch(RandomState::new().hash_one(0)),
     };
-    let threads = spawn_all(&Arc::new(common), &handler, listeners, links, &pins)?;
+    let inheritances = inheritances(listeners, links, kept);
+    let threads = spawn_all(&Arc::new(common), &handler, inheritances, &pins)?;
     Ok(Server { handle: ServerHandle::new(addr, routes, ports, names, topic_rules), threads })
 }
 
@@ -144,29 +150,27 @@ struct Common {
     connections_max: u32,
     places: Arc<ServerPlaces>,
     topic_rules: Arc<TopicRules>,
-    history_epoch: Epoch,
 }
 
 fn spawn_all<H, F>(
     common: &Arc<Common>,
     handler: &Arc<F>,
-    listeners: Vec<OwnedFd>,
-    links: Vec<Link>,
+    inheritances: Vec<Inheritance>,
     pins: &[Option<usize>],
 ) -> Result<Vec<JoinHandle<()>>, StartError>
 where
     H: Handler,
     F: Fn(ShardInfo) -> H + Send + Sync + 'static,
 {
-    let count = links.len();
+    let count = inheritances.len();
     let (greet, greetings) = channel();
     let mut threads = Vec::with_capacity(count);
     let mut starts = Vec::with_capacity(count);
-    for (index, (listener, link)) in listeners.into_iter().zip(links).enumerate() {
+    for (index, inheritance) in inheritances.into_iter().enumerate() {
         let (start, started) = channel();
         starts.push(start);
         let info = ShardInfo { index, count, core: pins[index] };
-        let birth = Birth { info, listener, link, common: Arc::clone(common) };
+        let birth = Birth { info, inheritance, common: Arc::clone(common) };
         let (greeter, handler) = (Greeter { shard: index, greet: greet.clone() }, Arc::clone(handler));
         let body = move || birth.run(greeter, &started, &*handler);
         let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(body);
@@ -202,9 +206,26 @@ fn collect_rings(greetings: &Receiver<Greeting>, count: usize) -> Result<Arc<[Ra
 /// All that a shard's thread is given.
 struct Birth {
     info: ShardInfo,
+    inheritance: Inheritance,
+    common: Arc<Common>,
+}
+
+/// What is a shard's own.
+struct Inheritance {
     listener: OwnedFd,
     link: Link,
-    common: Arc<Common>,
+    kept: Kept,
+}
+
+/// Without a journal, every start numbers anew.
+fn inheritances(listeners: Vec<OwnedFd>, links: Vec<Link>, kept: Option<Kept>) -> Vec<Inheritance> {
+    let kept = kept.unwrap_or_else(|| {
+        // Drawn from the keys of a hash map: different for every start.
+        let epoch = Epoch(RandomState::new().hash_one(0));
+        Kept { epoch, floor: Offset::ZERO, histories: Vec::new(), port: None }
+    });
+    let both = listeners.into_iter().zip(links);
+    both.map(|(listener, link)| Inheritance { listener, link, kept: kept.clone() }).collect()
 }
 
 impl Birth {
@@ -217,22 +238,25 @@ impl Birth {
             let allowed = affinity::allowed_cores();
             return greeter.greet(Err(StartError::Pin { shard, core, allowed }));
         }
-        let ring = match UringRing::new(self.uring_options(), self.listener, Arc::clone(&self.link.waker)) {
+        let options = self.uring_options();
+        let Inheritance { listener, link, kept } = self.inheritance;
+        let ring = match UringRing::new(options, listener, Arc::clone(&link.waker)) {
             Ok(ring) => ring,
             Err(error) => return greeter.greet(Err(StartError::Shard { shard, error })),
         };
         greeter.greet(Ok(ring.fd()));
         // Another shard failed, and with it the start.
         let Ok(rings) = started.recv() else { return };
-        let Common { config, routes, wakers, connections_max, places, topic_rules, history_epoch } = &*self.common;
+        let Common { config, routes, wakers, connections_max, places, topic_rules } = &*self.common;
         let seat = Seat {
             index: shard,
             count: self.info.count,
-            mailbox: mailbox(self.link, wakers, &rings),
+            journal: kept.port.as_ref().map(|port| journaling(port, config, &link.waker)),
+            histories: histories(kept, config),
+            mailbox: mailbox(link, wakers, &rings),
             connections_max: *connections_max,
             places: Arc::clone(places),
             topic_rules: Arc::clone(topic_rules),
-            history_epoch: *history_epoch,
         };
         let handler = handler(self.info);
         if let Err(error) = Shard::new(ring, handler, config, Arc::clone(routes), seat).run() {
@@ -252,16 +276,23 @@ impl Birth {
     }
 }
 
+/// The replica that a shard begins with.
+fn histories(kept: Kept, config: &ValidConfig) -> Histories {
+    let mut histories = Histories::new(kept.epoch, kept.floor, config.topics_max, config.history_bytes_max);
+    kept.histories.into_iter().for_each(|(name, history)| histories.adopt(name, history));
+    histories
+}
+
+/// No more publishers of a shard wait for the journal than messages may.
+fn journaling(port: &JournalPort, config: &ValidConfig, waker: &Arc<Waker>) -> Journaling {
+    let waker = Arc::clone(waker);
+    Journaling::new(port.clone(), config.journal.queue_count as usize, Box::new(move || waker.wake()))
+}
+
 fn mailbox(link: Link, wakers: &[Arc<Waker>], rings: &[RawFd]) -> Mailbox {
     let outbound = link.outbound.into_iter();
     let outbound = outbound.map(|(to, queue)| Outbound::new(to, queue, Arc::clone(&wakers[to]), rings[to]));
-    Mailbox {
-        commands: link.commands,
-        waker: link.waker,
-        inbound: link.inbound,
-        outbound: outbound.collect(),
-        published: Vec::new(),
-    }
+    Mailbox { commands: link.commands, waker: link.waker, inbound: link.inbound, outbound: outbound.collect() }
 }
 
 #[cfg(test)]

@@ -8,15 +8,11 @@ use crate::conn::ConnId;
 use crate::handler::{ReadyState, SendStatus};
 use crate::metrics::Stats;
 use crate::proto::{CloseCode, Opcode};
-use crate::topic::error::PublishError;
 use crate::topic::history::Position;
-use crate::topic::parcel::Submission;
+use crate::topic::parcel::{Published, Submission};
 
 /// Where an answer goes: a thread that blocks for it, or a task that awaits it.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
-
-/// What became of a publication; no position in a topic without history.
-pub(crate) type Published = Result<Option<Position>, PublishError>;
 
 /// A request in a shard's command queue.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use super::command::{Command, Published, Reply};
+use super::command::Command;
 use super::queues::{CommandQueue, ParcelReceiver, ParcelSender};
 use super::{Shard, listing};
 use crate::conn::ConnId;
@@ -14,7 +14,9 @@ use crate::handler::local::Local;
 use crate::handler::{Conn, Handler};
 use crate::ring::{Op, Ring};
 use crate::sys::waker::Waker;
-use crate::topic::parcel::{Outcome, Parcel};
+use crate::topic::error::PublishError;
+use crate::topic::journal::{Acknowledged, Journaling};
+use crate::topic::parcel::{Claimant, Outcome, Parcel};
 
 /// Commands that one turn takes, so that a flood of them does not starve connections (rule 9).
 const COMMANDS_PER_TURN: usize = 256;
@@ -27,9 +29,6 @@ pub(crate) struct Mailbox {
     pub(crate) inbound: Vec<ParcelReceiver>,
     /// To every other shard.
     pub(crate) outbound: Vec<Outbound>,
-    /// What became of publications from other threads. Told when the other shards have them in their queues: who comes there
-    /// with the position must not be told that it was never reached.
-    pub(crate) published: Vec<(Reply<Published>, Published)>,
 }
 
 /// The way to another shard.
@@ -117,6 +116,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 local.take_parcel(parcel);
             }
         }
+        self.take_journal_answers();
         self.tell_outcomes();
     }
 
@@ -136,8 +136,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         match command {
             Command::Publish { topic, frames } => self.local.publish_encoded(&topic, &frames),
             Command::Submit { submission, reply } => {
-                let result = self.local.sequence_submission(submission);
-                self.mailbox.published.extend(reply.map(|reply| (reply, result)));
+                self.local.take_submission(submission, reply.map(Claimant::Thread));
             }
             Command::Send { id, opcode, payload, reply } => {
                 let open = is_open(&self.local, id);
@@ -175,8 +174,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Tells other threads what became of their publications, after the outbox was posted.
     pub(super) fn tell_published(&mut self) {
-        for (reply, result) in self.mailbox.published.drain(..) {
+        for (reply, result) in self.local.replies.drain(..) {
             let _ = reply.send(result);
+        }
+    }
+
+    /// Answers publishers whose messages are in the journal by now, or are known not to be.
+    fn take_journal_answers(&mut self) {
+        for _ in 0..COMMANDS_PER_TURN {
+            let answer = self.local.journal.as_mut().and_then(Journaling::take_answer);
+            let Some(Acknowledged { claimant, position, durability }) = answer else { break };
+            let result = durability.map(|()| Some(position)).map_err(|_| PublishError::NotDurable);
+            self.local.answer(Some(claimant), result);
         }
     }
 
@@ -211,7 +220,6 @@ fn is_open<D>(local: &Local<D>, id: ConnId) -> bool {
 mod tests {
     use super::*;
     use crate::shard::queues::parcels;
-    use crate::topic::error::PublishError;
     use crate::topic::parcel::Receipt;
 
     #[test]

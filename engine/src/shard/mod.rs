@@ -48,7 +48,7 @@ use crate::proto::{Pool, Role, Rules};
 use crate::ring::{Completion, Op, OpKind, Ring, SPARE_DESCRIPTORS, Wait};
 use crate::topic::Topics;
 use crate::topic::histories::Histories;
-use crate::topic::history::{Epoch, Offset};
+use crate::topic::journal::Journaling;
 use crate::topic::outbox::Outbox;
 use crate::topic::settings::TopicRules;
 
@@ -94,7 +94,8 @@ pub(crate) struct Seat {
     /// What it shares with its siblings.
     pub(crate) places: Arc<ServerPlaces>,
     pub(crate) topic_rules: Arc<TopicRules>,
-    pub(crate) history_epoch: Epoch,
+    pub(crate) histories: Histories,
+    pub(crate) journal: Option<Journaling>,
 }
 
 impl<R: Ring, H: Handler> Shard<R, H> {
@@ -119,9 +120,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             open_count: Places::new(seat.connections_max, seat.places),
             outbox: Outbox::new(seat.count),
             shard_count: seat.count as u16,
-            histories: Histories::new(seat.history_epoch, Offset::ZERO, config.topics_max, config.history_bytes_max),
+            histories: seat.histories,
+            journal: seat.journal,
             topic_rules: seat.topic_rules,
             outcomes: VecDeque::new(),
+            replies: Vec::new(),
             polls: HashMap::new(),
             answered: Vec::new(),
             wall_ms: 0,
@@ -179,6 +182,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.gather()?;
         self.fan_out()?;
         self.tell_published();
+        self.local.journal.iter_mut().for_each(Journaling::ring);
         self.resume_requests();
         self.flush();
         self.local.counters.turns += 1;
@@ -191,7 +195,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if wait != Wait::No {
             self.mailbox.announce_sleep();
         }
-        let wait = if wait != Wait::No && !self.mailbox.is_empty() { Wait::No } else { wait };
+        let wait = if wait != Wait::No && self.has_mail() { Wait::No } else { wait };
         let outcome = self.ring.submit(wait);
         self.mailbox.announce_awake();
         let elapsed = self.ring.now().saturating_duration_since(self.epoch);
@@ -200,6 +204,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         // At once, so that timers that this turn sets count from now.
         self.local.wheel.advance(self.local.now, &mut self.due);
         outcome
+    }
+
+    /// Whether other threads left something.
+    fn has_mail(&self) -> bool {
+        !self.mailbox.is_empty() || self.local.journal.as_ref().is_some_and(Journaling::has_answers)
     }
 
     /// Whether something waits that no completion will announce.

@@ -2,7 +2,7 @@
 
 use super::name::TopicNameError;
 
-/// Why nothing was published.
+/// Why nothing was published; of [`PublishError::NotDurable`], why it may be gone after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -18,4 +18,10 @@ pub enum PublishError {
         /// `topics_max`.
         count_max: u32,
     },
+    /// It was to be durable, and nobody writes it.
+    #[error("the topic is not written to a journal: publish without durable")]
+    NotJournaled,
+    /// It was published, and is not durable: the journal's files cannot be written, of which the server's log tells more.
+    #[error("published, but not durable: the journal cannot be written")]
+    NotDurable,
 }

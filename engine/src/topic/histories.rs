@@ -88,6 +88,18 @@ impl Histories {
         names.map(|name| (name, &self.by_name[name]))
     }
 
+    /// Goes on with a history of an earlier start. Its messages give way if all together are more than there is room for.
+    pub(crate) fn adopt(&mut self, name: Arc<str>, history: History) {
+        self.names.insert(Arc::clone(&name));
+        self.by_name.insert(Arc::clone(&name), history);
+        self.count(&name, 0);
+    }
+
+    /// The oldest offset that a topic holds, or will hold next.
+    pub(crate) fn oldest(&self, name: &str) -> Offset {
+        self.find(name).map_or(self.floor, History::evicted).next()
+    }
+
     /// Gives a message of this shard's own topic its number.
     ///
     /// # Errors

@@ -5,12 +5,14 @@
 //! send share its very bytes. Order holds per topic and per pattern.
 
 pub(crate) mod after;
+pub(crate) mod allowance;
 #[cfg(feature = "sim")]
 pub(crate) mod bench;
 pub(crate) mod error;
 pub(crate) mod format;
 pub(crate) mod histories;
 pub(crate) mod history;
+pub(crate) mod journal;
 pub(crate) mod outbox;
 pub(crate) mod parcel;
 mod patterns;

@@ -38,6 +38,20 @@ pub(crate) struct Submission {
     pub(crate) exclude: Option<ConnId>,
     /// Who wants to know what became of it.
     pub(crate) receipt: Option<Receipt>,
+    /// They want to know when it is in the journal.
+    pub(crate) durable: bool,
+}
+
+/// What became of a publication; no position in a topic without history.
+pub(crate) type Published = Result<Option<Position>, PublishError>;
+
+/// Who is told what became of a publication.
+#[derive(Debug)]
+pub(crate) enum Claimant {
+    /// A connection of some shard.
+    Conn(Receipt),
+    /// Another thread.
+    Thread(oneshot::Sender<Published>),
 }
 
 /// The connection that published, and the number by which it knows the publication.
@@ -51,8 +65,7 @@ pub(crate) struct Receipt {
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) receipt: Receipt,
-    /// No position for a topic without history.
-    pub(crate) result: Result<Option<Position>, PublishError>,
+    pub(crate) result: Published,
 }
 
 impl Parcel {

@@ -18,6 +18,7 @@ mod handle;
 mod history;
 mod hostile;
 mod http;
+mod journal;
 mod polls;
 mod request;
 mod shutdown;

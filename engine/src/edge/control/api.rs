@@ -11,13 +11,18 @@ use tokio::sync::watch;
 
 use super::auth::Guard;
 use super::error::ApiError;
+use super::shards::ANSWER_TIMEOUT;
 use super::{Phase, auth, connections, health, metrics, topics};
 use crate::config::ValidConfig;
+use crate::edge::journal::JournalStatus;
 use crate::server::ServerHandle;
 use crate::topic::name::NameLimits;
 
 const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics; GET and POST /topics, POST /topics/{name}; GET /connections; GET, \
                          POST and DELETE /connections/{id}";
+
+/// A durable publication is not waited for longer than this, however seldom the journal is synced.
+const SYNC_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What endpoints know.
 #[derive(Debug)]
@@ -27,17 +32,28 @@ pub(super) struct Api {
     pub(super) body_bytes_max: usize,
     /// From the request head to the end of its body.
     pub(super) body_timeout: Duration,
+    /// From a durable publication to its answer.
+    pub(super) durable_timeout: Duration,
     pub(super) names: NameLimits,
+    /// How the journal is, if there is one.
+    pub(super) journal: Option<JournalStatus>,
 }
 
 impl Api {
-    pub(super) fn new(config: &ValidConfig, guard: Guard, phase: watch::Receiver<Phase>) -> Self {
+    pub(super) fn new(
+        config: &ValidConfig,
+        guard: Guard,
+        phase: watch::Receiver<Phase>,
+        journal: Option<JournalStatus>,
+    ) -> Self {
         Self {
             phase,
             guard,
             body_bytes_max: config.message_bytes_max,
             body_timeout: config.handshake_timeout,
+            durable_timeout: ANSWER_TIMEOUT + config.journal.fsync.delay().unwrap_or_default().min(SYNC_PATIENCE),
             names: NameLimits::new(config),
+            journal,
         }
     }
 

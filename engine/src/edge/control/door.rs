@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
-use super::Phase;
 use super::api::{Api, router};
+use super::{Phase, stopped};
 
 /// More connections wait until one of these ends.
 const CONNECTIONS_MAX: usize = 64;
@@ -45,6 +45,11 @@ pub(super) struct Door {
 }
 
 impl Door {
+    #[cfg(test)]
+    pub(super) fn addr(&self) -> std::net::SocketAddr {
+        self.listener.local_addr().expect("it listens")
+    }
+
     /// Serves until the node has stopped.
     ///
     /// # Errors
@@ -73,12 +78,6 @@ impl Door {
         let _ = time::timeout(LAST_WORDS, async { while conns.join_next().await.is_some() {} }).await;
         Ok(())
     }
-}
-
-/// Waits for the end of the node.
-async fn stopped(phase: &mut watch::Receiver<Phase>) {
-    // A sender that is gone has stopped.
-    let _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped)).await;
 }
 
 /// Serves one connection to its end.

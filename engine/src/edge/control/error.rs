@@ -1,5 +1,7 @@
 //! What a request of the admin interface is refused with: always JSON, with a code for programs and a message for people.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
@@ -67,6 +69,12 @@ impl ApiError {
         Self::unavailable("shard_ended", message)
     }
 
+    /// The disk takes its time.
+    pub(super) fn not_yet_durable(waited: Duration) -> Self {
+        let message = format!("published, but not known to be durable after {waited:?}");
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "not_yet_durable", message)
+    }
+
     pub(super) fn no_such_connection() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -117,9 +125,13 @@ impl From<PublishError> for ApiError {
             PublishError::Name(error) => error.into(),
             PublishError::Busy => Self::unavailable(
                 "busy",
-                "nothing was published: the queues between shards are full, or the memory for histories is \
-                 (`shard_queue_bytes_max`, `history_bytes_max`): publish again later",
+                "nothing was published: the queues between shards or to the journal are full, or the memory for histories is \
+                 (`shard_queue_bytes_max`, `journal.queue_bytes_max`, `history_bytes_max`): publish again later",
             ),
+            PublishError::NotJournaled => {
+                Self::new(StatusCode::CONFLICT, "not_durable", format!("nothing was published: {error}"))
+            }
+            PublishError::NotDurable => Self::unavailable("journal_failed", error.to_string()),
             PublishError::TooManyTopics { .. } => {
                 Self::unavailable("too_many_topics", format!("nothing was published: {error}"))
             }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Phase;
 use super::api::Api;
 use super::error::ApiError;
+use super::journal;
 use super::shards::{Said, answers};
 use crate::server::ShardHandle;
 
@@ -25,7 +26,11 @@ pub(super) async fn healthz(State(api): State<Arc<Api>>) -> Result<Json<Value>, 
     if !ended.is_empty() && matches!(api.phase(), Phase::Running(_)) {
         return Err(ApiError::ended(&ended));
     }
-    Ok(Json(json!({ "status": "ok", "shards": answers.len() - ended.len() })))
+    let mut health = json!({ "status": "ok", "shards": answers.len() - ended.len() });
+    if let Some(status) = &api.journal {
+        health["journal"] = journal::health(status);
+    }
+    Ok(Json(health))
 }
 
 /// 200 from the start of the last shard to the beginning of a shutdown.

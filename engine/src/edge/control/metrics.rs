@@ -13,6 +13,7 @@ use axum::response::IntoResponse;
 use super::Phase;
 use super::api::Api;
 use super::error::ApiError;
+use super::journal;
 use super::shards::{Said, answers};
 use crate::metrics::Stats;
 use crate::server::ShardHandle;
@@ -78,7 +79,9 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResp
     let answers = answers(server.shards().map(ShardHandle::stats)).await.into_iter();
     let stats: Vec<_> = answers.map(|said| if let Said::Answer(stats) = said { Some(stats) } else { None }).collect();
     let ready = matches!(api.phase(), Phase::Running(_));
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], encode(&stats, ready)))
+    let mut text = encode(&stats, ready);
+    journal::encode(&mut text, api.journal.as_ref());
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))
 }
 
 /// The whole text; `stats` by shard, `None` for one that did not answer.
@@ -106,13 +109,13 @@ fn encode(stats: &[Option<Stats>], ready: bool) -> String {
     out
 }
 
-fn head(out: &mut String, name: &str, help: &str) {
+pub(super) fn head(out: &mut String, name: &str, help: &str) {
     let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 /// One sample. Names and values of labels are our own, and need no escapes.
-fn line(out: &mut String, name: &str, labels: &[(&str, &str)], value: u64) {
+pub(super) fn line(out: &mut String, name: &str, labels: &[(&str, &str)], value: u64) {
     let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
     let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
     let _ = writeln!(out, "{name}{labels} {value}");

@@ -1,4 +1,4 @@
-//! The control thread: the admin interface of `ringwire serve`, on a tokio-uring runtime of its own.
+//! The control thread: the admin interface of `ringwire serve` and the writer of its journal, on a tokio-uring runtime of its own.
 //!
 //! It is not pinned, and nothing that a connection's message needs waits for it: it reaches shards through their lock-free
 //! command queues alone. It listens before the shards start and ends after them, so that whoever asks meanwhile hears
@@ -13,6 +13,7 @@ mod connections;
 mod door;
 mod error;
 mod health;
+mod journal;
 mod metrics;
 mod shards;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
+use super::journal::{JournalStatus, JournalTask};
 use crate::config::{ParseTokenError, ValidConfig};
 use crate::server::ServerHandle;
 use crate::sys::socket::{self, ListenOptions};
@@ -99,20 +101,25 @@ pub enum ControlError {
 }
 
 impl Control {
-    /// Starts it, unless there is to be none.
+    /// Starts it, unless there is nothing for it to do: no admin interface and no journal to write.
     ///
     /// # Errors
     /// [`ControlError`] says what mends it.
-    pub(super) fn start(config: &ValidConfig) -> Result<Option<Self>, ControlError> {
-        let Some(addr) = config.admin.listen else { return Ok(None) };
-        let token = auth::token(&config.admin)?;
-        let (addr, listener) = listen(addr).map_err(|error| ControlError::Listen { addr, error })?;
-        tracing::info!("admin interface at http://{addr}/{}", if token.is_some() { ", with a token" } else { "" });
+    pub(super) fn start(
+        config: &ValidConfig,
+        journal: Option<(JournalTask, JournalStatus)>,
+    ) -> Result<Option<Self>, ControlError> {
         let (phase, watched) = watch::channel(Phase::Starting);
-        let api = Api::new(config, Guard::new(token), watched.clone());
-        let door = Door { listener, api: Arc::new(api), head_timeout: config.handshake_timeout, phase: watched };
+        let (journal, status) = journal.unzip();
+        let door = config.admin.listen.map(|addr| open_door(config, addr, watched.clone(), status)).transpose()?;
+        if door.is_none() && journal.is_none() {
+            return Ok(None);
+        }
+        #[cfg(test)]
+        let addr = door.as_ref().map_or(([0, 0, 0, 0], 0).into(), Door::addr);
+        let duty = Duty { door, journal, phase: watched };
         let (tell, told) = channel();
-        let thread = thread::Builder::new().name("control".into()).spawn(move || run(door, &tell));
+        let thread = thread::Builder::new().name("control".into()).spawn(move || duty.run(&tell));
         let control = Self {
             #[cfg(test)]
             addr,
@@ -152,6 +159,19 @@ impl Drop for Control {
     }
 }
 
+fn open_door(
+    config: &ValidConfig,
+    addr: SocketAddr,
+    phase: watch::Receiver<Phase>,
+    journal: Option<JournalStatus>,
+) -> Result<Door, ControlError> {
+    let token = auth::token(&config.admin)?;
+    let (addr, listener) = listen(addr).map_err(|error| ControlError::Listen { addr, error })?;
+    tracing::info!("admin interface at http://{addr}/{}", if token.is_some() { ", with a token" } else { "" });
+    let api = Api::new(config, Guard::new(token), phase.clone(), journal);
+    Ok(Door { listener, api: Arc::new(api), head_timeout: config.handshake_timeout, phase })
+}
+
 fn listen(addr: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {
     let options = ListenOptions {
         backlog: BACKLOG,
@@ -166,17 +186,46 @@ fn listen(addr: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {
     Ok((addr, listener))
 }
 
-/// The thread's body.
-fn run(door: Door, tell: &Sender<io::Result<()>>) {
-    let outcome = tokio_uring::Runtime::new(&tokio_uring::builder());
-    let runtime = match outcome {
-        Ok(runtime) => runtime,
-        Err(error) => return drop(tell.send(Err(error))),
-    };
-    let _ = tell.send(Ok(()));
-    runtime.block_on(async {
-        if let Err(error) = door.open().await {
-            tracing::error!(%error, "the admin interface has ended");
-        }
-    });
+/// What the thread does.
+struct Duty {
+    door: Option<Door>,
+    journal: Option<JournalTask>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Duty {
+    /// The thread's body.
+    fn run(self, tell: &Sender<io::Result<()>>) {
+        let outcome = tokio_uring::Runtime::new(&tokio_uring::builder());
+        let runtime = match outcome {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(tell.send(Err(error))),
+        };
+        let _ = tell.send(Ok(()));
+        let Self { door, journal, phase } = self;
+        runtime.block_on(async { tokio::join!(serve(door), write(journal, phase)) });
+    }
+}
+
+async fn serve(door: Option<Door>) {
+    if let Some(door) = door
+        && let Err(error) = door.open().await
+    {
+        tracing::error!(%error, "the admin interface has ended");
+    }
+}
+
+/// Writes the journal until the shards have ended, and then the rest of it.
+async fn write(journal: Option<JournalTask>, mut phase: watch::Receiver<Phase>) {
+    if let Some(journal) = journal
+        && let Err(error) = journal.run(stopped(&mut phase)).await
+    {
+        tracing::error!(%error, "the journal is not written");
+    }
+}
+
+/// Waits for the end of the node.
+async fn stopped(phase: &mut watch::Receiver<Phase>) {
+    // A sender that is gone has stopped.
+    let _ = phase.wait_for(|phase| matches!(phase, Phase::Stopped)).await;
 }

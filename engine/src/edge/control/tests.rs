@@ -74,7 +74,7 @@ fn open(addr: SocketAddr, path: &str) -> TcpStream {
 #[test]
 fn a_shard_that_does_not_answer_is_named_and_holds_nobody_up() {
     let config = config(2);
-    let control = Control::start(&config).expect("it starts").expect("it is wanted");
+    let control = Control::start(&config, None).expect("it starts").expect("it is wanted");
     let (blocked, is_blocked) = channel();
     let (release, free) = channel();
     let free = Arc::new(Mutex::new(free));
@@ -148,7 +148,7 @@ fn topics(addr: SocketAddr, limit: usize) -> Vec<(String, u64)> {
 #[test]
 fn pages_of_topics_hold_each_once_with_the_subscribers_of_all_shards() {
     let config = Config { subscriptions_per_connection_max: 5000, ..(*config(2)).clone() }.validated().expect("valid");
-    let control = Control::start(&config).expect("it starts").expect("it is wanted");
+    let control = Control::start(&config, None).expect("it starts").expect("it is wanted");
     let server = Server::start((*config).clone(), |_| Subscriber).expect("io_uring is there");
     control.running(server.handle());
     let counts = [2500, 2500, 1200, 1200, 3, 3, 3, 3];
@@ -187,7 +187,7 @@ impl Handler for Named {
 #[test]
 fn names_and_patterns_are_told_apart() {
     let config = config(2);
-    let control = Control::start(&config).expect("it starts").expect("it is wanted");
+    let control = Control::start(&config, None).expect("it starts").expect("it is wanted");
     let server = Server::start((*config).clone(), |_| Named).expect("io_uring is there");
     control.running(server.handle());
     let clients: Vec<_> =
@@ -212,7 +212,7 @@ fn names_and_patterns_are_told_apart() {
 #[test]
 fn readiness_follows_the_phases() {
     let config = config(1);
-    let control = Control::start(&config).expect("it starts").expect("it is wanted");
+    let control = Control::start(&config, None).expect("it starts").expect("it is wanted");
     for path in ["/readyz", "/healthz", "/metrics", "/connections"] {
         let response = get(control.addr, path);
         assert!(

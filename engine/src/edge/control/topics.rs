@@ -21,9 +21,9 @@ use super::shards::{ANSWER_TIMEOUT, answer_by, answer_unless_ended};
 use crate::proto::Message;
 use crate::server::{Answer, ServerHandle, ShardHandle};
 use crate::shard::command::{HistoryInfo, HistoryQuery, TopicQuery};
-use crate::topic::error::PublishError;
 use crate::topic::history::Position;
 use crate::topic::name::check_name;
+use crate::topic::parcel::Published;
 
 /// Messages of one batch.
 const BATCH_COUNT_MAX: usize = 1000;
@@ -40,16 +40,25 @@ type Found<T> = Result<Json<T>, ApiError>;
 pub(super) async fn publish(
     State(api): State<Arc<Api>>,
     name: Result<Path<String>, PathRejection>,
+    wish: Result<Query<Wish>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Found<Value> {
-    let Path(name) = name?;
+    let (Path(name), Query(wish)) = (name?, wish?);
     check_name(&name, api.names)?;
     let kind = Kind::of(&headers)?;
     let bytes = body::read(&api, body).await?;
-    let asked = ask_to_publish(&api.server()?, &name, kind.message(&bytes)?)?;
-    let position = position(Instant::now() + ANSWER_TIMEOUT, asked).await?;
+    let asked = ask_to_publish(&api.server()?, &name, kind.message(&bytes)?, wish.durable)?;
+    let position = asked.position(&api, Instant::now()).await?;
     Ok(Json(published(&name, position)))
+}
+
+/// The query of a publication.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wish {
+    #[serde(default)]
+    durable: bool,
 }
 
 /// A message of a batch; `data` is text, `data64` binary.
@@ -59,6 +68,8 @@ struct Item {
     topic: String,
     data: Option<String>,
     data64: Option<String>,
+    #[serde(default)]
+    durable: bool,
 }
 
 /// `POST /topics`: publishes several messages, in order, each with a result of its own.
@@ -87,11 +98,11 @@ pub(super) async fn publish_batch(State(api): State<Arc<Api>>, headers: HeaderMa
     let server = api.server()?;
     // All are on their way, in order, before the first is awaited.
     let asked: Vec<_> = items.iter().map(|item| item.publish(&server)).collect();
-    let deadline = Instant::now() + ANSWER_TIMEOUT;
+    let begin = Instant::now();
     let mut results = Vec::with_capacity(items.len());
     for (Item { topic, .. }, asked) in items.iter().zip(asked) {
         let outcome = match asked {
-            Ok(asked) => position(deadline, asked).await,
+            Ok(asked) => asked.position(&api, begin).await,
             Err(error) => Err(error),
         };
         let refused = |error| json!({ "topic": topic, "error": error });
@@ -103,12 +114,12 @@ pub(super) async fn publish_batch(State(api): State<Arc<Api>>, headers: HeaderMa
 impl Item {
     fn publish(&self, server: &ServerHandle) -> Result<Asked, ApiError> {
         match (&self.data, &self.data64) {
-            (Some(text), None) => ask_to_publish(server, &self.topic, text.as_str().into()),
+            (Some(text), None) => ask_to_publish(server, &self.topic, text.as_str().into(), self.durable),
             (None, Some(data)) => {
                 let bytes = STANDARD.decode(data);
                 let bytes =
                     bytes.map_err(|error| ApiError::bad_request("invalid_base64", format!("data64: {error}")))?;
-                ask_to_publish(server, &self.topic, Message::from(&*bytes))
+                ask_to_publish(server, &self.topic, Message::from(&*bytes), self.durable)
             }
             _ => Err(ApiError::bad_request(
                 "invalid_item",
@@ -119,10 +130,13 @@ impl Item {
 }
 
 /// What becomes of a message, on its way.
-type Asked = Answer<Result<Option<Position>, PublishError>>;
+struct Asked {
+    answer: Answer<Published>,
+    durable: bool,
+}
 
 /// Publishes a message that the topic's rules allow. Who may publish does not matter: this is the server's own side.
-fn ask_to_publish(server: &ServerHandle, topic: &str, message: Message<'_>) -> Result<Asked, ApiError> {
+fn ask_to_publish(server: &ServerHandle, topic: &str, message: Message<'_>, durable: bool) -> Result<Asked, ApiError> {
     if !server.takes(topic, message)? {
         let (has, takes) = match message {
             Message::Text(_) => ("text", "binary"),
@@ -131,12 +145,23 @@ fn ask_to_publish(server: &ServerHandle, topic: &str, message: Message<'_>) -> R
         let text = format!("this is a {has} message, and {topic} takes {takes} ones (`messages` of its rule)");
         return Err(ApiError::bad_request("wrong_message_type", text));
     }
-    Ok(server.publish_acknowledged(topic, message)?)
+    let answer = match durable {
+        true => server.publish_durably(topic, message)?,
+        false => server.publish_acknowledged(topic, message)?,
+    };
+    Ok(Asked { answer, durable })
 }
 
-/// Where the message is in its topic.
-async fn position(deadline: Instant, asked: Asked) -> Result<Option<Position>, ApiError> {
-    Ok(answer_by(deadline, asked).await?.ok_or_else(ApiError::stopped)??)
+impl Asked {
+    /// Where the message is in its topic.
+    async fn position(self, api: &Api, begin: Instant) -> Result<Option<Position>, ApiError> {
+        let patience = if self.durable { api.durable_timeout } else { ANSWER_TIMEOUT };
+        let answer = match answer_by(begin + patience, self.answer).await {
+            Err(_) if self.durable => return Err(ApiError::not_yet_durable(patience)),
+            answer => answer?,
+        };
+        Ok(answer.ok_or_else(ApiError::stopped)??)
+    }
 }
 
 /// What a publisher hears. A topic that keeps no history has no positions.

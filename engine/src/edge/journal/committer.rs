@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::directory;
 use super::health::JournalHealth;
 use super::held::Held;
-use super::inbox::{Ack, Durability, Inbox, JournalEntry};
+use super::inbox::Inbox;
 use super::open::now_ms;
 use super::retention::{Retired, SegmentSummary, retire};
 use super::segment::Segment;
@@ -19,6 +19,7 @@ use super::store::Store;
 use super::task::Parts;
 use super::trouble::Trouble;
 use crate::config::JournalConfig;
+use crate::topic::journal::{Ack, Durability, JournalEntry};
 
 /// A group is written when it has so many bytes, whatever still waits.
 const GROUP_BYTES: usize = 1 << 20;

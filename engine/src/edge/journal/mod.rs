@@ -5,7 +5,7 @@
 //!
 //! The bytes, without IO and clock: [`SegmentWriter`] encodes them, [`scan()`] judges a segment, [`Recovery`] makes histories of
 //! them, and [`retire`] tells which segments are needed no more. The files: [`Journal::open`] reads them at the start, a
-//! [`JournalTask`] on a tokio-uring runtime writes them, and shards reach it through a [`JournalPort`].
+//! [`JournalTask`] on a tokio-uring runtime writes them. The shards' side of it, with the queue between, is `topic::journal`.
 //!
 //! What the files' owner keeps to, because the judgement relies on it:
 //! 1. Whatever the sync policy: a segment is synced before its successor is created, its header before its first record, and
@@ -38,15 +38,18 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use damage::{Corrupt, Damage, TornTail};
 pub use error::JournalError;
-pub(crate) use header::{SegmentHeader, segment_name, segment_number};
 pub(crate) use health::JournalHealth;
-pub(crate) use inbox::{Ack, Durability, JournalEntry, JournalPort, NotDurable, QueuePlace};
+pub(crate) use inbox::JournalStatus;
 pub(crate) use open::Journal;
-pub(crate) use record::Record;
-pub(crate) use recovery::{OFFSETS_SKIPPED, Problem, Recovered, Recovery};
-pub(crate) use retention::{Retired, SegmentSummary, retire};
-pub(crate) use scan::{Place, Scan, Segment, Tail, scan};
 pub(crate) use task::JournalTask;
-pub(crate) use writer::SegmentWriter;
+
+#[cfg(test)]
+use {
+    damage::{Corrupt, Damage},
+    header::{SegmentHeader, segment_name, segment_number},
+    recovery::{OFFSETS_SKIPPED, Problem, Recovered, Recovery},
+    retention::{Retired, SegmentSummary, retire},
+    scan::{Place, Scan, Segment, Tail, scan},
+    writer::SegmentWriter,
+};

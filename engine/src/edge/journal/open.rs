@@ -7,12 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::directory::{self, Directory};
 use super::error::JournalError;
 use super::held::{Held, LimitsOf};
-use super::inbox::{Inbox, JournalPort};
+use super::inbox::{Inbox, JournalStatus};
 use super::recovery::{Recovered, Recovery};
 use super::scan::{Place, Scan, scan};
 use super::task::JournalTask;
 use crate::config::JournalConfig;
 use crate::topic::history::{Epoch, HistoryLimits};
+use crate::topic::journal::JournalPort;
 
 /// An open journal, whose directory is locked.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Journal {
     pub(crate) task: JournalTask,
     /// Takes entries; also before the task runs.
     pub(crate) port: JournalPort,
+    /// How it is, while the task runs.
+    pub(crate) status: JournalStatus,
 }
 
 impl Journal {
@@ -48,9 +51,10 @@ impl Journal {
         let header = recovered.header(epoch, u32::from_le_bytes(random()?), now_ms());
         let file = directory.begin(&header)?;
         let (inbox, rope) = Inbox::new(config).map_err(JournalError::System)?;
+        let (port, status) = (inbox.port.clone(), inbox.status());
         let task = JournalTask {
             directory,
-            inbox: Arc::clone(&inbox),
+            inbox: Arc::new(inbox),
             rope,
             config: config.clone(),
             held: held(&recovered, Box::new(limits_of)),
@@ -58,7 +62,7 @@ impl Journal {
             header,
             file,
         };
-        Ok(Self { epoch, recovered, task, port: JournalPort(inbox) })
+        Ok(Self { epoch, recovered, task, port, status })
     }
 }
 

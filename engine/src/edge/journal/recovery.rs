@@ -4,7 +4,7 @@
 //! missing although readers saw them, so their numbers are skipped. Where a segment is corrupt or missing, everything before
 //! it is let go, since a history with a hole would lie.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use std::collections::HashMap;
 
@@ -277,6 +277,17 @@ fn take(history: &mut History, topic: &str, entry: Entry) -> Option<Problem> {
 }
 
 impl Recovered {
+    /// Lets go of all but the topics with the newest messages, and returns the floor, which no offset of the others is above.
+    pub(crate) fn keep_newest(&mut self, count_max: usize) -> Offset {
+        if self.topics.len() > count_max {
+            let age = |history: &History| Reverse(history.latest().map(|entry| entry.time_ms));
+            self.topics.sort_by_key(|(_, history)| age(history));
+            let heads = self.topics.drain(count_max..).map(|(_, history)| history.head().offset);
+            self.floor = heads.fold(self.floor, Offset::max);
+        }
+        self.floor
+    }
+
     /// The header of the first segment of this run.
     pub(crate) fn header(&self, epoch: Epoch, salt: u32, time_ms: u64) -> SegmentHeader {
         let Self { number, sequence, floor, .. } = *self;

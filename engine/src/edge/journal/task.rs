@@ -47,7 +47,7 @@ pub(super) struct Parts {
 impl JournalTask {
     /// Writes until `stop`, and then what is still in the queue, and the mark of a clean end. `stop` comes when the shards
     /// have ended. Spawn it on any tokio-uring runtime; what fails meanwhile is logged and told by
-    /// [`JournalPort::health`](super::JournalPort::health).
+    /// [`JournalStatus::read`](super::JournalStatus::read).
     ///
     /// # Errors
     /// When the runtime cannot watch the queue's bell: nothing was written.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::committer::{Committer, answer};
-use super::inbox::NotDurable;
 use super::store::Store;
+use crate::topic::journal::NotDurable;
 
 /// The time until a new segment is tried, which doubles each time.
 const DELAY_MIN: Duration = Duration::from_millis(20);

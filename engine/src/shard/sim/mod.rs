@@ -31,7 +31,8 @@ use crate::ring::sim::dice::Dice;
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::{Sizes, World};
 use crate::sys::waker::Waker;
-use crate::topic::history::Epoch;
+use crate::topic::histories::Histories;
+use crate::topic::history::{Epoch, Offset};
 use crate::topic::settings::TopicRules;
 
 pub(crate) use app::{App, Journal, Record};
@@ -95,13 +96,13 @@ impl<R: Ring> Simulation<R> {
         let ring = SimRing::new(scenario.sizes, faults, dice.split(), Rc::clone(&town) as _);
         let world = ring.world();
         let app = App { journal: Rc::clone(&journal), dice: dice.split(), keeps_history: scenario.keeps_history() };
-        let mailbox =
-            Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new(), published: Vec::new() };
+        let mailbox = Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new() };
         let connections_max = scenario.config.connections_max;
         let places = Arc::new(ServerPlaces::new(connections_max));
         let topic_rules = Arc::new(TopicRules::new(&scenario.config));
-        let history_epoch = Epoch(1);
-        let seat = Seat { index: 0, count: 1, mailbox, connections_max, places, topic_rules, history_epoch };
+        let (topics_max, bytes_max) = (scenario.config.topics_max, scenario.config.history_bytes_max);
+        let histories = Histories::new(Epoch(1), Offset::ZERO, topics_max, bytes_max);
+        let seat = Seat { index: 0, count: 1, mailbox, connections_max, places, topic_rules, histories, journal: None };
         let mut shard = Shard::new(wrap(ring), app, &scenario.config, routes(), seat);
         shard.begin();
         Self { shard, world, town, journal, scenario }

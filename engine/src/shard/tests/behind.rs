@@ -4,6 +4,7 @@ use super::stage::{Frame, SIZES, Stage, config};
 use crate::config::{Config, TopicConfig, TopicOverflow};
 use crate::conn::ConnId;
 use crate::handler::Start;
+use crate::handler::topics::Wish;
 use crate::ring::sim::world::Sizes;
 use crate::shard::sim::Conduct;
 use crate::topic::history::MessageKind;
@@ -88,8 +89,8 @@ fn an_outcome_is_told_without_anything_else_that_happens() {
     stage.turns(3);
     let begin = stage.now();
     let conn: ConnId = stage.sim.shard.local.id(0);
-    let receipt = Some(Receipt { conn, token: 7 });
-    let outcome = stage.sim.shard.local.publish_ruled("plain", (MessageKind::Binary, b"x"), None, receipt);
+    let wish = Wish { receipt: Some(Receipt { conn, token: 7 }), durable: false };
+    let outcome = stage.sim.shard.local.publish_ruled("plain", (MessageKind::Binary, b"x"), None, wish);
     assert_eq!(outcome, Ok(()));
     stage.turns(1);
     assert!(stage.sim.shard.local.outcomes.is_empty());

@@ -2,6 +2,7 @@
 
 mod behind;
 mod found;
+mod journal;
 mod rules;
 mod runs;
 mod stage;

@@ -37,6 +37,8 @@ pub(crate) enum Code {
     Busy,
     /// Durability of a topic that has no journal.
     NotDurable,
+    /// Published, but the journal cannot be written.
+    JournalFailed,
     /// Polling a topic that has no history.
     NoHistory,
     /// The latest message of a topic without one.
@@ -62,6 +64,7 @@ impl Code {
             Self::TooFast => "too_fast",
             Self::Busy => "busy",
             Self::NotDurable => "not_durable",
+            Self::JournalFailed => "journal_failed",
             Self::NoHistory => "no_history",
             Self::NoMessage => "no_message",
             Self::Closing => "closing",
@@ -81,7 +84,8 @@ impl Code {
             | Self::NotSubscribed
             | Self::TooManySubscriptions
             | Self::TooLarge
-            | Self::NotDurable => None,
+            | Self::NotDurable
+            | Self::JournalFailed => None,
         }
     }
 }

@@ -93,6 +93,8 @@ impl Node {
                 BufReader::new(stream).lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
             });
         }
+        // The last senders go with the process.
+        drop(tell);
         let mut node = Self { child, lines, addr: ([0, 0, 0, 0], 0).into(), said: Vec::new() };
         while let Ok(line) = node.lines.recv_timeout(PATIENCE) {
             if let Some(addr) = address(&line) {
@@ -110,6 +112,11 @@ impl Node {
         let found = self.said.iter().find_map(|line| line.split_once("admin interface at http://"));
         let (_, rest) = found.unwrap_or_else(|| panic!("no admin interface: {:?}", self.said));
         rest[..rest.find('/').expect("it ends so")].parse().expect("an address")
+    }
+
+    /// What it said before it listened.
+    pub(crate) fn said(&self) -> String {
+        self.said.join("\n")
     }
 
     pub(crate) fn pid(&self) -> u32 {

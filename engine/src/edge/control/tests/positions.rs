@@ -42,7 +42,7 @@ impl Node {
         let mut config = Config { topics: vec![kept], ..(*config(shards)).clone() };
         change(&mut config);
         let config = config.validated().expect("valid");
-        let control = Control::start(&config).expect("it starts").expect("it is wanted");
+        let control = Control::start(&config, None).expect("it starts").expect("it is wanted");
         let server = Server::start((*config).clone(), |_| Resumer).expect("io_uring is there");
         control.running(server.handle());
         Self { control, server }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::node::*;
 use crate::config::{Fsync, JournalConfig};
-use crate::edge::journal::{Journal, JournalHealth, NotDurable};
+use crate::edge::journal::{Journal, JournalHealth};
+use crate::topic::journal::NotDurable;
 
 fn with(change: impl FnOnce(&mut JournalConfig)) -> JournalConfig {
     let mut config = JournalConfig::default();
@@ -21,8 +22,8 @@ fn thousand(fsync: Fsync) -> (JournalHealth, Duration) {
     let running = Running::start(task, port);
     answers.iter().for_each(|told| assert_eq!(told.recv(), Ok(Ok(()))));
     let elapsed = start.elapsed();
-    eventually("told", || running.port.health().entry_count == 1000);
-    let health = running.port.health();
+    eventually("told", || running.health().entry_count == 1000);
+    let health = running.health();
     running.stop();
     assert_eq!(offsets(&dir.open(&with(|_| {})).recovered, "a").len(), 1000);
     (health, elapsed)
@@ -45,7 +46,7 @@ fn publishers_that_wait_for_each_other_share_syncs() {
             scope.spawn(move || (1..=50).for_each(|offset| assert_eq!(running.publish(topic, offset), Ok(()))));
         }
     });
-    let health = running.port.health();
+    let health = running.health();
     running.stop();
     assert!(health.sync_count <= 300, "{} syncs of 400 publications", health.sync_count);
 }
@@ -70,7 +71,7 @@ fn segments_end_and_go_when_histories_hold_nothing_of_them() {
         let told = send(&running.port, "a", offset, offset.saturating_sub(9).max(1));
         assert_eq!(told.recv(), Ok(Ok(())));
     }
-    let health = running.port.health();
+    let health = running.health();
     running.stop();
     let numbers = dir.numbers();
     assert!(numbers[0] > 10 && numbers.len() <= 3, "{numbers:?}");
@@ -91,7 +92,7 @@ fn the_disk_is_bounded_whatever_histories_hold() {
         assert_eq!(running.publish("a", offset), Ok(()));
         assert!(dir.bytes() <= 10_000 + 2000, "{}", dir.bytes());
     }
-    assert!(running.port.health().forced_count > 0);
+    assert!(running.health().forced_count > 0);
     running.stop();
     assert!(dir.bytes() <= 10_044, "{}", dir.bytes());
     let held = offsets(&dir.open(&config).recovered, "a");
@@ -116,11 +117,11 @@ fn a_full_queue_gives_the_message_back() {
     let Journal { task, port, .. } = dir.open(&with(|c| (c.queue_count, c.queue_bytes_max) = (16, 100_000)));
     let kept = port.reserve("a", b"").expect("room");
     (1..=15).for_each(|offset| drop(send(&port, "a", offset, 1)));
-    let refused = port.push(message("a", 16)).expect_err("the sixteenth place is kept");
+    let refused = push(&port, message("a", 16)).expect_err("the sixteenth place is kept");
     assert_eq!(refused.entry.offset.0, 16);
     drop(kept);
-    assert!(port.push(refused).is_ok(), "a place that is not used is given back");
-    assert!(port.push(message("a", 17)).is_err());
+    assert!(push(&port, refused).is_ok(), "a place that is not used is given back");
+    assert!(push(&port, message("a", 17)).is_err());
     let running = Running::start(task, port);
     eventually("taken", || running.port.reserve("a", b"").is_some());
     assert!(running.port.reserve("a", &[0; 99_000]).is_some());

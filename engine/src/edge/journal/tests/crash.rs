@@ -11,7 +11,8 @@ use fastrand::Rng;
 
 use super::node::*;
 use crate::config::{Fsync, JournalConfig};
-use crate::edge::journal::{Ack, Journal, JournalEntry, JournalPort, Problem};
+use crate::edge::journal::{Journal, Problem};
+use crate::topic::journal::{Ack, JournalEntry, JournalPort};
 
 const ROUNDS: u64 = 50;
 /// A directory is killed so often before a new one is taken.
@@ -119,7 +120,7 @@ fn publish(port: &JournalPort, topic: &'static str, head: u64) {
             say(&format!("ack {topic} {offset}."));
         });
         let mut entry = JournalEntry { ack: Some(ack), ..message(topic, offset) };
-        while let Err(refused) = port.push(entry) {
+        while let Err(refused) = push(port, entry) {
             entry = refused;
             thread::sleep(Duration::from_micros(100));
         }

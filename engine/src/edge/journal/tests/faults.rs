@@ -11,7 +11,8 @@ use super::faulty::{Faults, FaultyStore, Shared};
 use super::node::*;
 use super::*;
 use crate::config::{Fsync, JournalConfig};
-use crate::edge::journal::{Durability, Journal, NotDurable, OFFSETS_SKIPPED, Tail};
+use crate::edge::journal::{Journal, OFFSETS_SKIPPED, Tail};
+use crate::topic::journal::{Durability, NotDurable};
 
 /// A journal on a disk that fails as `faults` says.
 fn start(dir: &TempDir, config: &JournalConfig, faults: &Shared) -> Running {
@@ -32,7 +33,7 @@ fn reason(durability: Durability) -> String {
 }
 
 fn mended(running: &Running) {
-    eventually("mended", || running.port.health().trouble.is_none());
+    eventually("mended", || running.health().trouble.is_none());
 }
 
 #[test]
@@ -46,9 +47,9 @@ fn a_full_disk_is_told_and_another_segment_follows_when_there_is_room() {
     // Everybody is answered, at once, as long as it lasts.
     assert_eq!(reason(running.publish("a", 3)), said);
     eventually("tried again", || {
-        running.port.health().trouble.is_some_and(|said| said.contains("cannot begin a segment behind segment 1"))
+        running.health().trouble.is_some_and(|said| said.contains("cannot begin a segment behind segment 1"))
     });
-    assert_eq!(running.port.health().lost_count, 2);
+    assert_eq!(running.health().lost_count, 2);
     set(&faults, |faults| faults.room = u64::MAX);
     mended(&running);
     assert_eq!(running.publish("a", 4), Ok(()));
@@ -87,7 +88,7 @@ fn what_was_written_before_a_failed_write_is_still_synced() {
     let config = JournalConfig { fsync: Fsync::Every(Duration::from_secs(3600)), ..JournalConfig::default() };
     let running = start(&dir, &config, &faults);
     let first = send(&running.port, "a", 1, 1);
-    eventually("written", || running.port.health().entry_count == 1);
+    eventually("written", || running.health().entry_count == 1);
     set(&faults, |faults| faults.room = 5);
     assert!(reason(running.publish("a", 2)).contains("No space left"));
     set(&faults, |faults| faults.room = u64::MAX);
@@ -127,7 +128,7 @@ fn what_was_acknowledged_is_there_after_any_faults() {
             let told: Vec<_> = (offset..offset + 4).map(|offset| send(&running.port, "a", offset, 1)).collect();
             let outcomes = told.iter().map(|told| told.recv().expect("an answer"));
             acked.extend((offset..offset + 4).zip(outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(at, _)| at));
-            if running.port.health().trouble.is_some() {
+            if running.health().trouble.is_some() {
                 // This one is refused, or just in time.
                 acked.extend(running.publish("a", offset + 4).is_ok().then_some(offset + 4));
                 mended(&running);

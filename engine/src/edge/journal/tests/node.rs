@@ -14,9 +14,10 @@ use super::super::directory::Directory;
 use super::super::store::{Store, UringStore};
 use crate::config::JournalConfig;
 use crate::edge::journal::{
-    Ack, Durability, Journal, JournalEntry, JournalPort, JournalTask, Recovered, segment_name, segment_number,
+    Journal, JournalHealth, JournalStatus, JournalTask, Recovered, segment_name, segment_number,
 };
 use crate::topic::history::{Entry, History, HistoryLimits, MessageKind, Offset};
+use crate::topic::journal::{Ack, Durability, JournalEntry, JournalPort};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,13 +83,14 @@ pub(super) fn limits() -> HistoryLimits {
 /// A journal that is written.
 pub(super) struct Running {
     pub(super) port: JournalPort,
+    status: JournalStatus,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<io::Result<()>>,
 }
 
 impl Running {
     pub(super) fn start(task: JournalTask, port: JournalPort) -> Self {
-        Self::spawn(port, |stop| task.run(stop))
+        Self::spawn(port, task.inbox.status(), |stop| task.run(stop))
     }
 
     /// The same on other files.
@@ -98,17 +100,22 @@ impl Running {
         store: impl FnOnce(UringStore) -> S + Send + 'static,
     ) -> Self {
         let store = |directory: Directory| store(UringStore::new(directory));
-        Self::spawn(port, |stop| task.run_with(store, stop))
+        Self::spawn(port, task.inbox.status(), |stop| task.run_with(store, stop))
     }
 
     fn spawn<F: Future<Output = io::Result<()>>>(
         port: JournalPort,
+        status: JournalStatus,
         run: impl FnOnce(Stop) -> F + Send + 'static,
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let stopped: Stop = Box::pin(async { drop(stopped.await) });
         let thread = thread::spawn(|| tokio_uring::start(run(stopped)));
-        Self { port, stop, thread }
+        Self { port, status, stop, thread }
+    }
+
+    pub(super) fn health(&self) -> JournalHealth {
+        self.status.read()
     }
 
     /// Waits until all is written and the journal is closed.
@@ -130,8 +137,18 @@ pub(super) fn send(port: &JournalPort, topic: &str, offset: u64, oldest: u64) ->
     let (tell, told) = channel();
     let ack = Ack::new(move |durability| drop(tell.send(durability)));
     let entry = JournalEntry { ack: Some(ack), oldest: Offset(oldest), ..message(topic, offset) };
-    port.push(entry).expect("room in the queue");
+    push(port, entry).expect("room in the queue");
     told
+}
+
+/// Hands on an entry as a shard does; it comes back when the queue is full.
+pub(super) fn push(port: &JournalPort, entry: JournalEntry) -> Result<(), JournalEntry> {
+    match port.reserve(&entry.topic, &entry.entry.payload) {
+        Some(place) => place.push(entry),
+        None => return Err(entry),
+    }
+    port.ring();
+    Ok(())
 }
 
 /// Its text names topic and offset.

@@ -26,7 +26,7 @@ fn written(config: &JournalConfig, count: u64) -> TempDir {
 fn after_a_stop_all_is_there_and_goes_on() {
     let dir = TempDir::new();
     let config = JournalConfig::default();
-    let Journal { epoch, recovered, task, port } = dir.open(&config);
+    let Journal { epoch, recovered, task, port, .. } = dir.open(&config);
     assert!(recovered.is_clean && recovered.topics.is_empty());
     let running = Running::start(task, port);
     for offset in 1..=20 {
@@ -37,7 +37,7 @@ fn after_a_stop_all_is_there_and_goes_on() {
     running.stop();
 
     for round in 1..=3 {
-        let Journal { epoch: again, recovered, task, port } = dir.open(&config);
+        let Journal { epoch: again, recovered, task, port, .. } = dir.open(&config);
         assert_eq!((again, recovered.is_clean, &recovered.problems[..]), (epoch, true, &[][..]));
         let last = 19 + round;
         assert_eq!(offsets(&recovered, "a"), (1..=last).collect::<Vec<_>>());

@@ -6,7 +6,9 @@
 mod raw;
 mod written;
 
-use super::{Place, Recovery, Scan, Segment, SegmentHeader, Tail, scan};
+use super::header::SegmentHeader;
+use super::recovery::Recovery;
+use super::scan::{Place, Scan, Segment, Tail, scan};
 use crate::topic::history::{HistoryLimits, Offset};
 use std::time::Duration;
 

@@ -1,9 +1,10 @@
 //! A file of any bytes: judged without a panic, and what is served could have been written.
 
 use super::written::Written;
-use crate::edge::journal::header::u32_at;
+use crate::edge::journal::header::{SegmentHeader, u32_at};
 use crate::edge::journal::record::Head;
-use crate::edge::journal::{Place, Scan, SegmentHeader, SegmentWriter, scan};
+use crate::edge::journal::scan::{Place, Scan, scan};
+use crate::edge::journal::writer::SegmentWriter;
 
 /// `is_mended`: the checksums are made right first, so that what lies behind them is reached.
 pub(super) fn check(bytes: &[u8], is_mended: bool) {
@@ -32,7 +33,7 @@ fn rewrite(header: SegmentHeader, messages: &[super::Message]) -> Vec<u8> {
     written.bytes
 }
 
-fn as_sound(bytes: &[u8], number: u64) -> crate::edge::journal::Segment<'_> {
+fn as_sound(bytes: &[u8], number: u64) -> crate::edge::journal::scan::Segment<'_> {
     match scan(bytes, number, Place::Earlier) {
         Scan::Sound(segment) => segment,
         other => panic!("what was served cannot be written: {other:?}"),

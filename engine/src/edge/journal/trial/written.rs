@@ -1,6 +1,8 @@
 //! A segment with all that is known of its writing.
 
-use crate::edge::journal::{Record, SegmentHeader, SegmentWriter};
+use crate::edge::journal::header::SegmentHeader;
+use crate::edge::journal::record::Record;
+use crate::edge::journal::writer::SegmentWriter;
 use crate::topic::history::{Epoch, MessageKind, Offset};
 
 /// Decisions, one a byte; when they run out, all are 0.

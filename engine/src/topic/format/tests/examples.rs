@@ -107,6 +107,7 @@ fn codes_and_their_statuses_are_those_of_the_page() {
         Code::TooFast,
         Code::Busy,
         Code::NotDurable,
+        Code::JournalFailed,
         Code::NoHistory,
         Code::NoMessage,
         Code::Closing,

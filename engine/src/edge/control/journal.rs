@@ -1,0 +1,70 @@
+//! How the journal is, in `/metrics` and `/healthz`.
+
+use serde_json::{Value, json};
+
+use super::metrics::{head, line};
+use crate::edge::journal::{JournalHealth, JournalStatus};
+
+/// Something that the journal counts.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    value: fn(&JournalHealth) -> u64,
+}
+
+const METRICS: [Metric; 8] = [
+    Metric {
+        name: "ringwire_journal_up",
+        help: "Whether the journal's files can be written.",
+        value: |health| u64::from(health.trouble.is_none()),
+    },
+    Metric { name: "ringwire_journal_bytes", help: "Bytes of the journal's files.", value: |health| health.bytes },
+    Metric {
+        name: "ringwire_journal_segments",
+        help: "Files of the journal, with the one that is written.",
+        value: |health| health.segment_count as u64,
+    },
+    Metric {
+        name: "ringwire_journal_messages_total",
+        help: "Messages written to the journal.",
+        value: |health| health.entry_count,
+    },
+    Metric {
+        name: "ringwire_journal_writes_total",
+        help: "Writes that they took.",
+        value: |health| health.group_count,
+    },
+    Metric {
+        name: "ringwire_journal_syncs_total",
+        help: "Syncs that made messages durable.",
+        value: |health| health.sync_count,
+    },
+    Metric {
+        name: "ringwire_journal_lost_total",
+        help: "Messages that are not in the journal, because a file failed.",
+        value: |health| health.lost_count,
+    },
+    Metric {
+        name: "ringwire_journal_forced_total",
+        help: "Files that went though histories still held some of their messages: journal.journal_bytes_max is small for them.",
+        value: |health| health.forced_count,
+    },
+];
+
+/// The lines of `/metrics`, none without a journal.
+pub(super) fn encode(out: &mut String, status: Option<&JournalStatus>) {
+    let Some(health) = status.map(JournalStatus::read) else { return };
+    for Metric { name, help, value } in METRICS {
+        head(out, name, help);
+        line(out, name, &[], value(&health));
+    }
+}
+
+/// For `/healthz`. A journal that cannot be written is no reason to restart the node, which goes on
+/// serving.
+pub(super) fn health(status: &JournalStatus) -> Value {
+    match status.read().trouble {
+        None => json!({ "status": "ok" }),
+        Some(trouble) => json!({ "status": "failed", "message": &*trouble }),
+    }
+}

@@ -211,6 +211,11 @@ pub struct Config {
     #[serde(with = "text::bytes")]
     pub history_bytes_max: usize,
 
+    /// Pages whose scripts may use `ringwire serve`, as [`OriginRules`](crate::http::OriginRules) are written: `https://*.example.com`,
+    /// `same-origin`, `*` for all and so on. Default `["same-origin"]`: the node's own pages. Whoever is not a browser sends no
+    /// origin, and is let in. Embedded servers give their routes rules of their own.
+    pub origins: Vec<String>,
+
     /// Rules for topics, `[[topics]]` in a file: the first whose pattern a name matches holds for it. At most 1,000, default
     /// none: no history, and everybody may publish and subscribe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -293,6 +298,7 @@ impl Default for Config {
             command_queue_bytes_max: 16 * MIB,
             publish_window_max: Duration::from_micros(50),
             history_bytes_max: 256 * MIB,
+            origins: vec!["same-origin".to_owned()],
             topics: Vec::new(),
             admin: Admin::default(),
             journal: JournalConfig::default(),

@@ -28,7 +28,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::{ConfigError, FileError, ValidConfig, file};
-use crate::http::RouteError;
+use crate::http::{OriginRulesError, RouteError};
 use crate::server;
 use crate::sys::limits;
 
@@ -57,6 +57,9 @@ pub enum StartError {
     /// A route is wrong.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// A rule for origins is none.
+    #[error("origins: {0}")]
+    Origins(#[from] OriginRulesError),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -79,7 +82,7 @@ pub fn run(typed: Cli) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         tell(&error);
         match error {
-            StartError::File(_) | StartError::Config(_) => ExitCode::from(EXIT_USAGE),
+            StartError::File(_) | StartError::Config(_) | StartError::Origins(_) => ExitCode::from(EXIT_USAGE),
             _ => ExitCode::FAILURE,
         }
     })

@@ -52,6 +52,9 @@ struct Server {
     /// Cores that shards are pinned to: auto, none, or a list such as 0,2,4-7 [default: auto]
     #[arg(long, value_name = "auto|none|LIST")]
     pin: Option<Pin>,
+    /// Pages that may use the node: rules such as https://*.example.com or *, separated by commas [default: same-origin]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    origins: Option<Vec<String>>,
     /// Time between closing connections with 1001 and cutting them at shutdown; 0 cuts at once [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     shutdown_grace: Option<Duration>,
@@ -256,6 +259,7 @@ impl Server {
         set(&mut config.listen, &self.listen);
         set(&mut config.shards, &self.shards);
         set(&mut config.pin, &self.pin);
+        set(&mut config.origins, &self.origins);
         set(&mut config.shutdown_grace, &self.shutdown_grace);
     }
 }

@@ -12,7 +12,7 @@ use super::node::Beside;
 use super::{StartError, node, pages, topics};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Handler};
-use crate::http::{Refusal, Request, RouteError, Routes, TopicsRoute, WebSocketRoute};
+use crate::http::{OriginRules, Refusal, Request, Routes, TopicsRoute, WebSocketRoute};
 use crate::proto::{CloseCode, Message};
 use crate::topic::error::PublishError;
 use crate::topic::history::Position;
@@ -83,7 +83,7 @@ impl Handler for Node {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let (online, names) = (Arc::default(), NameLimits::new(config));
-    node::run(config, routes()?, prepare, move |_shard| Node {
+    node::run(config, routes(config)?, prepare, move |_shard| Node {
         chat: Chat::new(Arc::clone(&online)),
         connect: Connect::new(names),
         names,
@@ -105,12 +105,14 @@ fn prepare(config: &ValidConfig) -> Result<Beside, StartError> {
     Ok(Beside { control, kept: Some(Kept { epoch, floor, histories, port: Some(port) }) })
 }
 
-fn routes() -> Result<Routes, RouteError> {
+fn routes(config: &ValidConfig) -> Result<Routes, StartError> {
+    let origins = OriginRules::parse(&config.origins)?;
+    let websocket = |path: &str| WebSocketRoute::new(path).map(|route| route.origins(origins.clone()));
     let routes = Routes::builder()
-        .websocket(WebSocketRoute::new(ECHO_PATH)?)
-        .websocket(WebSocketRoute::new(CHAT_PATH)?)
-        .websocket(WebSocketRoute::new(connect::PATH)?.protocols([connect::PROTOCOL])?)
-        .websocket(WebSocketRoute::new(&format!("{}*", topics::PREFIX))?)
-        .topics(TopicsRoute::new(TOPICS_PATH)?);
-    pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()
+        .websocket(websocket(ECHO_PATH)?)
+        .websocket(websocket(CHAT_PATH)?)
+        .websocket(websocket(connect::PATH)?.protocols([connect::PROTOCOL])?)
+        .websocket(websocket(&format!("{}*", topics::PREFIX))?)
+        .topics(TopicsRoute::new(TOPICS_PATH)?.origins(origins.clone()));
+    Ok(pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?)
 }

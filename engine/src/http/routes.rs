@@ -219,7 +219,9 @@ impl WebSocketRoute {
         let upgrade = request.upgrade()?;
         // RFC6455-4.2.2-3
         if !self.origins.allows(request.origin(), request.host()) {
-            return Err(Refusal::forbidden("pages of this origin may not open a WebSocket here"));
+            return Err(Refusal::forbidden(
+                "pages of this origin may not open a WebSocket here: the server's list of origins does not have it",
+            ));
         }
         Ok(Routed::WebSocket { route: self, upgrade })
     }

@@ -122,3 +122,45 @@ fn what_is_not_allowed_closes_and_says_why() {
         assert_eq!(end(path, sent), (expected.0, expected.1.to_owned()), "{path}");
     }
 }
+
+#[test]
+fn pages_of_other_origins_need_to_be_listed() {
+    let _machine = Shared::wait();
+    let ask = |node: &Node, origin: &str, upgrade: bool| {
+        let mut raw = Raw::connect(node.addr);
+        let origin = format!("Origin: {}\r\n", origin.replace("SELF", &node.addr.to_string()));
+        if upgrade {
+            let protocol = "Sec-WebSocket-Protocol: ringwire.v1\r\n";
+            raw.write(
+                upgrade_head("/connect", &format!("{origin}{protocol}"))
+                    .replace("Host: x", &format!("Host: {}", node.addr))
+                    .as_bytes(),
+            );
+        } else {
+            raw.write(
+                format!("GET /topics/a HTTP/1.1\r\nHost: {}\r\nAccept: text/event-stream\r\n{origin}\r\n", node.addr)
+                    .as_bytes(),
+            );
+        }
+        let head = raw.until("\r\n\r\n").expect("an answer");
+        head.split(' ').nth(1).expect("a status").to_owned()
+    };
+    let (own, listed) = (Node::start(&[]), Node::start(&["--origins=https://*.a.test,null"]));
+    for (origin, own_status, listed_status) in [
+        ("http://SELF", "ok", "403"),
+        ("https://page.a.test", "403", "ok"),
+        ("https://a.test", "403", "403"),
+        ("null", "403", "ok"),
+        ("http://127.0.0.1:1", "403", "403"),
+    ] {
+        for (upgrade, ok) in [(true, "101"), (false, "200")] {
+            let expected = [own_status, listed_status].map(|status| if status == "ok" { ok } else { status });
+            let statuses = [&own, &listed].map(|node| ask(node, origin, upgrade));
+            assert_eq!(statuses, expected, "{origin}, upgrade: {upgrade}");
+        }
+    }
+    let wrong = std::process::Command::new(env!("CARGO_BIN_EXE_ringwire")).arg("--origins=a.test/path").output();
+    let wrong = wrong.expect("it starts");
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && said.contains("'a.test/path' is no rule for origins"), "{said}");
+}

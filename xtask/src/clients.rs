@@ -73,7 +73,8 @@ pub(crate) fn browser() -> Result<()> {
 
 /// Runs one script beside a node and the example with routes of its own.
 fn drive(mut script: Command) -> Result<()> {
-    let node = serve(&[])?;
+    let config = artifact::root().join(CLIENTS).join("node.toml");
+    let node = serve(&[&format!("--config={}", config.display())])?;
     let example = artifact::debug_example("ringwire", "routes")?;
     let routes = ServerCommand::with_address(&example, &[], "{listen}").start(None)?;
     script.env("RINGWIRE_URL", format!("ws://{}", node.address));

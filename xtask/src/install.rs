@@ -17,13 +17,14 @@ const INSTALL_MAX: Duration = Duration::from_secs(600);
 type Program = (&'static str, &'static str);
 
 /// Needed by `ci`.
-const REQUIRED: [Program; 6] = [
+const REQUIRED: [Program; 7] = [
     ("python3", "python3"),
     ("pip3", "python3-pip"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("chromium", "chromium"),
     ("c++", "g++"),
+    ("curl", "curl"),
 ];
 
 /// Installs Debian's packages of the programs that are missing. As root, or through a sudo that asks nothing.

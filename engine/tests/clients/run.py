@@ -7,6 +7,7 @@ first to be shut down. Prints a line for each check, at the end `N passed, N fai
 """
 
 import asyncio
+import json
 import os
 import sys
 import urllib.error
@@ -136,6 +137,40 @@ async def a_hundred_connections_at_once():
     await asyncio.gather(*(one(index) for index in range(100)))
 
 
+async def a_topic_of_its_own_resumes():
+    topic = NODE + "/topics/kept.python.raw"
+    async with connect(topic) as reader, connect(topic) as writer:
+        for data in ["one", b"\0\xff"]:
+            await writer.send(data)
+            assert await reader.recv() == data
+    async with connect(topic) as writer:
+        await writer.send("missed")
+        await writer.recv()
+    async with connect(topic + "?since=0") as reader:
+        assert [await reader.recv() for _ in range(3)] == ["one", b"\0\xff", "missed"]
+
+
+async def ringwire_v1_subscribes_publishes_and_resumes():
+    async def ask(socket, **request):
+        await socket.send(json.dumps(request))
+        return json.loads(await socket.recv())
+
+    async with connect(NODE + "/connect", subprotocols=["ringwire.v1"]) as socket:
+        assert socket.subprotocol == "ringwire.v1"
+        begin = await ask(socket, op="subscribe", id=1, topic="kept.python.v1")
+        assert begin["event"] == "ok" and begin["replayed"] == 0, begin
+        await socket.send(json.dumps({"op": "publish", "id": 2, "topic": "kept.python.v1", "data": "Grüße"}))
+        heard = [json.loads(await socket.recv()) for _ in range(2)]
+        answer, message = sorted(heard, key=lambda one: one["event"] != "ok")
+        assert message["data"] == "Grüße" and message["position"] == answer["position"], heard
+        refused = await ask(socket, op="publish", id=3, topic="kept.*", data="x")
+        assert refused["event"] == "error" and refused["code"] == "bad_topic", refused
+    async with connect(NODE + "/connect", subprotocols=["ringwire.v1"]) as socket:
+        again = await ask(socket, op="subscribe", id=1, topic="kept.python.v1", after=begin["position"])
+        assert again["replayed"] == 1 and not again.get("gap"), again
+        assert json.loads(await socket.recv())["data"] == "Grüße"
+
+
 async def forbidden_is_403():
     assert await refusal(ROUTES + "/members", origin="https://elsewhere.example") == 403
     assert await refusal(ROUTES + "/members", origin="https://members.example") == "accepted"
@@ -160,7 +195,8 @@ async def shutdown_is_1001():
 CHECKS = [
     text_unicode_and_empty, binary_of_every_boundary_length, one_mebibyte_both_ways, fragments_with_a_ping_between,
     a_thousand_at_once_in_order, close_from_the_client, close_from_the_server, not_utf8_is_1007, above_the_limit_is_1009,
-    subprotocol_is_the_servers_choice, a_hundred_connections_at_once, forbidden_is_403, unknown_is_404, plain_get_is_426,
+    subprotocol_is_the_servers_choice, a_hundred_connections_at_once, a_topic_of_its_own_resumes,
+    ringwire_v1_subscribes_publishes_and_resumes, forbidden_is_403, unknown_is_404, plain_get_is_426,
     shutdown_is_1001,
 ]
 

@@ -11,6 +11,7 @@ mod broadcast;
 mod chat;
 mod close;
 mod common;
+mod curl;
 mod echo;
 mod examples;
 mod flow;

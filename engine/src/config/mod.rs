@@ -211,6 +211,10 @@ pub struct Config {
     #[serde(with = "text::bytes")]
     pub history_bytes_max: usize,
 
+    /// Serves the demos with `ringwire serve`: its pages, the echo at `/ws`, the chat, the ticker, and rules for their topics behind those
+    /// of `topics`; where `tcp_notsent_lowat` is off it becomes 64 KiB. Default true. Without, it serves topics alone, and `/ringwire.js` for them.
+    pub demo: bool,
+
     /// Rules for topics, `[[topics]]` in a file: the first whose pattern a name matches holds for it. At most 1,000, default
     /// none: no history, and everybody may publish and subscribe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -293,6 +297,7 @@ impl Default for Config {
             command_queue_bytes_max: 16 * MIB,
             publish_window_max: Duration::from_micros(50),
             history_bytes_max: 256 * MIB,
+            demo: true,
             topics: Vec::new(),
             admin: Admin::default(),
             journal: JournalConfig::default(),

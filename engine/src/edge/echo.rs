@@ -25,5 +25,5 @@ impl Handler for Echo {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes = Routes::builder().websocket(WebSocketRoute::new("*")?).build()?;
-    node::run(config, routes, |_| Ok(None), |_shard| Echo)
+    node::run(config, routes, |_| Ok(None), |_, _| None, |_shard| Echo)
 }

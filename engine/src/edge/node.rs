@@ -9,6 +9,7 @@ use signal_hook::iterator::Signals;
 
 use super::StartError;
 use super::control::{Control, ControlError};
+use super::ticker::Ticker;
 use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
@@ -19,7 +20,7 @@ const REPEATED_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. One that comes before the server listens
 /// ends the process at once: a start may wait seconds for its port. What `control` starts is told how far the server is, and
-/// ends after the shards.
+/// ends after the shards, and `ticker` from when it listens.
 ///
 /// # Errors
 /// [`StartError`] when the server or `control` cannot start.
@@ -27,6 +28,7 @@ pub(super) fn run<H, F>(
     config: &ValidConfig,
     routes: Routes,
     control: fn(&ValidConfig) -> Result<Option<Control>, ControlError>,
+    ticker: fn(&ValidConfig, ServerHandle) -> Option<Ticker>,
     handler: F,
 ) -> Result<(), StartError>
 where
@@ -47,8 +49,10 @@ where
         control.running(server.handle());
     }
     running.get_or_init(|| Running { server: server.handle(), tell_control: control.as_ref().map(Control::on_drain) });
+    let ticker = ticker(config, server.handle());
     tracing::info!("listening on {}", server.local_addr());
     server.join();
+    drop(ticker);
     drop(control);
     listener.close();
     // It only forwards signals, and has nothing to report.

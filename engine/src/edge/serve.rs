@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::chat::{Chat, Member};
+use super::chat::{self, Chat, Member};
 use super::client::{Client, Data, NodeConn};
 use super::connect::{self, Connect};
 use super::control::Control;
+use super::ticker::Ticker;
 use super::{StartError, node, pages, topics};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Handler};
@@ -62,7 +63,8 @@ impl Handler for Node {
         match conn.data().as_deref() {
             Some(Client::V1) => self.connect.on_published(conn, token, outcome),
             Some(Client::Topic(_)) => topics::on_published(conn, outcome.map(drop)),
-            Some(Client::Chat(_)) | None => {}
+            Some(Client::Chat(_)) => chat::on_published(conn, outcome.map(drop)),
+            None => {}
         }
     }
 
@@ -82,19 +84,21 @@ pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
         return Err(StartError::Journal);
     }
     let (online, names) = (Arc::default(), NameLimits::new(config));
-    node::run(config, routes()?, Control::start, move |_shard| Node {
+    node::run(config, routes(config.demo)?, Control::start, Ticker::start, move |_shard| Node {
         chat: Chat::new(Arc::clone(&online)),
         connect: Connect::new(names),
         names,
     })
 }
 
-fn routes() -> Result<Routes, RouteError> {
-    let routes = Routes::builder()
-        .websocket(WebSocketRoute::new(ECHO_PATH)?)
-        .websocket(WebSocketRoute::new(CHAT_PATH)?)
+fn routes(demo: bool) -> Result<Routes, RouteError> {
+    let mut routes = Routes::builder();
+    if demo {
+        routes = routes.websocket(WebSocketRoute::new(ECHO_PATH)?).websocket(WebSocketRoute::new(CHAT_PATH)?);
+    }
+    let routes = routes
         .websocket(WebSocketRoute::new(connect::PATH)?.protocols([connect::PROTOCOL])?)
         .websocket(WebSocketRoute::new(&format!("{}*", topics::PREFIX))?)
         .topics(TopicsRoute::new(TOPICS_PATH)?);
-    pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()
+    pages::all(demo)?.into_iter().fold(routes, |routes, page| routes.page(page)).build()
 }

@@ -105,6 +105,7 @@ fn every_field_can_be_typed() {
         command_queue_bytes_max: 65_538,
         publish_window_max: Duration::from_micros(19),
         history_bytes_max: 65_539,
+        demo: false,
         // A table: in a file alone.
         topics: Vec::new(),
         admin: Admin { listen: None, token: None, token_file: Some("token".into()) },

@@ -1,0 +1,53 @@
+// A worker that reads slowly: it listens for a moment, then sleeps, and while it sleeps its socket is not read. Sleep is a
+// synchronous request that the node answers late, so that it costs no computing time.
+
+import { connect } from "/ringwire.js";
+import { Board } from "/assets/board.js";
+
+/** Where nobody publishes anything: a poll there ends when its time is over. */
+const SILENT = "/topics/demo.ticker.nothing";
+const LISTEN_MS = 200;
+const SLEEP_MS_MAX = 8_000;
+
+const board = new Board();
+let sleepMs = 4_000;
+let isOpen = false;
+let silentSince = null; // the position to wait behind
+
+connect("/", {
+  onState({ state, retryIn }) {
+    isOpen = state === "open";
+    postMessage({ state, retryIn });
+  },
+}).subscribe("demo.ticker.*", {
+  since: 0,
+  onMessage: (data, from) => board.hear(data, from),
+  onError: ({ message }) => postMessage({ refused: message }),
+});
+
+onmessage = ({ data }) => { sleepMs = Math.min(data.sleepMs, SLEEP_MS_MAX); };
+setTimeout(listened, LISTEN_MS);
+
+function listened() {
+  postMessage({ seen: board.seen() });
+  if (isOpen && sleepMs > 0 && board.received > 0) sleep(sleepMs);
+  setTimeout(listened, LISTEN_MS);
+}
+
+function sleep(ms) {
+  try {
+    silentSince ??= poll("").position;
+    poll(`?after=${silentSince}&wait=${ms}ms`);
+  } catch (error) {
+    silentSince = null; // another epoch, or no node: the client comes back by itself
+    postMessage({ awake: String(error.message ?? error) });
+  }
+}
+
+function poll(query) {
+  const request = new XMLHttpRequest();
+  request.open("GET", SILENT + query, false);
+  request.send();
+  if (request.status !== 200) throw new Error(`no sleep: status ${request.status}`);
+  return JSON.parse(request.responseText);
+}

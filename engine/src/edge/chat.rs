@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +37,9 @@ enum Said {
         #[serde(default = "yes")]
         hear: bool,
     },
-    Say { text: String },
+    Say {
+        text: String,
+    },
 }
 
 const fn yes() -> bool {
@@ -49,7 +50,7 @@ const fn yes() -> bool {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Heard<'a> {
-    Welcome { id: String, online: u32 },
+    Welcome { id: String, online: u32, at: u64 },
     Joined { name: &'a str, online: u32 },
     Left { name: &'a str, online: u32 },
     Said { id: String, name: &'a str, text: &'a str, at: u64 },
@@ -95,7 +96,7 @@ impl Chat {
         // Who has a name counts as online until the end.
         member(conn).name = Some(name.to_owned());
         let online = self.online.fetch_add(1, Ordering::Relaxed) + 1;
-        send(conn, &Heard::Welcome { id: conn.id().to_string(), online });
+        send(conn, &Heard::Welcome { id: conn.id().to_string(), online, at: conn.now_ms() });
         announce(conn, &Heard::Joined { name, online });
         Ok(())
     }
@@ -107,8 +108,7 @@ fn say(conn: &mut NodeConn<'_>, text: &str) -> Result<(), String> {
         return Err("say something".into());
     }
     let text: String = text.chars().take(TEXT_CHARS_MAX).collect();
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-    let said = json(&Heard::Said { id: conn.id().to_string(), name: &name, text: &text, at });
+    let said = json(&Heard::Said { id: conn.id().to_string(), name: &name, text: &text, at: conn.now_ms() });
     conn.publish_acknowledged(CHAT, said.as_str(), 0).map_err(not_said)
 }
 

@@ -36,13 +36,14 @@ fn rules(config: &Config) -> [TopicConfig; 3] {
     let closed = |pattern: &str| TopicConfig {
         pattern: pattern.into(),
         // Room for one message at least, whatever its size may be.
-        history_bytes: TopicConfig::default().history_bytes.max(config.message_bytes_max.saturating_add(HISTORY_ENTRY_BYTES)),
+        history_bytes: TopicConfig::default()
+            .history_bytes
+            .max(config.message_bytes_max.saturating_add(HISTORY_ENTRY_BYTES)),
         publish: Access::Nobody,
         messages: MessageTypes::Text,
         ..TopicConfig::default()
     };
-    let chat =
-        TopicConfig { history_count: CHAT_HISTORY_COUNT, history_age: CHAT_HISTORY_AGE, ..closed(CHAT) };
+    let chat = TopicConfig { history_count: CHAT_HISTORY_COUNT, history_age: CHAT_HISTORY_AGE, ..closed(CHAT) };
     let ticker = TopicConfig {
         history_count: 1,
         overflow: Some(TopicOverflow::Conflate),

@@ -178,7 +178,8 @@ impl Quote {
         for (side, sign) in [("bids", -1.0), ("asks", 1.0)] {
             let _ = write!(out, ",\"{side}\":");
             for level in 1..=LEVELS {
-                let (begin, at) = (if level == 1 { '[' } else { ',' }, price * (1.0 + sign * f64::from(level) * 0.0005));
+                let (begin, at) =
+                    (if level == 1 { '[' } else { ',' }, price * (1.0 + sign * f64::from(level) * 0.0005));
                 let _ = write!(out, "{begin}[{at:.2},{}]", random.u32(1..=40) * 25 * level);
             }
             out.push(']');

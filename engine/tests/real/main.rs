@@ -11,6 +11,7 @@ mod broadcast;
 mod chat;
 mod close;
 mod common;
+mod demo;
 mod echo;
 mod examples;
 mod flow;

@@ -237,7 +237,8 @@ function isWhole() {
 
 function showLine() {
   const isDown = wire.readyState === WebSocket.OPEN && !isWhole();
-  showState($("state"), isDown ? WebSocket.CONNECTING : wire.readyState);
+  showState($("state"), isWhole() || !reader ? wire.readyState : WebSocket.CONNECTING);
+  if (reader && !isWhole()) $("state").textContent = "RECONNECTING";
   $("say-button").disabled = !(welcomed && wire.readyState === WebSocket.OPEN);
   if (isWhole() && welcomed) $("lost").hidden = true;
   else if (isDown && welcomed) show($("lost"), "Reconnecting: what is said meanwhile will follow.");

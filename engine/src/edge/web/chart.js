@@ -1,8 +1,8 @@
-// A chart that moves: the last two minutes of a few series, the newest at the right edge. What is under the pointer is told below it.
+// A chart that moves: the last minute of a few series, the newest at the right edge. What is under the pointer is told below it.
 
 import { make } from "/assets/site.js";
 
-const WINDOW_MS = 120_000;
+const WINDOW_MS = 60_000;
 const LATE_MS = 1_200; // the right edge is this long ago, so that the next sample is there before the edge is
 const GRID = 3;
 const LINE_PX = 1.75;
@@ -78,6 +78,13 @@ export class Chart {
     }
     Object.assign(context, { strokeStyle: colour, lineWidth: LINE_PX, lineJoin: "round", lineCap: "round" });
     context.stroke();
+    if (this.series.length > 1 || !this.samples.length) return;
+    // One line alone has a ground.
+    context.lineTo(x(this.samples.at(-1).at), y(0));
+    context.lineTo(x(this.samples[0].at), y(0));
+    Object.assign(context, { fillStyle: colour, globalAlpha: 0.1 });
+    context.fill();
+    context.globalAlpha = 1;
   }
 
   /** Under the pointer, or the newest. */

@@ -44,7 +44,7 @@ let next = null;
 let colours = palette();
 let isPressed = false;
 
-/** What the node said instead of an answer. */
+/** What the node said instead of an answer; status 0 if it said nothing. */
 class Refusal extends Error {
   constructor(status, code, message) {
     super(message);
@@ -123,9 +123,10 @@ function good() {
 }
 
 function bad(error) {
+  if (!(error instanceof Refusal)) reportError(error);
   if (error.status === 401) return askForToken(token ? "This is not the token of this node." : "");
   showState($("state"), error.status ? 1 : 0);
-  show($("trouble"), error.status ? error.message : "The node cannot be reached. Trying again.");
+  show($("trouble"), `${error.message.replace(/\.$/, "")}. Trying again.`);
   $("board").hidden = false;
   breakLines();
 }
@@ -145,7 +146,8 @@ function askForToken(complaint) {
 
 async function ask(target, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const response = await fetch(target, { cache: "no-store", headers, signal: AbortSignal.timeout(ANSWER_MS_MAX), ...options });
+  const asked = fetch(target, { cache: "no-store", headers, signal: AbortSignal.timeout(ANSWER_MS_MAX), ...options });
+  const response = await asked.catch(() => { throw new Refusal(0, "network", "The node cannot be reached."); });
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
   throw new Refusal(response.status, error?.code, error?.message ?? `status ${response.status}`);
@@ -260,7 +262,7 @@ async function showConnections() {
   // Who is about to press a button must find it where it was.
   const focused = document.activeElement?.closest("#conns tr")?.dataset.id;
   $("conns").replaceChildren(...rows);
-  rows.find((line) => line.dataset.id === focused)?.querySelector("button").focus();
+  if (focused) rows.find((line) => line.dataset.id === focused)?.querySelector("button").focus();
   $("conns-note").textContent = next || after ? `${page.connections.length} of more, in the order of shards and slots.` : "";
 }
 
@@ -287,7 +289,7 @@ async function close(event) {
     $("closing").close();
     await showConnections();
   } catch (error) {
-    show($("closing-error"), error.status ? error.message : "The node cannot be reached.");
+    show($("closing-error"), error.message);
   }
 }
 

@@ -16,7 +16,7 @@ use crate::config::ValidConfig;
 use crate::server::ServerHandle;
 use crate::topic::name::NameLimits;
 
-const ENDPOINTS: &str = "GET /console, /healthz, /readyz, /metrics; GET and POST /topics, POST /topics/{name}; GET /connections; GET, \
+const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics, /console; GET and POST /topics, POST /topics/{name}; GET /connections; GET, \
                          POST and DELETE /connections/{id}";
 
 /// What endpoints know.

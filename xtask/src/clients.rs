@@ -15,7 +15,7 @@ use crate::child::{self, Guard};
 use crate::server::{Server, ServerCommand};
 use crate::{artifact, install};
 
-const SCRIPT_MAX: Duration = Duration::from_secs(300);
+const SCRIPT_MAX: Duration = Duration::from_secs(600);
 const CLIENTS: &str = "engine/tests/clients";
 const BROWSER: &str = "engine/tests/browser";
 

@@ -15,15 +15,8 @@ let isOpen = false;
 let silentSince = null; // the position to wait behind
 
 connect("/", {
-  onState({ state, retryIn }) {
-    isOpen = state === "open";
-    postMessage({ state, retryIn });
-  },
-}).subscribe("demo.ticker.*", {
-  since: 0,
-  onMessage: (data, from) => board.hear(data, from),
-  onError: ({ message }) => postMessage({ refused: message }),
-});
+  onState({ state }) { isOpen = state === "open"; },
+}).subscribe("demo.ticker.*", { since: 0, onMessage: (data, from) => board.hear(data, from) });
 
 onmessage = ({ data }) => { sleepMs = Math.min(data.sleepMs, SLEEP_MS_MAX); };
 setTimeout(listened, LISTEN_MS);
@@ -37,10 +30,13 @@ function listened() {
 function sleep(ms) {
   try {
     silentSince ??= poll("").position;
-    poll(`?after=${silentSince}&wait=${ms}ms`);
+    // After a restart the position is of another epoch: the answer comes at once, with one to go on with.
+    silentSince = poll(`?after=${silentSince}&wait=${ms}ms`).position;
+    postMessage({ sleepless: null });
   } catch (error) {
-    silentSince = null; // another epoch, or no node: the client comes back by itself
-    postMessage({ awake: String(error.message ?? error) });
+    // No node, or no history to wait behind: it stays awake, and the page says so.
+    silentSince = null;
+    postMessage({ sleepless: String(error.message ?? error) });
   }
 }
 

@@ -13,7 +13,7 @@ const SILENCE_MS = 4_000;
 
 const board = new Board();
 const rows = new Map(); // symbol → its elements and lines
-const slow = { received: 0, skipped: 0, quotes: new Map() };
+const slow = { received: 0, skipped: 0, quotes: new Map(), sleepless: null };
 const rates = { fast: [], slow: [] }; // what had been received, and when
 let colours = palette();
 let heardAt = performance.now();
@@ -35,7 +35,8 @@ client.subscribe("demo.ticker.*", {
 });
 
 const reader = new Worker("/assets/reader.js", { type: "module" });
-reader.onmessage = ({ data: { seen } }) => {
+reader.onmessage = ({ data: { seen, sleepless } }) => {
+  if (sleepless !== undefined) slow.sleepless = sleepless;
   if (!seen) return;
   slow.received = seen.received;
   slow.skipped = seen.skipped;
@@ -58,14 +59,13 @@ function frame(now) {
   if (now - drawnAt < DRAW_MS) return;
   drawnAt = now;
   for (const quote of board.quotes.values()) draw(quote, now);
-  $("fast-behind").textContent = "0.0 s";
-  $("slow-behind").textContent = seconds(behind());
+  const newest = Math.max(newestOf(board), newestOf(slow));
+  for (const [side, reader] of [["fast", board], ["slow", slow]]) $(`${side}-behind`).textContent = seconds(newest - newestOf(reader));
 }
 
-/** How much older the slow reader's prices are. Both times are the node's. */
-function behind() {
-  const newest = (quotes) => Math.max(...Array.from(quotes.values(), ({ at }) => at));
-  return slow.quotes.size && board.quotes.size ? Math.max(0, newest(board.quotes) - newest(slow.quotes)) : null;
+/** When the last price that this reader has was made: the node's time. */
+function newestOf({ quotes }) {
+  return Math.max(...Array.from(quotes.values(), ({ at }) => at));
 }
 
 function count() {
@@ -78,7 +78,7 @@ function count() {
   }
   const isSilent = client.state === "open" && performance.now() - heardAt > SILENCE_MS;
   if (isSilent) note("No price has come for a while: the ticker may be switched off on this node.");
-  else if (client.state === "open") note("");
+  else if (client.state === "open") note(slow.sleepless ? `The slow reader cannot sleep here, and reads as fast as the other: ${slow.sleepless}.` : "");
 }
 
 /** Over ten seconds, so that somebody who reads seldom has a rate too. */
@@ -179,7 +179,7 @@ function line({ canvas, points }, { low, span }, now, colour, isStepped) {
 }
 
 function seconds(ms) {
-  return ms === null ? "–" : `${(ms / 1000).toFixed(1)} s`;
+  return Number.isFinite(ms) ? `${(ms / 1000).toFixed(1)} s` : "–";
 }
 
 function note(text) {

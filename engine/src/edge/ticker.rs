@@ -23,7 +23,7 @@ use crate::topic::name::overlaps;
 const TICK: Duration = Duration::from_millis(50);
 
 /// Between two looks whether anybody subscribes.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Places of a shard's table that one look sees.
 const PLACES_MAX: u32 = 1024;

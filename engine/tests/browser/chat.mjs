@@ -157,6 +157,10 @@ export const chat = [
         await page.waitForFunction(() => document.querySelector("#talk").textContent.includes("Messages may be missing here"));
       }
       await say(pages[1], "after");
+      // What an operator publishes there is shown too, though it is no line of the chat.
+      const published = await fetch(`${node.admin}/topics/demo.chat`, { method: "POST", headers: { "Content-Type": "text/plain" }, body: "Maintenance at <b>noon</b>" });
+      assert.equal(published.status, 200);
+      for (const page of pages) await expectEvent(page, "The node says: Maintenance at <b>noon</b>");
       for (const page of pages) {
         await expectSaid(page, bob, ["after"]);
         await expectSaid(page, ann, ["before 0", "before 1"]);

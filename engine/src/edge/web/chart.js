@@ -48,21 +48,31 @@ export class Chart {
       x: (at) => width - ((now - LATE_MS - at) / WINDOW_MS) * width,
       y: (value) => height - 6 - (value / most) * (height - 26),
     };
-    this.#grid(context, place, most, width, colours);
+    const steps = Array.from({ length: GRID + 1 }, (_, step) => most * step / GRID);
+    this.#grid(context, place, steps, width, colours);
     this.series.forEach((one, index) => this.#line(context, place, index, colours[one.colour]));
+    if (this.empty.hidden) this.#label(context, place, steps.slice(1), colours);
     this.#read(context, place, height, colours);
   }
 
-  #grid(context, { y }, most, width, colours) {
-    Object.assign(context, { strokeStyle: colours.line, fillStyle: colours.muted, lineWidth: 1, font: "11px system-ui, sans-serif" });
-    for (let step = 0; step <= GRID; step += 1) {
-      const value = most * step / GRID;
+  #grid(context, { y }, steps, width, colours) {
+    Object.assign(context, { strokeStyle: colours.line, lineWidth: 1 });
+    for (const value of steps) {
       const at = Math.round(y(value)) + 0.5;
       context.beginPath();
       context.moveTo(0, at);
       context.lineTo(width, at);
       context.stroke();
-      if (step > 0 && this.empty.hidden) context.fillText(this.format(value), 2, at - 4);
+    }
+  }
+
+  /** Above the lines, and readable on them. */
+  #label(context, { y }, steps, colours) {
+    Object.assign(context, { strokeStyle: colours.surface, fillStyle: colours.muted, lineWidth: 4, lineJoin: "round", font: "11px system-ui, sans-serif" });
+    for (const value of steps) {
+      const place = [this.format(value), 2, Math.round(y(value)) - 4];
+      context.strokeText(...place);
+      context.fillText(...place);
     }
   }
 

@@ -18,7 +18,7 @@ const PERCENTILES = [0.5, 0.99, 0.999];
 
 const count = (value) => (value >= 10_000 ? `${trim(value / 1000)} k` : trim(value));
 const perSecond = (value) => (value === null ? "–" : `${count(value)} /s`);
-const size = (value) => bytes(Math.round(value));
+const size = (value) => bytes(Math.round(value)).replace(/\.0+ /, " ");
 
 const charts = {
   messages: new Chart($("chart-messages"), [

@@ -15,7 +15,7 @@ use crate::child::{self, Guard};
 use crate::server::{Server, ServerCommand};
 use crate::{artifact, install};
 
-const SCRIPT_MAX: Duration = Duration::from_secs(300);
+const SCRIPT_MAX: Duration = Duration::from_secs(600);
 const CLIENTS: &str = "engine/tests/clients";
 const BROWSER: &str = "engine/tests/browser";
 
@@ -65,6 +65,7 @@ pub(crate) fn browser() -> Result<()> {
     let mut server = serve(&[BROWSER_MESSAGE_BYTES_MAX])?;
     let mut script = Command::new("node");
     script.arg(folder.join("run.mjs")).env("RINGWIRE_URL", format!("http://{}", server.address));
+    script.env("RINGWIRE_PROGRAM", artifact::debug("ringwire", "ringwire")?);
     let status = Guard::spawn(script.stdin(Stdio::null()), None)?.wait(SCRIPT_MAX)?;
     server.check_alive()?;
     server.stop()?;

@@ -216,6 +216,10 @@ pub struct Config {
     /// origin, and is let in. Embedded servers give their routes rules of their own.
     pub origins: Vec<String>,
 
+    /// Serves the demos with `ringwire serve`: its pages, the echo at `/ws`, the chat, the ticker, and rules for their topics behind those
+    /// of `topics`; where `tcp_notsent_lowat` is off it becomes 64 KiB. Default true. Without, it serves topics alone, and `/ringwire.js` for them.
+    pub demo: bool,
+
     /// Rules for topics, `[[topics]]` in a file: the first whose pattern a name matches holds for it. At most 1,000, default
     /// none: no history, and everybody may publish and subscribe.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -299,6 +303,7 @@ impl Default for Config {
             publish_window_max: Duration::from_micros(50),
             history_bytes_max: 256 * MIB,
             origins: vec!["same-origin".to_owned()],
+            demo: true,
             topics: Vec::new(),
             admin: Admin::default(),
             journal: JournalConfig::default(),

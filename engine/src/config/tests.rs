@@ -242,6 +242,7 @@ fn a_printed_configuration_reads_back_the_same() {
         c.message_bytes_max = 1_000_000;
         c.overflow = Overflow::DropNewest;
         c.tcp_nodelay = false;
+        c.demo = false;
         c.tcp_notsent_lowat = Some(16_384);
         c.publish_window_max = Duration::ZERO;
         c.handshake_timeout = Duration::from_micros(1_500_001);

@@ -37,7 +37,7 @@ impl Cli {
 
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub(super) enum Command {
-    /// Serve the node: pages at /, echo at /ws, chat at /chat (the default)
+    /// Serve the node: topics, and the demos with their pages at / (the default)
     #[command(after_help = EXAMPLES)]
     Serve(Options),
     /// Echo every message on every path, and serve nothing else: a benchmark target

@@ -12,6 +12,7 @@ pub mod cli;
 mod client;
 mod connect;
 mod control;
+mod demo;
 mod denial;
 mod echo;
 pub(crate) mod journal;
@@ -21,6 +22,7 @@ mod pages;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod ticker;
 mod topics;
 pub(crate) mod v1;
 
@@ -74,10 +76,12 @@ pub enum StartError {
 /// Does what was typed, until it is done or the process is told to stop.
 pub fn run(typed: Cli) -> ExitCode {
     let outcome = match typed.into_command() {
-        Command::Serve(options) => start(&options, serve::run),
-        Command::Echo(options) => start(&options, echo::run),
-        Command::Broadcast(options) => start(&options, broadcast::run),
-        Command::Check { options, json } => with_config(&options, |config| Ok(check::run(&config, json))),
+        Command::Serve(options) => start(&options, options.node_config(), serve::run),
+        Command::Echo(options) => start(&options, options.config(), echo::run),
+        Command::Broadcast(options) => start(&options, options.config(), broadcast::run),
+        Command::Check { options, json } => {
+            with_config(&options, options.node_config(), |config| Ok(check::run(&config, json)))
+        }
     };
     outcome.unwrap_or_else(|error| {
         tell(&error);
@@ -88,8 +92,12 @@ pub fn run(typed: Cli) -> ExitCode {
     })
 }
 
-fn start(options: &Options, server: fn(&ValidConfig) -> Result<(), StartError>) -> Result<ExitCode, StartError> {
-    with_config(options, |config| {
+fn start(
+    options: &Options,
+    config: Result<ValidConfig, StartError>,
+    server: fn(&ValidConfig) -> Result<(), StartError>,
+) -> Result<ExitCode, StartError> {
+    with_config(options, config, |config| {
         // As far as it goes without privilege. If that is not enough, the probe says what is.
         let _ = limits::raise_nofile();
         announce::announce(&config);
@@ -100,9 +108,10 @@ fn start(options: &Options, server: fn(&ValidConfig) -> Result<(), StartError>) 
 /// Prints the configuration if that was asked for, and does `action` with it otherwise.
 fn with_config(
     options: &Options,
+    config: Result<ValidConfig, StartError>,
     action: impl FnOnce(ValidConfig) -> Result<ExitCode, StartError>,
 ) -> Result<ExitCode, StartError> {
-    let config = options.config()?;
+    let config = config?;
     if options.print_config {
         print(&file::print(&config));
         return Ok(ExitCode::SUCCESS);

@@ -9,6 +9,7 @@ use signal_hook::iterator::Signals;
 
 use super::StartError;
 use super::control::Control;
+use super::ticker::Ticker;
 use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
@@ -28,7 +29,7 @@ pub(super) struct Beside {
 }
 
 /// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. One that comes before the server listens
-/// ends the process at once: a start may wait seconds for its port.
+/// ends the process at once: a start may wait seconds for its port. `ticker` is told of the server when it listens.
 ///
 /// # Errors
 /// [`StartError`] when the server, or what `prepare` makes, cannot start.
@@ -36,6 +37,7 @@ pub(super) fn run<H, F>(
     config: &ValidConfig,
     routes: Routes,
     prepare: fn(&ValidConfig) -> Result<Beside, StartError>,
+    ticker: fn(&ValidConfig, ServerHandle) -> Option<Ticker>,
     handler: F,
 ) -> Result<(), StartError>
 where
@@ -56,8 +58,10 @@ where
         control.running(server.handle());
     }
     running.get_or_init(|| Running { server: server.handle(), tell_control: control.as_ref().map(Control::on_drain) });
+    let ticker = ticker(config, server.handle());
     tracing::info!("listening on {}", server.local_addr());
     server.join();
+    drop(ticker);
     drop(control);
     listener.close();
     // It only forwards signals, and has nothing to report.

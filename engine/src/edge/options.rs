@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::StartError;
+use super::{StartError, demo};
 use crate::config::text::{
     OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen, parse_listen_or_none,
 };
@@ -58,6 +58,9 @@ struct Server {
     /// Time between closing connections with 1001 and cutting them at shutdown; 0 cuts at once [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     shutdown_grace: Option<Duration>,
+    /// Serve the demos: pages, echo, chat, ticker and rules for their topics; false serves topics alone (serve) [default: true]
+    #[arg(long, value_name = "true|false", hide_possible_values = true)]
+    demo: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -145,7 +148,7 @@ struct Sockets {
     /// Kernel receive buffer of one connection (SO_RCVBUF); off lets the kernel tune it [default: off]
     #[arg(long, value_name = "SIZE|off", value_parser = parse_bytes_or_off)]
     socket_recv_buffer_bytes: Option<OrOff<usize>>,
-    /// Unsent bytes that the kernel takes of one connection (TCP_NOTSENT_LOWAT) [default: off]
+    /// Unsent bytes that the kernel takes of one connection (TCP_NOTSENT_LOWAT); the demos make 64KiB of off [default: off]
     #[arg(long, value_name = "SIZE|off", value_parser = parse_bytes_or_off)]
     tcp_notsent_lowat: Option<OrOff<usize>>,
 }
@@ -226,6 +229,21 @@ impl Options {
     ///
     /// [`StartError`] when the file cannot be used or a rule is broken.
     pub(super) fn config(&self) -> Result<ValidConfig, StartError> {
+        Ok(self.typed()?.validated()?)
+    }
+
+    /// The same for `ringwire serve`: with what its demos need.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::config`].
+    pub(super) fn node_config(&self) -> Result<ValidConfig, StartError> {
+        let mut config = self.typed()?;
+        demo::prepare(&mut config);
+        Ok(config.validated()?)
+    }
+
+    fn typed(&self) -> Result<Config, StartError> {
         let mut config = match &self.config {
             Some(path) => file::read(path)?,
             None => Config::default(),
@@ -238,7 +256,7 @@ impl Options {
         self.topics.apply(&mut config);
         self.admin.apply(&mut config);
         self.journal.apply(&mut config);
-        Ok(config.validated()?)
+        Ok(config)
     }
 }
 
@@ -261,6 +279,7 @@ impl Server {
         set(&mut config.pin, &self.pin);
         set(&mut config.origins, &self.origins);
         set(&mut config.shutdown_grace, &self.shutdown_grace);
+        set(&mut config.demo, &self.demo);
     }
 }
 

@@ -20,21 +20,29 @@ pages! {
     "/"                  HTML "index.html"
     "/demo/echo"         HTML "echo.html"
     "/demo/chat"         HTML "chat.html"
+    "/demo/ticker"       HTML "ticker.html"
     "/assets/site.css"   CSS  "site.css"
     "/assets/site.js"    JS   "site.js"
     "/assets/index.js"   JS   "index.js"
     "/assets/echo.js"    JS   "echo.js"
     "/assets/drawing.js" JS   "drawing.js"
     "/assets/chat.js"    JS   "chat.js"
+    "/assets/ticker.js"  JS   "ticker.js"
+    "/assets/reader.js"  JS   "reader.js"
+    "/assets/board.js"   JS   "board.js"
     "/ringwire.js"       JS   "ringwire.js"
     "/ringwire.d.ts"     TS   "ringwire.d.ts"
     "/favicon.svg"       SVG  "favicon.svg"
 }
 
-/// All of them.
+/// What is there without the demos: the client of the topics.
+const CLIENT: &str = "/ringwire.";
+
+/// All of them, or those that are no demos.
 ///
 /// # Errors
 /// None in practice: the table above is fixed.
-pub(super) fn all() -> Result<Vec<Page>, RouteError> {
-    PAGES.iter().map(|&(path, content_type, body)| Page::new(path, content_type, body)).collect()
+pub(super) fn all(demo: bool) -> Result<Vec<Page>, RouteError> {
+    let served = PAGES.iter().filter(|(path, ..)| demo || path.starts_with(CLIENT));
+    served.map(|&(path, content_type, body)| Page::new(path, content_type, body)).collect()
 }

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use super::chat::{Chat, Member};
+use super::chat::{self, Chat, Member};
 use super::client::{Client, Data, NodeConn};
 use super::connect::{self, Connect};
 use super::control::Control;
 use super::journal::Journal;
 use super::node::Beside;
+use super::ticker::Ticker;
 use super::{StartError, node, pages, topics};
 use crate::config::ValidConfig;
 use crate::handler::{Accept, Handler};
@@ -66,7 +67,8 @@ impl Handler for Node {
         match conn.data().as_deref() {
             Some(Client::V1) => self.connect.on_published(conn, token, outcome),
             Some(Client::Topic(_)) => topics::on_published(conn, outcome.map(drop)),
-            Some(Client::Chat(_)) | None => {}
+            Some(Client::Chat(_)) => chat::on_published(conn, outcome.map(drop)),
+            None => {}
         }
     }
 
@@ -83,7 +85,7 @@ impl Handler for Node {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let (online, names) = (Arc::default(), NameLimits::new(config));
-    node::run(config, routes(config)?, prepare, move |_shard| Node {
+    node::run(config, routes(config)?, prepare, Ticker::start, move |_shard| Node {
         chat: Chat::new(Arc::clone(&online)),
         connect: Connect::new(names),
         names,
@@ -108,11 +110,13 @@ fn prepare(config: &ValidConfig) -> Result<Beside, StartError> {
 fn routes(config: &ValidConfig) -> Result<Routes, StartError> {
     let origins = OriginRules::parse(&config.origins)?;
     let websocket = |path: &str| WebSocketRoute::new(path).map(|route| route.origins(origins.clone()));
-    let routes = Routes::builder()
-        .websocket(websocket(ECHO_PATH)?)
-        .websocket(websocket(CHAT_PATH)?)
+    let mut routes = Routes::builder();
+    if config.demo {
+        routes = routes.websocket(websocket(ECHO_PATH)?).websocket(websocket(CHAT_PATH)?);
+    }
+    let routes = routes
         .websocket(websocket(connect::PATH)?.protocols([connect::PROTOCOL])?)
         .websocket(websocket(&format!("{}*", topics::PREFIX))?)
         .topics(TopicsRoute::new(TOPICS_PATH)?.origins(origins.clone()));
-    Ok(pages::all()?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?)
+    Ok(pages::all(config.demo)?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?)
 }

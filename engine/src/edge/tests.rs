@@ -106,6 +106,7 @@ fn every_field_can_be_typed() {
         publish_window_max: Duration::from_micros(19),
         history_bytes_max: 65_539,
         origins: vec!["https://a.test".to_owned(), "null".to_owned()],
+        demo: false,
         // A table: in a file alone.
         topics: Vec::new(),
         admin: Admin { listen: None, token: None, token_file: Some("token".into()) },

@@ -82,21 +82,89 @@ export const chat = [
     },
   },
   {
-    name: "a lost chat says so, comes back and joins again",
+    name: "a lost chat says so, comes back and has missed nothing and nothing twice",
     async run(visit) {
       const [ann, bob] = names("Ann", "Bob");
       const context = await visit.context();
-      const cut = await cutter(context, "/chat");
+      const cuts = [await cutter(context, "/chat"), await cutter(context, "/connect")];
       const first = await join(visit, ann, context);
       const second = await join(visit, bob);
-      await cut();
+      await say(second, "before");
+      await expectSaid(first, bob, ["before"]);
+      await Promise.all(cuts.map((cut) => cut()));
       await expectEvent(first, "You lost the connection");
-      await expectText(first, "#lost", /Trying again in/);
+      await expectText(first, "#lost", /Reconnecting/);
+      const meanwhile = ["while you", "were", "away"];
+      for (const text of meanwhile) await say(second, text);
       await expectEvent(second, `${ann} left`);
       await expectEvent(first, "You are back");
       await expectEvent(second, `${ann} joined`);
       await say(first, "Here I am again.");
       await expectSaid(second, ann, ["Here I am again."]);
+      await expectSaid(first, bob, ["before", ...meanwhile]);
+      await first.waitForSelector("#lost", { state: "hidden" });
+      assert.equal(await events(first, "may be missing"), 0, await first.innerText("#talk"));
+    },
+  },
+  {
+    name: "who comes late reads what was said before, and one's own again after a reload",
+    async run(visit) {
+      const [ann, bob] = names("Ann", "Bob");
+      const first = await join(visit, ann);
+      const lines = ["first", "second <b>line</b>", "third"];
+      for (const line of lines) await say(first, line);
+      await expectSaid(first, ann, lines);
+      const second = await join(visit, bob);
+      await expectSaid(second, ann, lines);
+      const isAbove = await second.evaluate((who) => {
+        const rows = [...document.querySelectorAll("#talk li")];
+        return rows.findLastIndex((row) => row.dataset.name === who) < rows.findIndex((row) => row.textContent.startsWith("You joined"));
+      }, ann);
+      assert.ok(isAbove, "what was said before stands above one's arrival");
+      await first.reload();
+      await enter(first, ann);
+      await expectSaid(first, ann, lines);
+      assert.equal(await first.locator(".said.mine").count(), lines.length, "one's own are known");
+      await visit.photograph("chat-history", second);
+    },
+  },
+  {
+    name: "a node restarted under the chat: what is gone is told, nothing comes twice, and it goes on",
+    async run(visit) {
+      const node = await visit.node();
+      visit.forgive(/ERR_CONNECTION_REFUSED|WebSocket connection to/);
+      const [ann, bob] = names("Ann", "Bob");
+      const pages = [];
+      for (const name of [ann, bob]) {
+        const page = await visit.open(`${node.url}/demo/chat`);
+        await enter(page, name);
+        pages.push(page);
+      }
+      for (let round = 0; round < 2; round += 1) {
+        await say(pages[0], `before ${round}`);
+        await expectSaid(pages[1], ann, Array.from({ length: round + 1 }, (_, one) => `before ${one}`));
+      }
+      await node.stop();
+      for (const page of pages) {
+        await expectText(page, "#lost", /Reconnecting/);
+        await expectText(page, "#state", /^RECONNECTING$/);
+      }
+      await visit.photograph("chat-reconnecting", pages[0]);
+      await node.start();
+      for (const page of pages) {
+        await expectEvent(page, "You are back");
+        await page.waitForSelector("#lost", { state: "hidden" });
+        await page.waitForFunction(() => document.querySelector("#talk").textContent.includes("Messages may be missing here"));
+      }
+      await say(pages[1], "after");
+      // What an operator publishes there is shown too, though it is no line of the chat.
+      const published = await fetch(`${node.admin}/topics/demo.chat`, { method: "POST", headers: { "Content-Type": "text/plain" }, body: "Maintenance at <b>noon</b>" });
+      assert.equal(published.status, 200);
+      for (const page of pages) await expectEvent(page, "The node says: Maintenance at <b>noon</b>");
+      for (const page of pages) {
+        await expectSaid(page, bob, ["after"]);
+        await expectSaid(page, ann, ["before 0", "before 1"]);
+      }
     },
   },
 ];

@@ -1,6 +1,7 @@
 // The little that a test needs: a visit (one browser context, watched for errors), a time limit, and TAP lines.
 
 import assert from "node:assert/strict";
+import { Node } from "./node.mjs";
 
 const TEST_MS_MAX = 60_000;
 const WAIT_MS_MAX = 15_000;
@@ -24,12 +25,13 @@ export async function runAll(tests, visit) {
 
 async function runOne(test, visit) {
   let timer;
+  const msMax = test.msMax ?? TEST_MS_MAX;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done after ${TEST_MS_MAX} ms`)), TEST_MS_MAX);
+    timer = setTimeout(() => reject(new Error(`not done after ${msMax} ms`)), msMax);
   });
   try {
     await Promise.race([test.run(visit), late]);
-    assert.deepEqual(visit.complaints, [], "the browser complained");
+    assert.deepEqual(visit.unforgiven(), [], "the browser complained");
     return null;
   } catch (error) {
     await visit.photograph(`failed-${test.name.replace(/\W+/g, "-").slice(0, 60)}`).catch(() => {});
@@ -43,12 +45,28 @@ async function runOne(test, visit) {
 /** One browser context. Console errors, exceptions, failed requests and dialogs are complaints, and fail the test. */
 export class Visit {
   constructor(browser, url, shots) {
-    Object.assign(this, { browser, url, shots, complaints: [], contexts: [] });
+    Object.assign(this, { browser, url, shots, complaints: [], forgiven: [], contexts: [], nodes: [] });
   }
 
   /** The address of a WebSocket path. */
   ws(path) {
     return this.url.replace(/^http/, "ws") + path;
+  }
+
+  /** Complaints that a test brings about itself. */
+  forgive(pattern) {
+    this.forgiven.push(pattern);
+  }
+
+  unforgiven() {
+    return this.complaints.filter((complaint) => !this.forgiven.some((pattern) => pattern.test(complaint)));
+  }
+
+  /** A node of the test's own, which ends after its pages. */
+  async node(...options) {
+    const node = new Node(...options);
+    this.nodes.push(node);
+    return node.start();
   }
 
   async context(options = {}) {
@@ -59,10 +77,10 @@ export class Visit {
     return context;
   }
 
-  /** Opens a page of the node, in `context` or in one of its own. */
+  /** Opens a page of the node, or one of another node by its whole address, in `context` or in one of its own. */
   async open(path, context) {
     const page = await (context ?? await this.context()).newPage();
-    const response = await page.goto(this.url + path);
+    const response = await page.goto(new URL(path, this.url).href);
     assert.equal(response.status(), 200, path);
     return page;
   }
@@ -75,6 +93,7 @@ export class Visit {
 
   async close() {
     await Promise.all(this.contexts.map((context) => context.close()));
+    await Promise.all(this.nodes.map((node) => node.stop()));
   }
 
   #watch(page) {

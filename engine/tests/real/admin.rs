@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tungstenite::Message;
 
 use crate::common::raw::Response;
 use crate::common::{Node, Polite, Raw, Shared, eventually, holds_within, polite};
@@ -51,16 +50,10 @@ impl Admin {
         self.request("POST", target, &format!("Content-Type: {content_type}\r\n"), body)
     }
 
-    /// Somebody in the chat, who subscribes to the topic `chat`.
+    /// Somebody who follows the topic `chat`, which no rule is for.
     #[track_caller]
-    fn member(&self, name: &str) -> Polite {
-        let mut client = polite(self.node.addr, "/chat");
-        client.send(Message::text(format!("{{\"type\":\"join\",\"name\":\"{name}\"}}"))).expect("it reads");
-        for expected in ["welcome", "joined"] {
-            let heard = client.read().expect("it answers").to_string();
-            assert!(heard.contains(expected), "{heard}");
-        }
-        client
+    fn follower(&self) -> Polite {
+        polite(self.node.addr, "/topics/chat")
     }
 
     /// Ids of connections that match `query`.

@@ -130,6 +130,7 @@ fn the_nodes_pages_and_echo_are_there() {
         "/",
         "/demo/echo",
         "/demo/chat",
+        "/demo/ticker",
         "/assets/site.css",
         "/assets/chat.js",
         "/ringwire.js",

@@ -3,6 +3,7 @@
 mod kills;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -52,9 +53,13 @@ impl Drop for Dir {
 
 /// Publishes a text over the admin interface.
 fn post(admin: &mut Raw, target: &str, text: &str) -> Response {
+    try_post(admin, target, text).expect("the node is there")
+}
+
+fn try_post(admin: &mut Raw, target: &str, text: &str) -> io::Result<Response> {
     let head = format!("POST /topics/{target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n");
-    admin.write(format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).as_bytes());
-    admin.response()
+    admin.stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).as_bytes())?;
+    admin.try_response("POST")
 }
 
 /// The same, which must succeed; the message's position.

@@ -12,6 +12,7 @@ mod chat;
 mod close;
 mod common;
 mod curl;
+mod demo;
 mod echo;
 mod examples;
 mod flow;

@@ -33,27 +33,27 @@ messages = "binary"
 "#;
 
 /// A client of `ringwire.v1`.
-struct Client(Raw);
+pub(crate) struct Client(pub(crate) Raw);
 
 impl Client {
     #[track_caller]
-    fn open(node: &Node) -> Self {
+    pub(crate) fn open(node: &Node) -> Self {
         Self(Raw::open_with(node.addr, "/connect", "Sec-WebSocket-Protocol: other, ringwire.v1\r\n"))
     }
 
-    fn ask(&mut self, request: &Value) {
+    pub(crate) fn ask(&mut self, request: &Value) {
         self.0.send_text(&request.to_string());
     }
 
     /// The next text message.
     #[track_caller]
-    fn hear(&mut self) -> Value {
+    pub(crate) fn hear(&mut self) -> Value {
         let text = self.0.text();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
     #[track_caller]
-    fn answer(&mut self, request: &Value) -> Value {
+    pub(crate) fn answer(&mut self, request: &Value) -> Value {
         self.ask(request);
         self.hear()
     }
@@ -65,7 +65,7 @@ impl Client {
 
     /// Subscribes and returns the answer.
     #[track_caller]
-    fn subscribe(&mut self, topic: &str, more: &Value) -> Value {
+    pub(crate) fn subscribe(&mut self, topic: &str, more: &Value) -> Value {
         let mut request = json!({ "op": "subscribe", "id": 1, "topic": topic });
         request.as_object_mut().expect("one").extend(more.as_object().expect("one").clone());
         let answer = self.answer(&request);

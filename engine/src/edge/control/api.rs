@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use super::auth::Guard;
 use super::error::ApiError;
 use super::shards::ANSWER_TIMEOUT;
-use super::{Phase, auth, connections, health, metrics, topics};
+use super::{Phase, auth, connections, console, health, metrics, topics};
 use crate::config::ValidConfig;
 use crate::edge::journal::JournalStatus;
 use crate::server::ServerHandle;
 use crate::topic::name::NameLimits;
 
-const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics; GET and POST /topics, POST /topics/{name}; GET /connections; GET, \
+const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics, /console; GET and POST /topics, POST /topics/{name}; GET /connections; GET, \
                          POST and DELETE /connections/{id}";
 
 /// A durable publication is not waited for longer than this, however seldom the journal is synced.
@@ -85,6 +85,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::guard))
+        .merge(console::router(Arc::clone(&api)))
         .with_state(api)
 }
 
@@ -92,7 +93,7 @@ async fn not_found(uri: Uri) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {}; there are: {ENDPOINTS}", uri.path()))
 }
 
-async fn wrong_method(method: Method, uri: Uri) -> ApiError {
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
     let message = format!("{} does not take {method}; there are: {ENDPOINTS}", uri.path());
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

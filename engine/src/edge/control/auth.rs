@@ -45,6 +45,18 @@ pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
     Ok(next.run(request).await)
 }
 
+/// The same for a page, which holds no secret: a token is not asked for.
+pub(super) async fn guard_page(
+    State(api): State<Arc<Api>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if matches!(api.guard, Guard::Loopback) {
+        api.guard.check(request.headers())?;
+    }
+    Ok(next.run(request).await)
+}
+
 impl Guard {
     pub(super) fn new(token: Option<Token>) -> Self {
         token.map_or(Self::Loopback, Self::Token)

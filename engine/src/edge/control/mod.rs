@@ -10,6 +10,7 @@ mod api;
 mod auth;
 mod body;
 mod connections;
+mod console;
 mod door;
 mod error;
 mod health;

@@ -1,36 +1,45 @@
-// The chat page. JSON text messages on /chat: this side sends `join`, then `say`; the node sends `welcome`, `joined`,
-// `left`, `said` and `error`. What others wrote reaches the page through textContent alone, never as HTML.
+// The chat page, on two connections: /chat is who one is (this side sends `join`, then `say`; the node sends `welcome`, `joined`, `left`
+// and `error`), and what was said is read from its topic with the node's own client, which begins with the history and resumes after
+// a broken line. What others wrote reaches the page through textContent alone, never as HTML.
 
+import { connect } from "/ringwire.js";
 import { $, Wire, clock, cut, make, showState } from "/assets/site.js";
 
+const TOPIC = "demo.chat";
 const TEXT_CHARS_MAX = 500;
 const NAME_CHARS_MAX = 32;
 const ROWS_MAX = 500;
 const NEAR_END_PX = 60;
+const IDS_MAX = 20;
+const DOUBT_MS = 2_000; // after both connections are back
 
 const NAMES = ["Ada", "Blaise", "Carl", "Dorothy", "Edsger", "Frances", "Grace", "Hedy", "Ida", "John", "Katherine", "Leslie"];
+const GAPS = {
+  too_old: "Messages may be missing here: they were too old to resume, or the node was restarted",
+  no_history: "Messages may be missing here: this node keeps no history of the chat",
+};
 
 let me = ""; // the name this window goes by, once it has chosen one
 let welcomed = false;
 let ownJoin = null; // the head count that `welcome` told, until our own `joined` has been seen
-let lastSpeaker = null;
+let arrival = null; // the row that says so, and the node's time then: what was said before stands above it
+let reader = null; // of the topic; from the first welcome on
+const ids = new Set(JSON.parse(sessionStorage.getItem("ids") ?? "[]")); // of this window's connections
 const unheard = []; // texts sent and not yet heard back
+const doubtful = []; // those of a connection that broke
 
 const wire = new Wire("/chat", {
-  state(readyState) {
-    showState($("state"), readyState);
-    enable();
-  },
+  state: showLine,
   open() {
     $("join-error").hidden = true;
-    if (me) tell({ type: "join", name: me });
+    if (me) join();
   },
   message: hear,
   close: lose,
   waiting(left) {
     // The form's notice is read aloud whenever it changes, so it does not count down.
     if ($("room").hidden) show($("join-error"), "The node cannot be reached. Trying again.");
-    else show($("lost"), `The connection is gone. Trying again in ${(left / 1000).toFixed(1)} s.`);
+    else show($("lost"), `Reconnecting: trying again in ${(left / 1000).toFixed(1)} s. What is said meanwhile will be here then.`);
   },
 });
 
@@ -45,7 +54,7 @@ $("join-form").addEventListener("submit", (event) => {
   me = cut($("name").value.trim(), NAME_CHARS_MAX);
   if (!me) return show($("join-error"), "Please give a name.");
   $("join-error").hidden = true;
-  if (wire.readyState === WebSocket.OPEN) tell({ type: "join", name: me });
+  if (wire.readyState === WebSocket.OPEN) join();
   else wire.connect();
 });
 $("say-form").addEventListener("submit", (event) => {
@@ -72,6 +81,11 @@ function tell(message) {
   wire.send(JSON.stringify(message));
 }
 
+/** What is said is read elsewhere. */
+function join() {
+  tell({ type: "join", name: me, hear: false });
+}
+
 function say() {
   const text = cut($("say").value.trim(), TEXT_CHARS_MAX);
   if (!text || !welcomed || wire.readyState !== WebSocket.OPEN) return;
@@ -82,36 +96,46 @@ function say() {
 }
 
 function hear(data) {
-  let message;
-  try {
-    message = JSON.parse(data);
-  } catch {
-    return event("The node sent something that this page does not understand.", true);
-  }
-  switch (message.type) {
+  const message = parsed(data);
+  switch (message?.type) {
+    case undefined: return event("The node sent something that this page does not understand", true);
     case "welcome": return welcome(message);
     case "joined": return joined(message);
     case "left": head(message.online); return event(`${message.name} left`);
-    case "said": return said(message);
     case "error": return refused(message.message);
     default: // a later node may know more; what this page does not know it leaves alone
   }
 }
 
-function welcome({ online }) {
+function welcome({ id, online, at }) {
   const again = !$("room").hidden;
   welcomed = true;
   ownJoin = online;
+  ids.add(id);
+  sessionStorage.setItem("ids", JSON.stringify(Array.from(ids).slice(-IDS_MAX)));
   sessionStorage.setItem("name", me);
   document.title = `${me} · Chat · Ringwire`;
   $("who").textContent = me;
   $("join").hidden = true;
   $("room").hidden = false;
-  $("lost").hidden = true;
   head(online);
-  event(again ? "You are back" : `You joined as ${me}`);
-  enable();
+  arrival = { at, row: event(again ? "You are back" : `You joined as ${me}`) };
+  reader ??= read();
+  showLine();
+  setTimeout(doubt, DOUBT_MS);
   $("say").focus();
+}
+
+/** From the beginning of the history on, and after each broken line from where it was. */
+function read() {
+  const client = connect("/", { onState: showLine, backoffMax: 15_000 });
+  client.subscribe(TOPIC, {
+    since: 0,
+    onMessage: said,
+    onGap: ({ reason, count }) => event(GAPS[reason] ?? `${count ?? "Some"} messages were skipped here`, true),
+    onError: ({ message }) => event(`What is said cannot be read: ${message}`, true),
+  });
+  return client;
 }
 
 // The node tells everybody of a join, perhaps the newcomer too: `welcome` has already said that here.
@@ -122,19 +146,32 @@ function joined({ name, online }) {
   else event(`${name} joined`);
 }
 
-function said({ name, text, at }) {
-  const mine = name === me && unheard[0] === text;
-  if (mine) unheard.shift();
-  const speaker = `${mine} ${name}`;
-  const row = make("li", `said${mine ? " mine" : ""}${speaker === lastSpeaker ? " same" : ""}`);
+function said(data) {
+  const message = parsed(data);
+  // An operator may publish to the topic, and need not know what the chat looks like.
+  if (message?.type !== "said") return event(`The node says: ${data}`);
+  const { id, name, text, at } = message;
+  const mine = name === me && ids.has(id);
+  if (mine) heardBack(text);
+  const before = arrival?.row.isConnected && at < arrival.at ? arrival.row : null;
+  const row = make("li", `said${mine ? " mine" : ""}`);
   const by = make("div", "by");
   const time = make("time", "", clock(new Date(at)));
   time.dateTime = new Date(at).toISOString();
   by.append(make("b", "", mine ? "You" : name), time);
   row.append(by, make("div", "text", text));
-  row.dataset.name = name;
-  append(row);
-  lastSpeaker = speaker;
+  Object.assign(row.dataset, { name, speaker: `${mine} ${id} ${name}`, day: day(at) });
+  const previous = before ? before.previousElementSibling : $("talk").lastElementChild;
+  if (previous?.dataset.speaker === row.dataset.speaker) row.classList.add("same");
+  if ((previous?.dataset.day ?? day(Date.now())) !== row.dataset.day) append(make("li", "event", row.dataset.day), before);
+  append(row, before);
+}
+
+function heardBack(text) {
+  for (const list of [doubtful, unheard]) {
+    const index = list.indexOf(text);
+    if (index >= 0) return list.splice(index, 1);
+  }
 }
 
 function refused(text) {
@@ -150,22 +187,28 @@ function lose() {
   welcomed = false;
   ownJoin = null;
   $("online").textContent = "";
-  if (unheard.length) event(`Perhaps not delivered: ${unheard.splice(0).join(" / ")}`, true);
+  doubtful.push(...unheard.splice(0));
   if (was) event("You lost the connection", true);
-  enable();
+  showLine();
+}
+
+/** By now all that was delivered has been heard. */
+function doubt() {
+  if (!isWhole() || !doubtful.length) return;
+  event(`Perhaps not delivered: ${doubtful.splice(0).join(" / ")}`, true);
 }
 
 function event(text, bad = false) {
-  append(make("li", bad ? "event bad" : "event", text));
-  lastSpeaker = null;
+  return append(make("li", bad ? "event bad" : "event", text));
 }
 
-function append(row) {
+function append(row, before = null) {
   const follow = atEnd();
-  $("talk").append(row);
+  $("talk").insertBefore(row, before);
   while ($("talk").childElementCount > ROWS_MAX) $("talk").firstElementChild.remove();
   if (follow || row.classList.contains("mine")) toEnd();
   else $("jump").hidden = false;
+  return row;
 }
 
 function atEnd() {
@@ -187,8 +230,30 @@ function count() {
   $("count").textContent = `${Array.from($("say").value).length} / ${TEXT_CHARS_MAX}`;
 }
 
-function enable() {
+/** Both connections are there, as far as there should be two. */
+function isWhole() {
+  return wire.readyState === WebSocket.OPEN && (reader === null || reader.state === "open");
+}
+
+function showLine() {
+  const isDown = wire.readyState === WebSocket.OPEN && !isWhole();
+  showState($("state"), isWhole() || !reader ? wire.readyState : WebSocket.CONNECTING);
+  if (reader && !isWhole()) $("state").textContent = "RECONNECTING";
   $("say-button").disabled = !(welcomed && wire.readyState === WebSocket.OPEN);
+  if (isWhole() && welcomed) $("lost").hidden = true;
+  else if (isDown && welcomed) show($("lost"), "Reconnecting: what is said meanwhile will follow.");
+}
+
+function day(at) {
+  return new Date(at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
+}
+
+function parsed(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return null;
+  }
 }
 
 function show(element, text) {

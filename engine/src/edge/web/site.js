@@ -119,6 +119,13 @@ export function cut(text, limit) {
   return Array.from(text.slice(0, limit * 2)).slice(0, limit).join("");
 }
 
+/** The colours of the pages, for what is drawn: they change with the colour scheme. */
+export function palette() {
+  const style = getComputedStyle(document.documentElement);
+  const names = ["ink", "muted", "line", "surface", "out", "back", "error"];
+  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
 /** Creates an element with a class and text; text is never parsed as HTML. */
 export function make(tag, className, text) {
   const element = document.createElement(tag);

@@ -52,6 +52,37 @@ fn a_token_opens_everything_and_nothing_opens_without() {
 }
 
 #[test]
+fn the_console_loads_without_the_token_and_tells_nothing() {
+    let file = TokenFile::new("console", &format!("{TOKEN}\n"));
+    let admin = Admin::start(&[&file.option()]);
+    for (target, content_type) in [
+        ("/console", "text/html; charset=utf-8"),
+        ("/assets/console.js", "text/javascript; charset=utf-8"),
+        ("/assets/site.css", "text/css; charset=utf-8"),
+        ("/favicon.svg", "image/svg+xml"),
+    ] {
+        let response = admin.request("GET", target, "", "");
+        assert_eq!((response.status, response.header("Content-Type")), (200, Some(content_type)), "{target}");
+        assert_eq!(response.header("Content-Security-Policy"), Some("frame-ancestors 'none'"), "{target}");
+        assert!(response.body.len() > 100 && !response.text().contains(TOKEN), "{target}");
+    }
+    let response = admin.request("GET", "/", "", "");
+    assert_eq!((response.status, response.header("Location")), (307, Some("/console")));
+    refused(&admin.post("/console", "text/plain", "x"), 405, "method_not_allowed");
+    refused(&admin.request("GET", "/assets/nothing.js", "", ""), 401, "no_token");
+}
+
+#[test]
+fn without_a_token_the_console_is_for_loopback() {
+    let admin = Admin::start(&[]);
+    assert_eq!(admin.request("GET", "/console", "Sec-Fetch-Site: none\r\n", "").status, 200);
+    refused(&admin.request("GET", "/assets/console.js", "Sec-Fetch-Site: cross-site\r\n", ""), 403, "foreign_origin");
+    let mut raw = crate::common::Raw::connect(admin.addr);
+    raw.write(b"GET /console HTTP/1.1\r\nHost: rebound.test:9002\r\n\r\n");
+    refused(&raw.response(), 403, "foreign_host");
+}
+
+#[test]
 fn without_a_token_pages_of_browsers_stay_outside() {
     let admin = Admin::start(&[]);
     let own = format!("Origin: http://{}\r\nContent-Type: text/plain\r\n", admin.addr);

@@ -186,22 +186,37 @@ impl Raw {
     /// The response to a request with `method`.
     #[track_caller]
     pub(crate) fn response_to(&mut self, method: &str) -> Response {
+        self.try_response(method).expect("no reset, no time-out, no early end")
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Those of the socket, and an end in the middle.
+    pub(crate) fn try_response(&mut self, method: &str) -> io::Result<Response> {
+        let cut = |text: &[u8]| {
+            let text = String::from_utf8_lossy(text);
+            io::Error::new(ErrorKind::UnexpectedEof, format!("the stream ended in a response: {text:?}"))
+        };
         let end = loop {
             if let Some(at) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
             }
-            let more = self.fill(self.buffer.len() + 1).expect("no reset, no time-out");
-            assert!(more, "the stream ended in a head: {:?}", String::from_utf8_lossy(&self.buffer));
+            if !self.fill(self.buffer.len() + 1)? {
+                return Err(cut(&self.buffer));
+            }
         };
         let head = String::from_utf8(self.buffer.drain(..end).collect()).expect("a head is ASCII");
         let status = head.get(9..12).and_then(|digits| digits.parse().ok()).expect("a status");
         let mut response = Response { status, head, body: Vec::new() };
         let length = response.header("Content-Length").map_or(0, |value| value.parse().expect("a number"));
         if method != "HEAD" && length > 0 {
-            assert!(self.fill(length).expect("no reset, no time-out"), "the stream ended in a body");
+            if !self.fill(length)? {
+                return Err(cut(response.head.as_bytes()));
+            }
             response.body = self.buffer.drain(..length).collect();
         }
-        response
+        Ok(response)
     }
 
     /// What comes up to and with `end`; `None` when the stream ended in it.

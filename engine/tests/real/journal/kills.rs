@@ -1,6 +1,7 @@
 //! `kill -9` in the middle of publishing: what was acknowledged as durable is there, in its order, and nothing was invented.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::{Dir, get, parts, post};
-use crate::common::{Node, Raw, Shared};
+use super::{Dir, get, parts, try_post};
+use crate::common::{Node, Raw, Shared, raw};
 
 const KILLS: u64 = 50;
 
@@ -50,14 +51,12 @@ fn fifty_kills_of_the_node_lose_nothing_that_was_durable_and_invent_nothing() {
 /// Two publishers, one over each interface, until the node is killed; what they were told.
 fn publish_until_killed(mut node: Node, kill: u64, after: Duration) -> Vec<Acked> {
     let (tell, told) = channel();
+    let mut admin = Raw::connect(node.admin_addr());
+    let mut client = Raw::open_with(node.addr, "/connect", "Sec-WebSocket-Protocol: ringwire.v1\r\n");
     thread::scope(|scope| {
-        let (addr, admin) = (node.addr, node.admin_addr());
         let other = tell.clone();
-        let first = scope.spawn(move || over_admin(&mut Raw::connect(admin), kill, &other));
-        let second = scope.spawn(move || {
-            let offer = "Sec-WebSocket-Protocol: ringwire.v1\r\n";
-            over_v1(&mut Raw::open_with(addr, "/connect", offer), kill, &tell);
-        });
+        let first = scope.spawn(move || over_admin(&mut admin, kill, &other));
+        let second = scope.spawn(move || over_v1(&mut client, kill, &tell));
         thread::sleep(after);
         assert!(!first.is_finished() && !second.is_finished(), "a publisher ended before the node did");
         node.kill();
@@ -70,26 +69,24 @@ fn text(kill: u64, number: u64) -> String {
     format!("{kill}:{number}:{}", "x".repeat((number % 97) as usize))
 }
 
+/// Publishes until the node ends.
 fn over_admin(admin: &mut Raw, kill: u64, tell: &Sender<Acked>) {
     for number in 0.. {
         let text = text(kill, number);
-        let Some(response) = ends(|| post(admin, "kept.admin?durable=true", &text)) else { return };
+        let Ok(response) = try_post(admin, "kept.admin?durable=true", &text) else { return };
         let answer: Value = serde_json::from_slice(&response.body).expect("JSON");
         acknowledge(TOPICS[0], &answer, text, tell);
     }
 }
 
+/// The same on the data port.
 fn over_v1(client: &mut Raw, kill: u64, tell: &Sender<Acked>) {
     for number in 0.. {
         let text = text(kill, number);
         let request = json!({ "op": "publish", "id": number, "topic": TOPICS[1], "data": text, "durable": true });
-        let Some(answer) = ends(|| {
-            client.send_text(&request.to_string());
-            client.text()
-        }) else {
-            return;
-        };
-        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        let written = client.stream.write_all(&raw::text(&request.to_string()));
+        let Ok(Some(frame)) = written.and_then(|()| client.try_frame()) else { return };
+        let answer: Value = serde_json::from_slice(&frame.payload).expect("JSON");
         assert_eq!((&answer["event"], &answer["id"]), (&json!("ok"), &json!(number)), "{answer}");
         acknowledge(TOPICS[1], &answer, text, tell);
     }
@@ -98,11 +95,6 @@ fn over_v1(client: &mut Raw, kill: u64, tell: &Sender<Acked>) {
 fn acknowledge(topic: &'static str, answer: &Value, text: String, tell: &Sender<Acked>) {
     let position = answer["position"].as_str().unwrap_or_else(|| panic!("{answer}"));
     let _ = tell.send(Acked { topic, offset: parts(position).1, text });
-}
-
-/// What `exchange` gives, unless the node's end is in its way.
-fn ends<T>(exchange: impl FnOnce() -> T) -> Option<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(exchange)).ok()
 }
 
 /// Every acknowledged message is at its offset; every other is one that was published, and comes behind those before it.

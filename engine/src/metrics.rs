@@ -22,8 +22,10 @@ pub struct Counters {
     pub publications_refused: u64,
     /// Batches of publications handed to subscribers.
     pub deliveries: u64,
-    /// Messages that a full send queue dropped.
+    /// Messages to single connections that a full send queue dropped.
     pub messages_dropped: u64,
+    /// Messages of topics that subscribers did not get.
+    pub losses: Losses,
     /// Batches of publications that a full queue between two shards dropped.
     pub batches_dropped: u64,
     /// Connections closed because their send queue was full.
@@ -46,6 +48,60 @@ pub struct Counters {
     pub windows: u64,
     /// Times that the completion queue overflowed.
     pub overflows: u64,
+}
+
+/// Messages of topics that subscribers did not get, by cause; each counted for each subscriber.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Losses {
+    /// Did not fit into the send queue, and the topic drops the newest.
+    pub drop_newest: u64,
+    /// Left the history before their turn came, and the topic drops the oldest.
+    pub drop_oldest: u64,
+    /// Replaced by a later message, as the topic wants it.
+    pub conflate: u64,
+    /// Did not fit into the send queue, and the topic disconnects: the connection was closed.
+    pub disconnect: u64,
+    /// Had left the history when a subscriber came back for them, or before its replay came to them.
+    pub too_old: u64,
+    /// Of a topic without history, while the subscriber of a pattern was catching up with others.
+    pub no_history: u64,
+}
+
+/// Why a subscriber did not get a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    DropNewest,
+    DropOldest,
+    Conflate,
+    Disconnect,
+    TooOld,
+    NoHistory,
+}
+
+impl Losses {
+    pub(crate) fn add(&mut self, cause: Loss, count: u64) {
+        *match cause {
+            Loss::DropNewest => &mut self.drop_newest,
+            Loss::DropOldest => &mut self.drop_oldest,
+            Loss::Conflate => &mut self.conflate,
+            Loss::Disconnect => &mut self.disconnect,
+            Loss::TooOld => &mut self.too_old,
+            Loss::NoHistory => &mut self.no_history,
+        } += count;
+    }
+
+    /// Every cause by its name.
+    pub fn by_cause(&self) -> [(&'static str, u64); 6] {
+        [
+            ("drop_newest", self.drop_newest),
+            ("drop_oldest", self.drop_oldest),
+            ("conflate", self.conflate),
+            ("disconnect", self.disconnect),
+            ("too_old", self.too_old),
+            ("no_history", self.no_history),
+        ]
+    }
 }
 
 /// What a shard holds now.
@@ -91,8 +147,9 @@ macro_rules! sum_fields {
 }
 
 sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications publications_refused deliveries messages_dropped
-    batches_dropped slow_consumers backpressure protocol_errors recv_buffers_exhausted stale_completions short_sends turns
+    losses batches_dropped slow_consumers backpressure protocol_errors recv_buffers_exhausted stale_completions short_sends turns
     completions windows overflows);
+sum_fields!(Losses: drop_newest drop_oldest conflate disconnect too_old no_history);
 sum_fields!(Gauges: descriptors connections topics histories history_bytes recv_buffers_lent reassemblies queued_bytes);
 
 impl std::ops::AddAssign for Stats {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::protocols::Protocols;
+use super::replays::Replays;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
@@ -61,6 +62,8 @@ pub(crate) struct Local<D> {
     pub(crate) outcomes: VecDeque<Outcome>,
     /// Polls that wait, by their slots: how each is answered.
     pub(crate) polls: HashMap<u32, Reply>,
+    /// How much may be replayed, and who waits for it.
+    pub(crate) replays: Replays,
     /// Slots whose polls were answered, so that the next request may be.
     pub(crate) answered: Vec<u32>,
     /// Names of the subprotocols in use.
@@ -91,6 +94,7 @@ impl<D> Local<D> {
     fn send_to_queue(&mut self, slot: u32, header: EncodedHeader, payload: &[u8]) -> SendStatus {
         let status = self.append_to_queue(slot, header.as_bytes(), payload);
         if status == SendStatus::Dropped {
+            self.counters.messages_dropped += 1;
             self.on_overflow(slot);
         }
         status
@@ -113,7 +117,6 @@ impl<D> Local<D> {
         let queued = conn.queued_bytes();
         // A single message is taken whatever its size: `message_bytes_max` bounds what peers can cause.
         if queued > 0 && queued + head.len() + body.len() > self.limits.send_queue_bytes_max {
-            self.counters.messages_dropped += 1;
             return SendStatus::Dropped;
         }
         conn.queue.get_or_insert_default().push(head, body);
@@ -214,7 +217,10 @@ impl<D> Local<D> {
         let conn: &mut Slot<D> = &mut self.conns[slot];
         conn.segment = Segment::default();
         match &mut conn.queue {
-            Some(queue) if conn.sending => queue.behind.clear(),
+            Some(queue) if conn.sending => {
+                queue.behind.clear();
+                queue.losses.clear();
+            }
             queue => *queue = None,
         }
     }

@@ -7,15 +7,16 @@ use super::local::Local;
 use crate::config::{Access, TopicOverflow};
 use crate::conn::slot::Subscription;
 use crate::conn::{Channel, ConnId};
-use crate::proto::frame::{EncodedHeader, Header};
-use crate::proto::{CloseCode, Opcode, Role};
+use crate::metrics::Loss;
+use crate::proto::CloseCode;
+use crate::proto::frame::EncodedHeader;
 use crate::topic::error::PublishError;
-use crate::topic::format::{Format, Publication};
+use crate::topic::format::{self, Format, Publication};
 use crate::topic::histories::{NoRoom, home};
 use crate::topic::history::{Entry, MessageKind, Position};
 use crate::topic::name::{Interest, TopicNameError, check_name};
 use crate::topic::parcel::{Outcome, Parcel, Receipt, Sequenced, Submission};
-use crate::topic::{Frames, TopicId};
+use crate::topic::{self, Frames, Topic, TopicId};
 
 impl<D> Local<D> {
     /// Adds the connection to the subscribers of a topic or pattern; fine also if it was among them. Takes as long as the name
@@ -56,6 +57,7 @@ impl<D> Local<D> {
         let Some(index) = subscriptions.iter().position(|subscription| subscription.topic == id) else { return false };
         let subscription = subscriptions.swap_remove(index);
         self.drop_behind(slot, |behind| behind.topic == id);
+        self.forget_losses(slot, |topic| topic == id);
         self.leave(subscription);
         true
     }
@@ -75,6 +77,7 @@ impl<D> Local<D> {
     /// Takes the connection off all topics. A stream, or a poll that waits, gives up its place.
     pub(crate) fn unsubscribe_all(&mut self, slot: u32) {
         self.drop_behind(slot, |_| true);
+        self.forget_losses(slot, |_| true);
         for subscription in std::mem::take(&mut self.conns[slot].subscriptions) {
             self.leave(subscription);
         }
@@ -269,7 +272,7 @@ impl<D> Local<D> {
         let whole = Frames { head: &[], body: frames, exclude: None, number: None };
         self.topics.publish(self.topics.find_name(name, Channel::Frames), name, whole);
         if Channel::ENCODED.into_iter().any(|channel| self.topics.is_used(channel)) {
-            for (kind, payload) in messages(frames) {
+            for (kind, payload) in format::frames(frames) {
                 let publication = Publication { name, kind, payload, position: None, time_ms: self.wall_ms };
                 self.deliver_encoded(&publication, None, None);
             }
@@ -285,21 +288,28 @@ impl<D> Local<D> {
         if self.needs_history(slot, topic) {
             return self.fall_behind(slot, topic);
         }
-        let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
-        let dropped = if self.conns[slot].excluded {
-            let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
-            let dropped = crate::topic::parts(&batch, &exclusions, slot)
-                .any(|part| self.append(slot, part) == SendStatus::Dropped);
-            self.topics.topic_mut(topic).exclusions = exclusions;
-            dropped
-        } else {
-            self.append(slot, &batch) == SendStatus::Dropped
-        };
-        self.topics.topic_mut(topic).batch = batch;
+        let lost = self.append_parts(slot, topic);
         // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.
-        if dropped {
-            self.on_topic_overflow(slot, topic);
+        if lost > 0 {
+            self.on_topic_overflow(slot, topic, lost);
         }
+    }
+
+    /// Returns how many messages did not fit; nothing is queued behind the first of them.
+    fn append_parts(&mut self, slot: u32, topic: TopicId) -> u64 {
+        let Topic { batch, exclusions, .. } = self.topics.topic_mut(topic);
+        let (batch, exclusions) = (std::mem::take(batch), std::mem::take(exclusions));
+        let format = Format::of(self.conns[slot].channel);
+        let mut lost = 0;
+        let own = if self.conns[slot].excluded { &exclusions[..] } else { &[] };
+        for part in topic::parts(&batch, own, slot) {
+            if lost > 0 || self.append(slot, part) == SendStatus::Dropped {
+                lost += format.count(part) as u64;
+            }
+        }
+        let topic = self.topics.topic_mut(topic);
+        (topic.batch, topic.exclusions) = (batch, exclusions);
+        lost
     }
 
     /// Whether a subscriber gets the topic's batch from the histories: it is behind already, or its socket is and the topic's
@@ -310,29 +320,21 @@ impl<D> Local<D> {
         conn.is_behind(id) || !fits && topic.overflow.needs_history() && !topic.numbers.is_empty()
     }
 
+    /// Does what the topic's policy says about messages that did not fit.
     #[cold]
-    fn on_topic_overflow(&mut self, slot: u32, topic: TopicId) {
-        let topic = self.topics.topic(topic);
-        if topic.overflow == TopicOverflow::Disconnect {
-            let keeps = self.topic_rules.find(topic.name()).history.is_some();
-            let (code, verb) =
-                if keeps { (CloseCode::RESUME, "resume") } else { (CloseCode::TRY_AGAIN_LATER, "come back") };
-            let reason = format!("{verb}: you read {} too slowly", topic.name());
-            self.counters.slow_consumers += 1;
-            self.begin_close(slot, code, &reason);
+    fn on_topic_overflow(&mut self, slot: u32, id: TopicId, lost: u64) {
+        let topic = self.topics.topic(id);
+        if topic.overflow != TopicOverflow::Disconnect {
+            return self.note_loss(slot, id, Loss::DropNewest, lost);
         }
+        let keeps = self.topic_rules.find(topic.name()).history.is_some();
+        let (code, verb) =
+            if keeps { (CloseCode::RESUME, "resume") } else { (CloseCode::TRY_AGAIN_LATER, "come back") };
+        let reason = format!("{verb}: you read {} too slowly", topic.name());
+        self.note_loss(slot, id, Loss::Disconnect, lost);
+        self.counters.slow_consumers += 1;
+        self.begin_close(slot, code, &reason);
     }
-}
-
-/// The messages in frames of our own.
-fn messages(mut frames: &[u8]) -> impl Iterator<Item = (MessageKind, &[u8])> {
-    std::iter::from_fn(move || {
-        let (header, header_bytes) = Header::parse(frames, Role::Client).expect("we framed it")?;
-        let (frame, rest) = frames.split_at(header_bytes + header.payload_bytes as usize);
-        frames = rest;
-        let kind = if header.opcode == Opcode::Text { MessageKind::Text } else { MessageKind::Binary };
-        Some((kind, &frame[header_bytes..]))
-    })
 }
 
 /// Why a subscription was not made.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::conn::ConnId;
 use crate::handler::{ReadyState, SendStatus};
-use crate::metrics::Stats;
+use crate::metrics::{Losses, Stats};
 use crate::proto::{CloseCode, Opcode};
 use crate::topic::error::PublishError;
 use crate::topic::history::Position;
@@ -91,6 +91,8 @@ pub struct ConnDetail {
     pub silence: Duration,
     /// The handler has it paused, or its send queue is above the high mark: nothing is read from it.
     pub is_held: bool,
+    /// Messages of topics that it did not get; 4,294,967,295 stands for that many and more.
+    pub lost_count: u32,
     /// Names and patterns that it subscribed to, at most [`ConnDetail::TOPICS_MAX`].
     pub topics: Vec<Box<str>>,
 }
@@ -173,6 +175,8 @@ pub struct TopicInfo {
     pub is_pattern: bool,
     /// Connections of this shard that subscribed to just this; those of a pattern that matches a name are not its own.
     pub subscriber_count: usize,
+    /// Messages that subscribers of this shard did not get, since it has had some without a break.
+    pub losses: Losses,
 }
 
 /// Which topics with history to list. Every shard knows all of them; it lists between two turns of its other work, so bound how

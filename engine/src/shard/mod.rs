@@ -40,6 +40,7 @@ use crate::conn::table::Table;
 use crate::handler::local::{Local, ticks};
 use crate::handler::places::{Places, ServerPlaces};
 use crate::handler::protocols::Protocols;
+use crate::handler::replays::Replays;
 use crate::handler::wheel::{TICK, Wheel};
 use crate::handler::{Handler, Limits};
 use crate::http::Routes;
@@ -123,6 +124,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             topic_rules: seat.topic_rules,
             outcomes: VecDeque::new(),
             polls: HashMap::new(),
+            replays: Replays::default(),
             answered: Vec::new(),
             wall_ms: 0,
             protocols: Protocols::default(),
@@ -209,6 +211,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             || !self.local.outcomes.is_empty()
             || !self.local.dirty.is_empty()
             || !self.unsettled.is_empty()
+            || self.local.replays.waiting_count() > 0
             || self.is_finished()
     }
 

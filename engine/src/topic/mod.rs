@@ -30,6 +30,7 @@ use crate::config::TopicOverflow;
 use crate::config::budget::TOPIC_ENTRY_BYTES;
 pub(crate) use crate::config::name;
 use crate::conn::Channel;
+use crate::metrics::Losses;
 
 /// Index of a topic or pattern in its shard.
 pub(crate) type TopicId = u32;
@@ -74,6 +75,8 @@ pub(crate) struct Topic {
     pub(crate) overflow: TopicOverflow,
     /// The messages of the batch that are in the histories of their topics.
     pub(crate) numbers: Vec<Numbered>,
+    /// What its subscribers did not get; only where there was something.
+    pub(crate) losses: Option<Box<Losses>>,
 }
 
 /// A message of a batch that is in a history.

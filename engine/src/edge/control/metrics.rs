@@ -30,12 +30,12 @@ struct Metric {
 }
 
 macro_rules! metrics {
-    ($($name:literal $([$label:literal $label_value:literal])? $group:ident.$field:ident $help:literal)*) => {
+    ($($name:literal $([$label:literal $label_value:literal])? $group:ident$(.$field:ident)+ $help:literal)*) => {
         const METRICS: &[Metric] = &[$(Metric {
             name: $name,
             help: $help,
             labels: &[$(($label, $label_value))?],
-            value: |stats| stats.$group.$field,
+            value: |stats| stats.$group$(.$field)+,
         }),*];
     };
 }
@@ -60,6 +60,12 @@ metrics! {
     "ringwire_deliveries_total" counters.deliveries "Batches of publications handed to subscribers."
     "ringwire_dropped_total" ["cause" "send_queue_full"] counters.messages_dropped "Messages and batches dropped."
     "ringwire_dropped_total" ["cause" "shard_queue_full"] counters.batches_dropped "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "drop_newest"] counters.losses.drop_newest "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "drop_oldest"] counters.losses.drop_oldest "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "conflate"] counters.losses.conflate "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "disconnect"] counters.losses.disconnect "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "too_old"] counters.losses.too_old "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "no_history"] counters.losses.no_history "Messages and batches dropped."
     "ringwire_closed_total" ["cause" "slow_consumer"] counters.slow_consumers "Connections that the shard closed."
     "ringwire_closed_total" ["cause" "protocol_error"] counters.protocol_errors "Connections that the shard closed."
     "ringwire_backpressure_total" counters.backpressure "Times that a send queue passed its high mark."

@@ -2,6 +2,8 @@
 
 mod behind;
 mod found;
+mod losses;
+mod resumers;
 mod rules;
 mod runs;
 mod stage;

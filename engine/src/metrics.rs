@@ -104,6 +104,53 @@ impl Losses {
     }
 }
 
+/// How long publications took from their arrival at the node until their fan-out was handed to the kernel, by deliveries.
+///
+/// A publication arrives with the turn of the shard that its publisher is on, or with the call of a handle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    counts: [u64; Self::BOUNDS_US.len() + 1],
+    sum_us: u64,
+}
+
+impl Latency {
+    /// Upper bounds of the buckets in microseconds; one more bucket has none.
+    pub const BOUNDS_US: [u64; 19] = [
+        10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+        2_500_000, 5_000_000, 10_000_000,
+    ];
+
+    pub(crate) fn add(&mut self, us: u64, deliveries: u64) {
+        self.counts[Self::BOUNDS_US.partition_point(|&bound| bound < us)] += deliveries;
+        self.sum_us += us * deliveries;
+    }
+
+    /// Deliveries that took no longer than each bound, and last those that took any time.
+    pub fn cumulative(&self) -> impl Iterator<Item = u64> {
+        self.counts.iter().scan(0, |sum, count| {
+            *sum += count;
+            Some(*sum)
+        })
+    }
+
+    /// Deliveries.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Microseconds of all deliveries together.
+    pub fn sum_us(&self) -> u64 {
+        self.sum_us
+    }
+}
+
+impl std::ops::AddAssign for Latency {
+    fn add_assign(&mut self, other: Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
+        self.sum_us += other.sum_us;
+    }
+}
+
 /// What a shard holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -134,6 +181,8 @@ pub struct Stats {
     pub counters: Counters,
     /// Now.
     pub gauges: Gauges,
+    /// Since the start.
+    pub latency: Latency,
 }
 
 macro_rules! sum_fields {
@@ -156,5 +205,29 @@ impl std::ops::AddAssign for Stats {
     fn add_assign(&mut self, other: Self) {
         self.counters += other.counters;
         self.gauges += other.gauges;
+        self.latency += other.latency;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_in_its_bucket_and_in_all_behind_it() {
+        let mut latency = Latency::default();
+        for (us, deliveries) in [(0, 1), (10, 1), (11, 5), (1_000, 10), (10_000_001, 2)] {
+            latency.add(us, deliveries);
+        }
+        let found: Vec<_> = latency.cumulative().collect();
+        assert_eq!(found.len(), Latency::BOUNDS_US.len() + 1);
+        assert_eq!(found[..8], [2, 7, 7, 7, 7, 7, 17, 17]);
+        assert_eq!((found[18], found[19], latency.count()), (17, 19, 19));
+        assert_eq!(latency.sum_us(), 10 + 55 + 10_000 + 20_000_002);
+    }
+
+    #[test]
+    fn bounds_rise() {
+        assert!(Latency::BOUNDS_US.is_sorted_by(|one, next| one < next));
     }
 }

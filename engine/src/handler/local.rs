@@ -4,6 +4,7 @@
 use super::places::Places;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hashbrown::HashMap;
 
@@ -17,7 +18,7 @@ use crate::conn::slot::{Linger, Phase, Slot};
 use crate::conn::table::Table;
 use crate::conn::{Channel, ConnId};
 use crate::http::topics::Reply;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Latency};
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::Topics;
@@ -40,6 +41,8 @@ pub(crate) struct Local<D> {
     pub(crate) wheel: Wheel,
     /// The present, in timer ticks since the shard began.
     pub(crate) now: u32,
+    /// When this turn began.
+    pub(crate) began: Instant,
     /// Connections that need ops pushed at the end of the turn.
     pub(crate) dirty: Vec<u32>,
     pub(crate) rules: Rules,
@@ -47,6 +50,7 @@ pub(crate) struct Local<D> {
     pub(crate) limits: Limits,
     pub(crate) close_ticks: u32,
     pub(crate) counters: Counters,
+    pub(crate) latency: Latency,
     /// WebSockets of which the application was told the beginning and not yet the end, and how many there may be.
     pub(crate) open_count: Places,
     /// This turn's publications for other shards.

@@ -1,6 +1,7 @@
 //! Subscribing and publishing: what callbacks, other threads and other shards do with topics.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::SendStatus;
 use super::local::Local;
@@ -132,8 +133,9 @@ impl<D> Local<D> {
             None
         } else {
             let exclude = exclude.map(|slot| self.id(slot));
-            let submission = Submission { name: name.into(), kind, payload: payload.into(), exclude, receipt };
-            let home = home(name, self.shard_count);
+            let (name, payload, at) = (name.into(), payload.into(), self.began);
+            let submission = Submission { name, kind, payload, exclude, receipt, at };
+            let home = home(&submission.name, self.shard_count);
             if home != self.shard {
                 return self.submit(home, submission);
             }
@@ -171,11 +173,23 @@ impl<D> Local<D> {
         Ok(position)
     }
 
+    /// Notes when what is published next was published, until the next turn of callbacks.
+    pub(crate) fn date(&mut self, at: Instant) {
+        let age = self.began.saturating_duration_since(at);
+        self.topics.age_us = u32::try_from(age.as_micros()).unwrap_or(u32::MAX);
+    }
+
     /// Takes what another shard sent.
     pub(crate) fn take_parcel(&mut self, parcel: Parcel) {
         match parcel {
-            Parcel::Batch(batch) => batch.runs().for_each(|(topic, frames)| self.publish_encoded(topic, frames)),
-            Parcel::Sequenced(list) => list.iter().for_each(|sequenced| self.take_sequenced(sequenced)),
+            Parcel::Batch(batch, at) => {
+                self.date(at);
+                batch.runs().for_each(|(topic, frames)| self.publish_encoded(topic, frames));
+            }
+            Parcel::Sequenced(list, at) => {
+                self.date(at);
+                list.iter().for_each(|sequenced| self.take_sequenced(sequenced));
+            }
             Parcel::Submission(submission) => self.take_submission(submission),
             Parcel::Outcome(outcome) => self.outcomes.push_back(outcome),
         }
@@ -197,6 +211,8 @@ impl<D> Local<D> {
 
     /// Numbers what another shard or thread published, and counts what is refused.
     pub(crate) fn sequence_submission(&mut self, submission: Submission) -> Result<Option<Position>, PublishError> {
+        self.date(submission.at);
+        self.outbox.note_age(self.topics.age_us);
         let result = self.sequence(submission).map(Some);
         self.counters.publications_refused += u64::from(result.is_err());
         result

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::conn::ConnId;
 use crate::handler::{ReadyState, SendStatus};
@@ -21,8 +21,8 @@ pub(crate) type Published = Result<Option<Position>, PublishError>;
 /// A request in a shard's command queue.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Hand frames to a topic's subscribers.
-    Publish { topic: Arc<str>, frames: Arc<[u8]> },
+    /// Hand frames that were published at a moment to a topic's subscribers.
+    Publish { topic: Arc<str>, frames: Arc<[u8]>, at: Instant },
     /// Number a publication to a topic with history, whose home this is, and hand it on.
     Submit { submission: Submission, reply: Option<Reply<Published>> },
     /// Send one message; `None` when no open connection has this id.
@@ -49,7 +49,7 @@ impl Command {
     /// Bytes that it carries, beside its place in the queue.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Publish { topic, frames } => topic.len() + frames.len(),
+            Self::Publish { topic, frames, .. } => topic.len() + frames.len(),
             Self::Submit { submission, .. } => submission.name.len() + submission.payload.len(),
             Self::Send { payload, .. } => payload.len(),
             Self::Close { reason, .. } => reason.len(),

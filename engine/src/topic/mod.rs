@@ -48,6 +48,8 @@ pub(crate) struct Topics {
     dirty: Vec<TopicId>,
     /// Room for the patterns that a publication matches.
     matched: Vec<TopicId>,
+    /// How long before this turn what is published now was published: what came from elsewhere has its way behind it.
+    pub(crate) age_us: u32,
 }
 
 /// How topics of one channel are found.
@@ -73,6 +75,8 @@ pub(crate) struct Topic {
     pub(crate) exclusions: Vec<Exclusion>,
     /// What happens to a subscriber that is too slow.
     pub(crate) overflow: TopicOverflow,
+    /// How long before this turn the oldest of the batch was published, in microseconds.
+    pub(crate) age_us: u32,
     /// The messages of the batch that are in the histories of their topics.
     pub(crate) numbers: Vec<Numbered>,
     /// What its subscribers did not get; only where there was something.
@@ -236,6 +240,7 @@ impl Topics {
         if start == 0 {
             self.dirty.push(id);
         }
+        topic.age_us = topic.age_us.max(self.age_us);
         topic.batch.extend_from_slice(head);
         topic.batch.extend_from_slice(body);
         if let Some(slot) = exclude {
@@ -286,6 +291,7 @@ impl Topics {
         topic.batch.shrink_to(BATCH_SPARE_BYTES);
         topic.exclusions.clear();
         topic.numbers.clear();
+        topic.age_us = 0;
         self.free_if_unused(id);
     }
 

@@ -21,6 +21,7 @@ mod http;
 mod polls;
 mod request;
 mod shutdown;
+mod slow;
 mod sse;
 mod topics;
 mod v1;

@@ -14,7 +14,7 @@ use super::Phase;
 use super::api::Api;
 use super::error::ApiError;
 use super::shards::{Said, answers};
-use crate::metrics::Stats;
+use crate::metrics::{Latency, Stats};
 use crate::server::ShardHandle;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -109,7 +109,34 @@ fn encode(stats: &[Option<Stats>], ready: bool) -> String {
             line(&mut out, metric.name, &labels, (metric.value)(stats));
         }
     }
+    histogram(&mut out, stats);
     out
+}
+
+/// How long deliveries took.
+fn histogram(out: &mut String, stats: &[Option<Stats>]) {
+    const NAME: &str = "ringwire_delivery_latency_seconds";
+    const HELP: &str =
+        "From a publication's arrival at the node until its fan-out was handed to the kernel, by deliveries.";
+    if stats.iter().all(Option::is_none) {
+        return;
+    }
+    let _ = writeln!(out, "# HELP {NAME} {HELP}\n# TYPE {NAME} histogram");
+    for (shard, latency) in stats.iter().enumerate().filter_map(|(shard, stats)| Some((shard, stats.as_ref()?.latency)))
+    {
+        let bounds = Latency::BOUNDS_US.map(|us| seconds(us).to_string());
+        let bounds = bounds.iter().map(String::as_str).chain(["+Inf"]);
+        let shard = shard.to_string();
+        for (bound, count) in bounds.zip(latency.cumulative()) {
+            line(out, &format!("{NAME}_bucket"), &[("shard", &shard), ("le", bound)], count);
+        }
+        let _ = writeln!(out, "{NAME}_sum{{shard=\"{shard}\"}} {}", seconds(latency.sum_us()));
+        line(out, &format!("{NAME}_count"), &[("shard", &shard)], latency.count());
+    }
+}
+
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
 }
 
 fn head(out: &mut String, name: &str, help: &str) {

@@ -2,6 +2,7 @@
 
 mod behind;
 mod found;
+mod latency;
 mod losses;
 mod resumers;
 mod rules;

@@ -109,7 +109,7 @@ fn topics_are_listed_with_all_their_subscribers() {
     let members: Vec<_> = (0..12).map(|index| admin.member(&format!("m{index}"))).collect();
     assert_eq!(
         admin.get("/topics"),
-        json!({ "topics": [{ "name": "chat", "is_pattern": false, "subscribers": 12, "history": null }], "next": null })
+        json!({ "topics": [{ "name": "chat", "is_pattern": false, "subscribers": 12, "dropped": {}, "history": null }], "next": null })
     );
     assert_eq!(admin.get("/topics?after=chas")["topics"].as_array().map(Vec::len), Some(1));
     assert_eq!(admin.get("/topics?after=chat"), json!({ "topics": [], "next": null }));

@@ -24,5 +24,6 @@ mod shutdown;
 mod slow;
 mod sse;
 mod topics;
+mod transports;
 mod v1;
 mod wildcards;

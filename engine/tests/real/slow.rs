@@ -92,7 +92,7 @@ fn read_until(readers: &mut [Reader], done: impl Fn(&Reader) -> bool) {
         if waiting.peek().is_none() {
             return;
         }
-        if !waiting.fold(false, |any, reader| reader.read(&mut scratch) || any) {
+        if waiting.filter_map(|reader| reader.read(&mut scratch).then_some(())).count() == 0 {
             assert!(Instant::now() < deadline, "they hear no more");
             std::thread::sleep(Duration::from_micros(100));
         }

@@ -7,23 +7,22 @@ use std::collections::VecDeque;
 use super::local::Local;
 
 /// What a turn replays, in bytes as they are sent, and what a message costs beside them: about a millisecond.
-const ROOM_BYTES: usize = 512 * 1024;
+pub(crate) const ROOM_BYTES: usize = 512 * 1024;
 const MESSAGE_BYTES: usize = 64;
 
 /// Room of this turn, and slots that wait for some.
 #[derive(Debug)]
 pub(crate) struct Replays {
     room: usize,
+    room_max: usize,
     waiting: VecDeque<u32>,
 }
 
-impl Default for Replays {
-    fn default() -> Self {
-        Self { room: ROOM_BYTES, waiting: VecDeque::new() }
-    }
-}
-
 impl Replays {
+    pub(crate) fn new(room_max: usize) -> Self {
+        Self { room: room_max, room_max, waiting: VecDeque::new() }
+    }
+
     /// Whether this turn replays no more.
     pub(super) fn is_full(&self) -> bool {
         self.room == 0
@@ -43,7 +42,7 @@ impl Replays {
 impl<D> Local<D> {
     /// Begins a turn's replays with those who wait.
     pub(crate) fn run_waiting(&mut self) {
-        self.replays.room = ROOM_BYTES;
+        self.replays.room = self.replays.room_max;
         while !self.replays.is_full()
             && let Some(slot) = self.replays.waiting.pop_front()
         {

@@ -40,7 +40,7 @@ use crate::conn::table::Table;
 use crate::handler::local::{Local, ticks};
 use crate::handler::places::{Places, ServerPlaces};
 use crate::handler::protocols::Protocols;
-use crate::handler::replays::Replays;
+use crate::handler::replays::{self, Replays};
 use crate::handler::wheel::{TICK_MS, Wheel};
 use crate::handler::{Handler, Limits};
 use crate::http::Routes;
@@ -128,7 +128,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             topic_rules: seat.topic_rules,
             outcomes: VecDeque::new(),
             polls: HashMap::new(),
-            replays: Replays::default(),
+            replays: Replays::new(replays::ROOM_BYTES),
             answered: Vec::new(),
             wall_ms: 0,
             protocols: Protocols::default(),

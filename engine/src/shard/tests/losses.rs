@@ -89,6 +89,26 @@ fn who_reads_again_is_told_once_how_many_of_the_newest_it_lost() {
 }
 
 #[test]
+fn a_stream_is_told_too() {
+    let mut stage = stage(TopicOverflow::DropNewest);
+    let client = stage.connect(Conduct::Echo);
+    stage.write(&client, b"GET /topics/plain HTTP/1.1\r\nHost: sim\r\nAccept: text/event-stream\r\n\r\n");
+    stage.turns(4);
+    publish(&mut stage, "plain", 60);
+    let mut bytes = Vec::new();
+    for _ in 0..200 {
+        bytes.extend(stage.read(&client));
+        stage.turns(1);
+    }
+    let text = String::from_utf8(bytes).expect("events are UTF-8");
+    let lost = counted(&stage).drop_newest;
+    assert!(lost > 10 && text.matches("\ndata: 0").count() as u64 + lost == 60, "{lost} lost: {text}");
+    let told = format!("\n\nevent: lost\ndata: {{\"topic\":\"plain\",\"count\":{lost}}}\n\n");
+    assert_eq!(text.matches(&told).count(), 1, "{text}");
+    stage.end();
+}
+
+#[test]
 fn a_turns_messages_are_counted_one_by_one_for_who_did_not_publish_them() {
     let mut stage = stage(TopicOverflow::DropNewest);
     let client = follower(&mut stage, "plain");

@@ -61,7 +61,7 @@ pub use config::Config;
 pub use conn::{ConnId, ParseConnIdError};
 pub use handler::{Accept, Conn, ConnError, Handler, ReadyState, Replay, SendStatus, Start, SubscribeError};
 pub use http::{Refusal, Request};
-pub use metrics::{Counters, Gauges, Stats};
+pub use metrics::{Counters, Gauges, Latency, Losses, Stats};
 pub use proto::{CloseCode, Message};
 pub use server::{
     Answer, AnswerFuture, CommandError, Server, ServerBuilder, ServerHandle, ShardHandle, ShardInfo, StartError,

@@ -17,6 +17,8 @@ pub(crate) struct SendQueue {
     in_flight: bool,
     /// What comes after all of it, from histories; the first one first.
     pub(crate) behind: Vec<Behind>,
+    /// Subscriptions of which messages were dropped, and how many, since the subscriber was last told.
+    pub(crate) losses: Vec<(u32, u64)>,
 }
 
 impl SendQueue {
@@ -27,6 +29,19 @@ impl SendQueue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether nothing comes any more, so that nobody needs this queue.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_empty() && self.behind.is_empty() && self.losses.is_empty()
+    }
+
+    /// Counts messages that a subscriber is to be told that it lost.
+    pub(crate) fn add_loss(&mut self, topic: u32, count: u64) {
+        match self.losses.iter_mut().find(|(known, _)| *known == topic) {
+            Some((_, sum)) => *sum += count,
+            None => self.losses.push((topic, count)),
+        }
     }
 
     /// Adds bytes at the end.

@@ -89,6 +89,10 @@ pub(crate) struct Slot<D> {
     pub(crate) close_told: bool,
     /// How it gets messages of topics.
     pub(crate) channel: Channel,
+    /// In the shard's list of those that wait to catch up.
+    pub(crate) waits: bool,
+    /// Messages of topics that it did not get; stays at its most.
+    pub(crate) lost_count: u32,
     /// What did not fit into the socket; comes after `segment`.
     pub(crate) queue: Option<Box<SendQueue>>,
     /// An incomplete request head, or input that waits for a congested or paused connection.
@@ -140,6 +144,8 @@ impl<D: Default> Slot<D> {
             ping_unanswered: false,
             close_told: false,
             channel: Channel::default(),
+            waits: false,
+            lost_count: 0,
             linger: Linger::No,
             peer_finished: false,
             excluded: false,
@@ -256,7 +262,10 @@ impl<D> Slot<D> {
         assert!(!self.recv_cancelling || self.recv_armed, "a recv is cancelled that is not armed");
         assert!(!self.excluded, "an exclusion outlived its fan-out");
         assert!(!self.dirty, "a turn ended before it looked at the connection");
-        assert!(self.phase >= Phase::Dead || self.is_clear() || self.sending || flies, "bytes were forgotten");
+        assert!(
+            self.phase >= Phase::Dead || self.is_clear() || self.sending || flies || self.waits,
+            "bytes were forgotten"
+        );
         assert!(!self.wants_input() || self.recv_armed, "input is wanted and no recv is armed");
         assert!(self.phase < Phase::Flushing || self.close_told, "the application was not told of the end");
         self.phase_invariants(flies);

@@ -37,8 +37,8 @@ impl<D: Default> Table<D> {
     pub(crate) fn vacate(&mut self, slot: u32) {
         let conn = &mut self.slots[slot as usize];
         let generation = (conn.generation + 1) & GENERATION_MASK;
-        let dirty = conn.dirty;
-        *conn = Slot { generation, dirty, ..Slot::free() };
+        let Slot { dirty, waits, .. } = *conn;
+        *conn = Slot { generation, dirty, waits, ..Slot::free() };
         self.occupied -= 1;
     }
 

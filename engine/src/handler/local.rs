@@ -4,10 +4,12 @@
 use super::places::Places;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hashbrown::HashMap;
 
 use super::protocols::Protocols;
+use super::replays::Replays;
 use super::wheel::{TICK, Wheel};
 use super::{Limits, SendStatus};
 use crate::config::Overflow;
@@ -16,7 +18,7 @@ use crate::conn::slot::{Linger, Phase, Slot};
 use crate::conn::table::Table;
 use crate::conn::{Channel, ConnId};
 use crate::http::topics::Reply;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Latency};
 use crate::proto::frame::{CONTROL_BYTES_MAX, EncodedHeader};
 use crate::proto::{CloseCode, CloseFrame, Opcode, Pool, Rules};
 use crate::topic::Topics;
@@ -40,6 +42,8 @@ pub(crate) struct Local<D> {
     pub(crate) wheel: Wheel,
     /// The present, in timer ticks since the shard began.
     pub(crate) now: u32,
+    /// When this turn began.
+    pub(crate) began: Instant,
     /// Connections that need ops pushed at the end of the turn.
     pub(crate) dirty: Vec<u32>,
     pub(crate) rules: Rules,
@@ -47,6 +51,7 @@ pub(crate) struct Local<D> {
     pub(crate) limits: Limits,
     pub(crate) close_ticks: u32,
     pub(crate) counters: Counters,
+    pub(crate) latency: Latency,
     /// WebSockets of which the application was told the beginning and not yet the end, and how many there may be.
     pub(crate) open_count: Places,
     /// This turn's publications for other shards.
@@ -67,6 +72,8 @@ pub(crate) struct Local<D> {
     pub(crate) replies: Vec<(oneshot::Sender<Published>, Published)>,
     /// Polls that wait, by their slots: how each is answered.
     pub(crate) polls: HashMap<u32, Reply>,
+    /// How much may be replayed, and who waits for it.
+    pub(crate) replays: Replays,
     /// Slots whose polls were answered, so that the next request may be.
     pub(crate) answered: Vec<u32>,
     /// Names of the subprotocols in use.
@@ -97,6 +104,7 @@ impl<D> Local<D> {
     fn send_to_queue(&mut self, slot: u32, header: EncodedHeader, payload: &[u8]) -> SendStatus {
         let status = self.append_to_queue(slot, header.as_bytes(), payload);
         if status == SendStatus::Dropped {
+            self.counters.messages_dropped += 1;
             self.on_overflow(slot);
         }
         status
@@ -119,7 +127,6 @@ impl<D> Local<D> {
         let queued = conn.queued_bytes();
         // A single message is taken whatever its size: `message_bytes_max` bounds what peers can cause.
         if queued > 0 && queued + head.len() + body.len() > self.limits.send_queue_bytes_max {
-            self.counters.messages_dropped += 1;
             return SendStatus::Dropped;
         }
         conn.queue.get_or_insert_default().push(head, body);
@@ -220,7 +227,10 @@ impl<D> Local<D> {
         let conn: &mut Slot<D> = &mut self.conns[slot];
         conn.segment = Segment::default();
         match &mut conn.queue {
-            Some(queue) if conn.sending => queue.behind.clear(),
+            Some(queue) if conn.sending => {
+                queue.behind.clear();
+                queue.losses.clear();
+            }
             queue => *queue = None,
         }
     }

@@ -3,8 +3,10 @@
 mod conn;
 mod limits;
 pub(crate) mod local;
+mod losses;
 pub(crate) mod places;
 pub(crate) mod protocols;
+pub(crate) mod replays;
 mod resume;
 pub(crate) mod topics;
 pub(crate) mod wheel;

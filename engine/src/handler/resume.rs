@@ -11,6 +11,7 @@ use super::local::Local;
 use super::topics::SubscribeError;
 use crate::config::TopicOverflow;
 use crate::conn::behind::{Behind, Skip};
+use crate::metrics::Loss;
 use crate::proto::CloseCode;
 use crate::topic::format::{Format, Publication};
 use crate::topic::history::{Break, History, Offset, Position};
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) replay: Replay,
     /// The message in front of the first one.
     pub(crate) topics: Vec<(Arc<str>, u64)>,
+    /// Messages behind given positions that the histories let go of.
+    pub(crate) too_old: u64,
 }
 
 /// How far a page of a replay went.
@@ -54,6 +57,8 @@ enum Page {
     Last,
     /// As far as may be queued now.
     Full,
+    /// As far as this turn has room.
+    Later,
     /// Not behind the last one: what came next is gone.
     Lost,
 }
@@ -72,9 +77,10 @@ impl<D> Local<D> {
         start: &Start<'_>,
     ) -> Result<Replay, SubscribeError> {
         let interest = Interest::parse(text, self.limits.names)?;
-        let Plan { replay, topics } = self.plan(interest, start)?;
+        let Plan { replay, topics, too_old } = self.plan(interest, start)?;
         self.subscribe(slot, text)?;
         let topic = self.topics.find(interest, self.conns[slot].channel).expect("it was just subscribed to");
+        self.note_loss(slot, topic, Loss::TooOld, too_old);
         self.begin_replay(slot, topic, topics);
         Ok(replay)
     }
@@ -123,27 +129,46 @@ impl<D> Local<D> {
         self.histories.find(name).is_none() && !(keeps && self.histories.is_start(position))
     }
 
-    /// Sends what the connection is behind with, up to its high mark. One subscription after the other: else a message that two of
-    /// them match would come for one before all that is earlier was replayed to the other.
+    /// Goes on with a connection whose queue has drained: tells what it lost, and sends what it is behind with.
+    pub(crate) fn refill(&mut self, slot: u32) {
+        self.tell_losses(slot);
+        match &self.conns[slot].queue {
+            Some(queue) if !queue.behind.is_empty() => self.catch_up(slot),
+            Some(queue) if queue.is_done() => self.conns[slot].queue = None,
+            _ => {}
+        }
+    }
+
+    /// Sends what the connection is behind with, now or when its turn comes.
     pub(crate) fn catch_up(&mut self, slot: u32) {
+        if !self.must_wait(slot) {
+            self.catch_up_now(slot);
+        }
+    }
+
+    /// Up to its high mark. One subscription after the other: else a message that two of them match would come for one before
+    /// all that is earlier was replayed to the other.
+    pub(super) fn catch_up_now(&mut self, slot: u32) {
         self.mark_dirty(slot);
         while let Some(queue) = self.conns[slot].queue.as_mut().filter(|queue| !queue.behind.is_empty()) {
             let mut behind = queue.behind.remove(0);
             // Of a pattern, it may have the first messages of further topics.
             add_batch(&self.topics, slot, &mut behind);
-            match self.replay_page(slot, &mut behind) {
-                Page::Last => {}
-                Page::Full => {
-                    self.conns[slot].queue.as_mut().expect("it was there").behind.insert(0, behind);
-                    return;
-                }
-                Page::Lost => {
-                    self.counters.slow_consumers += 1;
-                    self.begin_close(slot, CloseCode::RESUME, "resume: you read a history too slowly");
-                    return;
-                }
+            self.skip(slot, &mut behind);
+            let page = self.replay_page(slot, &mut behind);
+            if page == Page::Lost {
+                self.counters.slow_consumers += 1;
+                return self.begin_close(slot, CloseCode::RESUME, "resume: you read a history too slowly");
             }
-            // The batch of this turn is in what was just sent.
+            if page != Page::Last {
+                self.conns[slot].queue.as_mut().expect("it was there").behind.insert(0, behind);
+                if page == Page::Later {
+                    self.wait_in_front(slot);
+                }
+                return;
+            }
+            // What the histories have of this turn's batch is in what was just sent.
+            self.note_loss(slot, behind.topic, Loss::NoHistory, self.count_unkept(slot, behind.topic));
             self.topics.exclude_past(behind.topic, slot);
         }
     }
@@ -162,7 +187,28 @@ impl<D> Local<D> {
                 all.extend((!behind.topics.is_empty()).then_some(behind));
             }
         }
+        self.note_loss(slot, topic, Loss::NoHistory, self.count_unkept(slot, topic));
         self.mark_dirty(slot);
+    }
+
+    /// Leaves out what a subscriber that may miss something is too late for, and tells it.
+    fn skip(&mut self, slot: u32, behind: &mut Behind) {
+        if behind.skip == Skip::Never {
+            return;
+        }
+        let mut skipped = 0;
+        for (name, last) in &mut behind.topics {
+            let Some(history) = self.histories.find(name) else { continue };
+            let wanted = match behind.skip {
+                Skip::AllButNewest => history.head().offset.0 - 1,
+                Skip::Oldest | Skip::Never => history.evicted().0,
+            };
+            skipped += wanted.saturating_sub(*last);
+            *last = wanted.max(*last);
+        }
+        let conflates = self.topics.topic(behind.topic).overflow == TopicOverflow::Conflate;
+        self.note_loss(slot, behind.topic, if conflates { Loss::Conflate } else { Loss::DropOldest }, skipped);
+        self.tell_losses(slot);
     }
 
     /// Queues messages of one subscription.
@@ -170,24 +216,22 @@ impl<D> Local<D> {
         let conn = &mut self.conns[slot];
         for (name, last) in &mut behind.topics {
             let Some(history) = self.histories.find(name) else { continue };
-            let wanted = match behind.skip {
-                Skip::AllButNewest => history.head().offset.0 - 1,
-                Skip::Oldest | Skip::Never => history.evicted().0,
-            };
-            if *last < wanted {
-                if behind.skip == Skip::Never {
-                    return Page::Lost;
-                }
-                self.counters.messages_dropped += wanted - *last;
-                *last = wanted;
+            if *last < history.evicted().0 {
+                let lost = history.evicted().0 - *last;
+                self.note_loss(slot, behind.topic, Loss::TooOld, lost);
+                return Page::Lost;
             }
             for entry in history.entries_after(Offset(*last)) {
                 if conn.queued_bytes() > self.limits.send_queue_bytes_high {
                     return Page::Full;
                 }
+                if self.replays.is_full() {
+                    return Page::Later;
+                }
                 self.encoded.clear();
                 Format::of(conn.channel).encode(&Publication::held(name, history, entry), &mut self.encoded);
                 conn.queue.get_or_insert_default().push(&self.encoded, &[]);
+                self.replays.take(self.encoded.len());
                 self.counters.deliveries += 1;
                 *last = entry.offset.0;
             }
@@ -225,6 +269,9 @@ impl Plan {
                 Err(Break::Ahead) => return Err(SubscribeError::Ahead { topic: (&**name).into() }),
                 Err(Break::TooOld | Break::OtherEpoch) => {
                     self.replay.has_gap = true;
+                    // Of another epoch it is not known how much it is.
+                    let same = position.epoch == history.head().epoch;
+                    self.too_old += if same { history.evicted().0 - position.offset.0 } else { 0 };
                     history.evicted()
                 }
             },

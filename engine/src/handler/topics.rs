@@ -1,21 +1,23 @@
 //! Subscribing and publishing: what callbacks, other threads and other shards do with topics.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::SendStatus;
 use super::local::Local;
 use crate::config::{Access, TopicOverflow};
 use crate::conn::slot::Subscription;
 use crate::conn::{Channel, ConnId};
-use crate::proto::frame::{EncodedHeader, Header};
-use crate::proto::{CloseCode, Opcode, Role};
+use crate::metrics::Loss;
+use crate::proto::CloseCode;
+use crate::proto::frame::EncodedHeader;
 use crate::topic::error::PublishError;
-use crate::topic::format::{Format, Publication};
+use crate::topic::format::{self, Format, Publication};
 use crate::topic::histories::{NoRoom, home};
 use crate::topic::history::{Entry, MessageKind, Position};
 use crate::topic::name::{Interest, TopicNameError, check_name};
 use crate::topic::parcel::{Claimant, Outcome, Parcel, Published, Receipt, Sequenced, Submission};
-use crate::topic::{Frames, TopicId};
+use crate::topic::{self, Frames, Topic, TopicId};
 
 /// What a publisher wants to hear.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,7 @@ impl<D> Local<D> {
         let Some(index) = subscriptions.iter().position(|subscription| subscription.topic == id) else { return false };
         let subscription = subscriptions.swap_remove(index);
         self.drop_behind(slot, |behind| behind.topic == id);
+        self.forget_losses(slot, |topic| topic == id);
         self.leave(subscription);
         true
     }
@@ -88,6 +91,7 @@ impl<D> Local<D> {
     /// Takes the connection off all topics. A stream, or a poll that waits, gives up its place.
     pub(crate) fn unsubscribe_all(&mut self, slot: u32) {
         self.drop_behind(slot, |_| true);
+        self.forget_losses(slot, |_| true);
         for subscription in std::mem::take(&mut self.conns[slot].subscriptions) {
             self.leave(subscription);
         }
@@ -147,8 +151,9 @@ impl<D> Local<D> {
             None
         } else {
             let exclude = exclude.map(|slot| self.id(slot));
-            let submission = Submission { name: name.into(), kind, payload: payload.into(), exclude, receipt, durable };
-            let home = home(name, self.shard_count);
+            let (name, payload, at) = (name.into(), payload.into(), self.began);
+            let submission = Submission { name, kind, payload, exclude, receipt, durable, at };
+            let home = home(&submission.name, self.shard_count);
             if home != self.shard {
                 return self.submit(home, submission);
             }
@@ -219,11 +224,23 @@ impl<D> Local<D> {
         Ok(entry)
     }
 
+    /// Notes when what is published next was published, until the next turn of callbacks.
+    pub(crate) fn date(&mut self, at: Instant) {
+        let age = self.began.saturating_duration_since(at);
+        self.topics.age_us = u32::try_from(age.as_micros()).unwrap_or(u32::MAX);
+    }
+
     /// Takes what another shard sent.
     pub(crate) fn take_parcel(&mut self, parcel: Parcel) {
         match parcel {
-            Parcel::Batch(batch) => batch.runs().for_each(|(topic, frames)| self.publish_encoded(topic, frames)),
-            Parcel::Sequenced(list) => list.iter().for_each(|sequenced| self.take_sequenced(sequenced)),
+            Parcel::Batch(batch, at) => {
+                self.date(at);
+                batch.runs().for_each(|(topic, frames)| self.publish_encoded(topic, frames));
+            }
+            Parcel::Sequenced(list, at) => {
+                self.date(at);
+                list.iter().for_each(|sequenced| self.take_sequenced(sequenced));
+            }
             Parcel::Submission(submission) => {
                 let claimant = submission.receipt.map(Claimant::Conn);
                 self.take_submission(submission, claimant);
@@ -240,6 +257,8 @@ impl<D> Local<D> {
 
     /// Numbers what another shard or thread published, counts what is refused, and answers.
     pub(crate) fn take_submission(&mut self, submission: Submission, mut claimant: Option<Claimant>) {
+        self.date(submission.at);
+        self.outbox.note_age(self.topics.age_us);
         let result = self.sequence(submission, &mut claimant);
         self.counters.publications_refused += u64::from(result.is_err());
         self.answer(claimant, result.map(Some));
@@ -315,7 +334,7 @@ impl<D> Local<D> {
         let whole = Frames { head: &[], body: frames, exclude: None, number: None };
         self.topics.publish(self.topics.find_name(name, Channel::Frames), name, whole);
         if Channel::ENCODED.into_iter().any(|channel| self.topics.is_used(channel)) {
-            for (kind, payload) in messages(frames) {
+            for (kind, payload) in format::frames(frames) {
                 let publication = Publication { name, kind, payload, position: None, time_ms: self.wall_ms };
                 self.deliver_encoded(&publication, None, None);
             }
@@ -331,21 +350,28 @@ impl<D> Local<D> {
         if self.needs_history(slot, topic) {
             return self.fall_behind(slot, topic);
         }
-        let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
-        let dropped = if self.conns[slot].excluded {
-            let exclusions = std::mem::take(&mut self.topics.topic_mut(topic).exclusions);
-            let dropped = crate::topic::parts(&batch, &exclusions, slot)
-                .any(|part| self.append(slot, part) == SendStatus::Dropped);
-            self.topics.topic_mut(topic).exclusions = exclusions;
-            dropped
-        } else {
-            self.append(slot, &batch) == SendStatus::Dropped
-        };
-        self.topics.topic_mut(topic).batch = batch;
+        let lost = self.append_parts(slot, topic);
         // Only now: a close ends subscriptions, and a topic without subscribers and batch is freed.
-        if dropped {
-            self.on_topic_overflow(slot, topic);
+        if lost > 0 {
+            self.on_topic_overflow(slot, topic, lost);
         }
+    }
+
+    /// Returns how many messages did not fit; nothing is queued behind the first of them.
+    fn append_parts(&mut self, slot: u32, topic: TopicId) -> u64 {
+        let Topic { batch, exclusions, .. } = self.topics.topic_mut(topic);
+        let (batch, exclusions) = (std::mem::take(batch), std::mem::take(exclusions));
+        let format = Format::of(self.conns[slot].channel);
+        let mut lost = 0;
+        let own = if self.conns[slot].excluded { &exclusions[..] } else { &[] };
+        for part in topic::parts(&batch, own, slot) {
+            if lost > 0 || self.append(slot, part) == SendStatus::Dropped {
+                lost += format.count(part) as u64;
+            }
+        }
+        let topic = self.topics.topic_mut(topic);
+        (topic.batch, topic.exclusions) = (batch, exclusions);
+        lost
     }
 
     /// Whether a subscriber gets the topic's batch from the histories: it is behind already, or its socket is and the topic's
@@ -356,29 +382,21 @@ impl<D> Local<D> {
         conn.is_behind(id) || !fits && topic.overflow.needs_history() && !topic.numbers.is_empty()
     }
 
+    /// Does what the topic's policy says about messages that did not fit.
     #[cold]
-    fn on_topic_overflow(&mut self, slot: u32, topic: TopicId) {
-        let topic = self.topics.topic(topic);
-        if topic.overflow == TopicOverflow::Disconnect {
-            let keeps = self.topic_rules.find(topic.name()).history.is_some();
-            let (code, verb) =
-                if keeps { (CloseCode::RESUME, "resume") } else { (CloseCode::TRY_AGAIN_LATER, "come back") };
-            let reason = format!("{verb}: you read {} too slowly", topic.name());
-            self.counters.slow_consumers += 1;
-            self.begin_close(slot, code, &reason);
+    fn on_topic_overflow(&mut self, slot: u32, id: TopicId, lost: u64) {
+        let topic = self.topics.topic(id);
+        if topic.overflow != TopicOverflow::Disconnect {
+            return self.note_loss(slot, id, Loss::DropNewest, lost);
         }
+        let keeps = self.topic_rules.find(topic.name()).history.is_some();
+        let (code, verb) =
+            if keeps { (CloseCode::RESUME, "resume") } else { (CloseCode::TRY_AGAIN_LATER, "come back") };
+        let reason = format!("{verb}: you read {} too slowly", topic.name());
+        self.note_loss(slot, id, Loss::Disconnect, lost);
+        self.counters.slow_consumers += 1;
+        self.begin_close(slot, code, &reason);
     }
-}
-
-/// The messages in frames of our own.
-fn messages(mut frames: &[u8]) -> impl Iterator<Item = (MessageKind, &[u8])> {
-    std::iter::from_fn(move || {
-        let (header, header_bytes) = Header::parse(frames, Role::Client).expect("we framed it")?;
-        let (frame, rest) = frames.split_at(header_bytes + header.payload_bytes as usize);
-        frames = rest;
-        let kind = if header.opcode == Opcode::Text { MessageKind::Text } else { MessageKind::Binary };
-        Some((kind, &frame[header_bytes..]))
-    })
 }
 
 /// Why a subscription was not made.

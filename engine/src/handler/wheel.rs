@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 /// Resolution of all timers.
-pub(crate) const TICK: Duration = Duration::from_millis(8);
+pub(crate) const TICK: Duration = Duration::from_millis(TICK_MS);
+pub(crate) const TICK_MS: u64 = 8;
 
 const BUCKETS: u32 = 2048;
 const NONE: u32 = u32::MAX;

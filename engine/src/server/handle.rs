@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::CommandError;
 use super::port::{Answer, IN_CALLBACK, ShardHandle, ShardPort};
@@ -148,8 +148,8 @@ impl ServerHandle {
     fn publish_plain(&self, topic: &str, message: Message<'_>) -> Result<(), CommandError> {
         let header = EncodedHeader::server(message.opcode(), message.len() as u64);
         let frames: Arc<[u8]> = [header.as_bytes(), message.as_bytes()].concat().into();
-        let topic: Arc<str> = topic.into();
-        let publication = || Command::Publish { topic: Arc::clone(&topic), frames: Arc::clone(&frames) };
+        let (topic, at): (Arc<str>, _) = (topic.into(), Instant::now());
+        let publication = || Command::Publish { topic: Arc::clone(&topic), frames: Arc::clone(&frames), at };
         publish_to(&self.inner.shards, publication)
     }
 
@@ -235,7 +235,7 @@ impl ServerHandle {
 
 fn submission(topic: &str, message: Message<'_>) -> Submission {
     let (kind, payload) = (message.into(), message.as_bytes().into());
-    Submission { name: topic.into(), kind, payload, exclude: None, receipt: None, durable: false }
+    Submission { name: topic.into(), kind, payload, exclude: None, receipt: None, durable: false, at: Instant::now() }
 }
 
 /// Posts to every shard, whatever the others say, and then tells the worst.
@@ -262,8 +262,9 @@ mod tests {
 
     #[test]
     fn a_publication_reaches_all_that_there_are() {
+        let at = Instant::now();
         let publish =
-            |ports: &[ShardPort]| publish_to(ports, || Command::Publish { topic: "t".into(), frames: [7].into() });
+            |ports: &[ShardPort]| publish_to(ports, || Command::Publish { topic: "t".into(), frames: [7].into(), at });
         let (ports, mut queues): (Vec<_>, Vec<_>) = (0..3).map(|index| shard(1 + index)).unzip();
         assert_eq!(publish(&ports), Ok(()));
         assert_eq!(publish(&ports), Err(CommandError::Busy), "the first is full");

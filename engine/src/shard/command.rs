@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::conn::ConnId;
 use crate::handler::{ReadyState, SendStatus};
-use crate::metrics::Stats;
+use crate::metrics::{Losses, Stats};
 use crate::proto::{CloseCode, Opcode};
 use crate::topic::history::Position;
 use crate::topic::parcel::{Published, Submission};
@@ -17,8 +17,8 @@ pub(crate) type Reply<T> = oneshot::Sender<T>;
 /// A request in a shard's command queue.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Hand frames to a topic's subscribers.
-    Publish { topic: Arc<str>, frames: Arc<[u8]> },
+    /// Hand frames that were published at a moment to a topic's subscribers.
+    Publish { topic: Arc<str>, frames: Arc<[u8]>, at: Instant },
     /// Number a publication to a topic with history, whose home this is, and hand it on.
     Submit { submission: Submission, reply: Option<Reply<Published>> },
     /// Send one message; `None` when no open connection has this id.
@@ -45,7 +45,7 @@ impl Command {
     /// Bytes that it carries, beside its place in the queue.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Self::Publish { topic, frames } => topic.len() + frames.len(),
+            Self::Publish { topic, frames, .. } => topic.len() + frames.len(),
             Self::Submit { submission, .. } => submission.name.len() + submission.payload.len(),
             Self::Send { payload, .. } => payload.len(),
             Self::Close { reason, .. } => reason.len(),
@@ -87,6 +87,8 @@ pub struct ConnDetail {
     pub silence: Duration,
     /// The handler has it paused, or its send queue is above the high mark: nothing is read from it.
     pub is_held: bool,
+    /// Messages of topics that it did not get; 4,294,967,295 stands for that many and more.
+    pub lost_count: u32,
     /// Names and patterns that it subscribed to, at most [`ConnDetail::TOPICS_MAX`].
     pub topics: Vec<Box<str>>,
 }
@@ -169,6 +171,8 @@ pub struct TopicInfo {
     pub is_pattern: bool,
     /// Connections of this shard that subscribed to just this; those of a pattern that matches a name are not its own.
     pub subscriber_count: usize,
+    /// Messages that subscribers of this shard did not get, since it has had some without a break.
+    pub losses: Losses,
 }
 
 /// Which topics with history to list. Every shard knows all of them; it lists between two turns of its other work, so bound how

@@ -1,6 +1,7 @@
 //! Publications to subscribers: once per turn and topic, the same bytes for all who have nothing else to send.
 
 use std::io;
+use std::time::Instant;
 
 use super::window::SENDS_MIN;
 use super::{Shard, polls};
@@ -22,14 +23,31 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         // With several topics, a connection's share of all of them leaves in one send.
         let how = if self.local.topics.dirty_count() == 1 { Delivery::Now } else { Delivery::AtFlush };
         while let Some(topic) = self.local.topics.pop_dirty() {
-            fan_out_topic(&mut self.ring, &mut self.local, topic, how);
+            let age_us = self.local.topics.topic(topic).age_us;
+            let deliveries = fan_out_topic(&mut self.ring, &mut self.local, topic, how);
+            self.waves.push((age_us, deliveries));
         }
         if sends >= SENDS_MIN {
             // Now, so that its cost can be told from the sleep that follows.
             self.ring.submit(Wait::No)?;
-            self.window.note_fan_out(self.ring.now().saturating_duration_since(begin));
+        }
+        if !self.waves.is_empty() {
+            self.note_waves(begin, sends >= SENDS_MIN);
         }
         Ok(())
+    }
+
+    /// Counts how long this turn's publications took. The clock is read once, however many they were.
+    fn note_waves(&mut self, begin: Instant, is_large: bool) {
+        let Self { ring, local, window, waves, .. } = self;
+        let end = ring.now();
+        if is_large {
+            window.note_fan_out(end.saturating_duration_since(begin));
+        }
+        let turn_us = end.saturating_duration_since(local.began).as_micros() as u64;
+        for (age_us, deliveries) in waves.drain(..) {
+            local.latency.add(turn_us + u64::from(age_us), deliveries.into());
+        }
     }
 }
 
@@ -40,10 +58,12 @@ enum Delivery {
     AtFlush,
 }
 
-fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, how: Delivery) {
+/// Returns how many get the batch with this turn.
+fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, how: Delivery) -> u32 {
     let topic = local.topics.topic(id);
     if topic.subscribers.is_empty() {
-        return local.topics.finish(id);
+        local.topics.finish(id);
+        return 0;
     }
     if topic.channel() == Channel::Polls {
         return polls::wake(local, id);
@@ -55,11 +75,13 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, ho
     let bytes = SendBytes::new(local.arena.pending(segment));
     // From the end: a subscriber that is too slow leaves in the middle of this, and the last one takes its place.
     let count = topic.subscribers.len();
+    let mut behind = 0;
     for index in (0..count).rev() {
         let slot = local.topics.topic(id).subscribers[index];
         let conn = &mut local.conns[slot];
         if !conn.is_clear() || conn.excluded {
             local.append_batch(slot, id);
+            behind += u32::from(local.conns[slot].queue.is_some());
         } else if how == Delivery::Now && conn.flight != local.flight {
             conn.sent = segment;
             conn.flight = local.flight;
@@ -77,6 +99,7 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, ho
     }
     mark_excluded(local, id, false);
     local.topics.finish(id);
+    count as u32 - behind
 }
 
 /// Marks those who published "not to myself", for the length of the fan-out.

@@ -77,12 +77,7 @@ fn push_send<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
         && !conn.sending
     {
         if queue.is_empty() {
-            if queue.behind.is_empty() {
-                conn.queue = None;
-            } else {
-                local.catch_up(slot);
-            }
-            return;
+            return local.refill(slot);
         }
         conn.sending = true;
         let bytes = SendBytes::new(queue.take());

@@ -61,6 +61,7 @@ pub(super) fn inspect<D>(local: &Local<D>, id: ConnId) -> Option<ConnDetail> {
         protocol: local.protocols.name(conn.protocol).map(Into::into),
         silence: TICK * local.now.wrapping_sub(conn.received_at),
         is_held: conn.paused || conn.congested,
+        lost_count: conn.lost_count,
         topics: topics.map(|subscription| local.topics.topic(subscription.topic).name().into()).collect(),
     })
 }
@@ -73,6 +74,7 @@ pub(super) fn topics<D>(local: &Local<D>, query: &TopicQuery) -> TopicPage {
         name: topic.name().into(),
         is_pattern: topic.is_pattern(),
         subscriber_count: topic.subscribers.len(),
+        losses: topic.losses.as_deref().copied().unwrap_or_default(),
     });
     TopicPage { topics: topics.collect(), next: (end < local.topics.place_count()).then_some(end) }
 }

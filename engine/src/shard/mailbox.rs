@@ -58,7 +58,7 @@ impl Outbound {
         let parcel = if self.waiting.is_empty() { self.queue.push(parcel).err() } else { Some(parcel) };
         match parcel {
             None => true,
-            Some(Parcel::Batch(_)) => false,
+            Some(Parcel::Batch(..)) => false,
             Some(parcel) => {
                 self.waiting_bytes += parcel.bytes();
                 self.waiting.push_back(parcel);
@@ -108,16 +108,23 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             let Some(command) = self.mailbox.commands.pop() else { break };
             self.run_command(command);
         }
+        self.local.topics.age_us = 0;
+        self.take_journal_answers();
+        self.tell_outcomes();
+    }
+
+    /// Takes what other shards sent. Before completions: who was told a position by another shard, and comes here with it, must
+    /// not hear that it was never reached.
+    pub(super) fn take_parcels(&mut self) {
         let Self { local, mailbox, .. } = self;
         for queue in &mut mailbox.inbound {
             // No more than there are now: the other shard goes on filling it (rule 9).
             for _ in 0..queue.len() {
                 let Ok(parcel) = queue.pop() else { break };
                 local.take_parcel(parcel);
+                local.topics.age_us = 0;
             }
         }
-        self.take_journal_answers();
-        self.tell_outcomes();
     }
 
     /// Tells publishers what became of their publications. What they publish at that is told in the next turn.
@@ -134,7 +141,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn run_command(&mut self, command: Command) {
         // A reply that nobody waits for any more is no error.
         match command {
-            Command::Publish { topic, frames } => self.local.publish_encoded(&topic, &frames),
+            Command::Publish { topic, frames, at } => {
+                self.local.date(at);
+                self.local.publish_encoded(&topic, &frames);
+            }
             Command::Submit { submission, reply } => {
                 self.local.take_submission(submission, reply.map(Claimant::Thread));
             }
@@ -195,7 +205,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if local.outbox.is_empty() && !mailbox.is_stuck() {
             return;
         }
-        let (shared, mut direct) = (local.outbox.take_shared(), local.outbox.take_direct());
+        let (shared, mut direct) = (local.outbox.take_shared(local.began), local.outbox.take_direct());
         for other in &mut mailbox.outbound {
             other.send_waiting();
             let shard = other.shard;

@@ -40,10 +40,11 @@ use crate::conn::table::Table;
 use crate::handler::local::{Local, ticks};
 use crate::handler::places::{Places, ServerPlaces};
 use crate::handler::protocols::Protocols;
-use crate::handler::wheel::{TICK, Wheel};
+use crate::handler::replays::{self, Replays};
+use crate::handler::wheel::{TICK_MS, Wheel};
 use crate::handler::{Handler, Limits};
 use crate::http::Routes;
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Latency};
 use crate::proto::{Pool, Role, Rules};
 use crate::ring::{Completion, Op, OpKind, Ring, SPARE_DESCRIPTORS, Wait};
 use crate::topic::Topics;
@@ -64,6 +65,8 @@ pub(crate) struct Shard<R, H: Handler> {
     mailbox: Mailbox,
     timeouts: Timeouts,
     window: Window,
+    /// This turn's fan-outs: how old the oldest message of each batch was when the turn began, and deliveries.
+    waves: Vec<(u32, u32)>,
     completions_max: usize,
     bytes_max: u64,
     /// Slots that wait for the end of the flight they sent in.
@@ -111,12 +114,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             encoded: Vec::new(),
             wheel: Wheel::new(descriptors),
             now: 0,
+            began: ring.now(),
             dirty: Vec::new(),
             rules: Rules { role: Role::Server, message_bytes_max: config.message_bytes_max },
             pool: Pool::default(),
             limits,
             close_ticks: ticks(config.close_timeout),
             counters: Counters::default(),
+            latency: Latency::default(),
             open_count: Places::new(seat.connections_max, seat.places),
             outbox: Outbox::new(seat.count),
             shard_count: seat.count as u16,
@@ -126,6 +131,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             outcomes: VecDeque::new(),
             replies: Vec::new(),
             polls: HashMap::new(),
+            replays: Replays::new(replays::ROOM_BYTES),
             answered: Vec::new(),
             wall_ms: 0,
             protocols: Protocols::default(),
@@ -142,6 +148,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
             bytes_max: config.turn_bytes_max as u64,
+            waves: Vec::new(),
             unsettled: Vec::new(),
             unfed: Vec::new(),
             due: Vec::new(),
@@ -198,9 +205,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let wait = if wait != Wait::No && self.has_mail() { Wait::No } else { wait };
         let outcome = self.ring.submit(wait);
         self.mailbox.announce_awake();
-        let elapsed = self.ring.now().saturating_duration_since(self.epoch);
-        self.local.now = (elapsed.as_nanos() / TICK.as_nanos()) as u32;
-        self.local.wall_ms = self.epoch_ms + elapsed.as_millis() as u64;
+        self.local.began = self.ring.now();
+        let elapsed = self.local.began.saturating_duration_since(self.epoch);
+        let elapsed_ms = elapsed.as_secs() * 1000 + u64::from(elapsed.subsec_millis());
+        self.local.now = (elapsed_ms / TICK_MS) as u32;
+        self.local.wall_ms = self.epoch_ms + elapsed_ms;
         // At once, so that timers that this turn sets count from now.
         self.local.wheel.advance(self.local.now, &mut self.due);
         outcome
@@ -218,10 +227,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             || !self.local.outcomes.is_empty()
             || !self.local.dirty.is_empty()
             || !self.unsettled.is_empty()
+            || self.local.replays.waiting_count() > 0
             || self.is_finished()
     }
 
     fn run_completions(&mut self) {
+        self.take_parcels();
         let bytes_max = self.local.counters.bytes_in + self.bytes_max;
         let mut taken = 0;
         while taken < self.completions_max && self.local.counters.bytes_in < bytes_max {

@@ -100,11 +100,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 }
 
-/// Answers all who wait for what a topic or pattern got this turn.
-pub(super) fn wake<D>(local: &mut Local<D>, id: TopicId) {
+/// Answers all who wait for what a topic or pattern got this turn; returns how many.
+pub(super) fn wake<D>(local: &mut Local<D>, id: TopicId) -> u32 {
     let topic = local.topics.topic_mut(id);
     let (numbers, exclusions) = (std::mem::take(&mut topic.numbers), std::mem::take(&mut topic.exclusions));
     let whole = body_of(local, id, &numbers);
+    let waited = local.topics.topic(id).subscribers.len();
     // From the end: who is answered leaves, and the last one takes its place.
     for index in (0..local.topics.topic(id).subscribers.len()).rev() {
         let slot = local.topics.topic(id).subscribers[index];
@@ -118,7 +119,9 @@ pub(super) fn wake<D>(local: &mut Local<D>, id: TopicId) {
             }
         }
     }
+    let answered = waited - local.topics.topic(id).subscribers.len();
     local.topics.finish(id);
+    answered as u32
 }
 
 /// The answer that has these messages, as far as the histories still hold them.

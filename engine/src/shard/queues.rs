@@ -104,20 +104,20 @@ impl ParcelReceiver {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::shard::command::{ConnFilter, ConnQuery, TopicQuery};
 
     fn publication(bytes: usize) -> Command {
-        Command::Publish { topic: "t".into(), frames: vec![0; bytes - 1].into() }
+        Command::Publish { topic: "t".into(), frames: vec![0; bytes - 1].into(), at: Instant::now() }
     }
 
     fn batch(bytes: usize) -> Parcel {
         let mut batch = crate::topic::outbox::Batch::default();
         batch.append("t", &[], &vec![0; bytes - 17]);
         assert_eq!(batch.bytes(), bytes);
-        Parcel::Batch(Arc::new(batch))
+        Parcel::Batch(Arc::new(batch), Instant::now())
     }
 
     #[test]

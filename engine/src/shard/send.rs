@@ -16,6 +16,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         self.local.arena.settle();
         self.local.flight = self.local.flight.wrapping_add(1);
+        self.local.run_waiting();
         while let Some(slot) = self.unsettled.pop() {
             self.local.mark_dirty(slot);
             self.drain(slot);
@@ -72,10 +73,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             conn.received_at = self.local.now;
             conn.ping_unanswered = false;
         }
-        if conn.phase >= Phase::Dead || queue.is_empty() && queue.behind.is_empty() {
+        if conn.phase >= Phase::Dead {
             conn.queue = None;
-        } else if !queue.behind.is_empty() && queue.len() <= self.local.limits.send_queue_bytes_low {
-            self.local.catch_up(slot);
+        } else if queue.len() <= self.local.limits.send_queue_bytes_low {
+            self.local.refill(slot);
         }
     }
 

@@ -20,6 +20,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             reassemblies: self.local.pool.lent_count() as u64,
             queued_bytes: self.local.conns.iter().map(|(_, conn)| conn.queued_bytes() as u64).sum(),
         };
-        Stats { counters, gauges }
+        Stats { counters, gauges, latency: self.local.latency }
     }
 }

@@ -11,6 +11,7 @@ use crate::handler::local::ticks;
 use crate::handler::{Handler, Plan, SendStatus};
 use crate::http::Refusal;
 use crate::http::topics::{Follow, Reply};
+use crate::metrics::Loss;
 use crate::ring::Ring;
 use crate::topic::format::{Subscribed, sse};
 use crate::topic::history::{Offset, Position};
@@ -46,6 +47,7 @@ impl<H: Handler> Requests<'_, H> {
         }
         self.local.wheel.set(slot, ticks(SILENCE_MAX));
         let topic = self.local.conns[slot].subscriptions[0].topic;
+        self.local.note_loss(slot, topic, Loss::TooOld, plan.too_old);
         self.local.begin_replay(slot, topic, plan.topics);
         Ok(Next::Events)
     }

@@ -17,8 +17,11 @@ use std::time::Duration;
 /// How soon a parked accept is tried again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// How often messages that are too old are looked for.
+/// How long after a look through all histories for messages that are too old the next one begins.
 const HISTORY_EXPIRY: Duration = Duration::from_secs(1);
+
+/// Topics that are looked at in a turn, which takes about a tenth of a millisecond; the next ones are a timer tick later (rule 9).
+const HISTORIES_PER_TURN: usize = 1024;
 
 /// The configured times, in ticks.
 #[derive(Clone, Copy, Debug)]
@@ -84,10 +87,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     fn expire_histories(&mut self) {
         let idle = self.local.histories.len() == 0;
-        if !idle && self.local.now.wrapping_sub(self.histories_expired_at) >= ticks(HISTORY_EXPIRY) {
+        if !idle && self.local.now.wrapping_sub(self.histories_expired_at) >= self.history_pause() {
             self.histories_expired_at = self.local.now;
-            self.local.histories.expire(self.local.wall_ms);
+            self.local.histories.expire(self.local.wall_ms, HISTORIES_PER_TURN);
         }
+    }
+
+    /// Ticks from one part of the look through all histories to the next.
+    fn history_pause(&self) -> u32 {
+        if self.local.histories.is_expiring() { 1 } else { ticks(HISTORY_EXPIRY) }
     }
 
     /// How long the shard may sleep.
@@ -96,7 +104,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let accepts = self.accepts.is_parked().then(|| ticks(ACCEPT_RETRY));
         let stop = self.stop.remaining(self.local.now);
         let stuck = self.mailbox.is_stuck().then_some(1);
-        let histories = (self.local.histories.len() > 0).then(|| ticks(HISTORY_EXPIRY));
+        let histories = (self.local.histories.len() > 0).then(|| self.history_pause());
         [timers, accepts, stop, stuck, histories].into_iter().flatten().min().map(|ticks| TICK * ticks)
     }
 

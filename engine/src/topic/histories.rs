@@ -22,6 +22,8 @@ pub(crate) struct Histories {
     /// No topic gives an offset up to this one.
     floor: Offset,
     topics_max: usize,
+    /// The last topic that a pass of [`Histories::expire`] looked at, while one is under way.
+    expired_to: Option<Arc<str>>,
     /// Some topic may have no messages left.
     has_empty: bool,
     /// Of all messages with their overhead, payloads included that other shards share.
@@ -46,6 +48,7 @@ impl Histories {
             epoch,
             floor,
             topics_max: topics_max as usize,
+            expired_to: None,
             has_empty: false,
             bytes: 0,
             bytes_max,
@@ -179,14 +182,28 @@ impl Histories {
         if self.by_name.len() < self.topics_max { Ok(()) } else { Err(NoRoom::Topics) }
     }
 
-    /// Lets go of what is too old.
-    pub(crate) fn expire(&mut self, now_ms: u64) {
-        self.bytes = 0;
-        for history in self.by_name.values_mut() {
+    /// Goes on with a pass that lets go of what is too old, for at most so many topics.
+    pub(crate) fn expire(&mut self, now_ms: u64, count_max: usize) {
+        let Self { by_name, names, expired_to, bytes, has_empty, .. } = self;
+        let last = expired_to.take();
+        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = names.range::<str, _>((from, Bound::Unbounded)).peekable();
+        for name in rest.by_ref().take(count_max) {
+            let history = by_name.get_mut(name).expect("its name is listed");
+            *bytes -= history.bytes();
             history.expire(now_ms);
-            self.bytes += history.bytes();
-            self.has_empty |= history.is_empty();
+            *bytes += history.bytes();
+            *has_empty |= history.is_empty();
+            *expired_to = Some(Arc::clone(name));
         }
+        if rest.peek().is_none() {
+            *expired_to = None;
+        }
+    }
+
+    /// Whether a pass is under way.
+    pub(crate) fn is_expiring(&self) -> bool {
+        self.expired_to.is_some()
     }
 
     /// Topics with history.
@@ -249,7 +266,7 @@ mod tests {
             append(&mut histories, name, 0).expect("room for two");
         }
         assert_eq!(append(&mut histories, "c", 0), Err(NoRoom::Topics));
-        histories.expire(100_000);
+        histories.expire(100_000, usize::MAX);
         assert_eq!(append(&mut histories, "c", 100_000).expect("the others are empty").offset, Offset(4));
         assert_eq!(append(&mut histories, "a", 100_000).expect("room for two").offset, Offset(4));
     }
@@ -277,8 +294,8 @@ mod tests {
             let (name, time_ms) = (format!("topic.{number}"), number * 100_000);
             let entry = append(&mut home, &name, time_ms).expect("the others are empty");
             other.restore(&name.as_str().into(), limits(3), entry);
-            home.expire(time_ms + 90_000);
-            other.expire(time_ms + 90_000);
+            home.expire(time_ms + 90_000, usize::MAX);
+            other.expire(time_ms + 90_000, usize::MAX);
         }
         assert!(home.len() <= 10 && other.len() <= 10, "{} and {}", home.len(), other.len());
         assert_eq!((home.bytes(), other.bytes()), (0, 0));
@@ -290,8 +307,29 @@ mod tests {
         for number in 0..20 {
             (0..3).for_each(|_| drop(append(&mut histories, &format!("topic.{number}"), 0)));
         }
-        histories.expire(100_000);
+        histories.expire(100_000, usize::MAX);
         assert_eq!(histories.bytes(), 0);
+    }
+
+    #[test]
+    fn a_pass_is_made_in_parts_and_misses_nothing() {
+        let mut histories = Histories::new(EPOCH, Offset::ZERO, 100, 10_000);
+        let name = |number: usize| format!("topic.{number}");
+        for number in 0..20 {
+            append(&mut histories, &name(number), if number < 10 { 0 } else { 50_000 }).expect("room");
+        }
+        for part in 1..=4 {
+            let before = histories.bytes();
+            histories.expire(100_000, 6);
+            assert_eq!(histories.is_expiring(), part < 4, "part {part}");
+            assert!(before - histories.bytes() <= 6 * (Entry::OVERHEAD_BYTES + 1) * 4);
+            // What comes and what goes meanwhile disturbs nothing.
+            append(&mut histories, &format!("a.{part}"), 100_000).expect("room");
+        }
+        let empty = (0..20).filter(|&number| histories.find(&name(number)).is_some_and(History::is_empty));
+        assert_eq!(empty.collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+        let sum: usize = histories.by_name.values().map(History::bytes).sum();
+        assert_eq!(histories.bytes(), sum);
     }
 
     #[test]
@@ -318,7 +356,7 @@ mod tests {
         assert_eq!(names(&histories, "a"), ["a.b", "b"]);
         assert_eq!(names(&histories, "a.a"), ["a.b", "b"]);
         assert!(names(&histories, "b").is_empty());
-        histories.expire(100_000);
+        histories.expire(100_000, usize::MAX);
         append(&mut histories, "c", 100_000).expect("two are empty and go");
         assert_eq!(names(&histories, ""), ["a.b", "c"]);
     }

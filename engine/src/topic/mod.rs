@@ -32,6 +32,7 @@ use crate::config::TopicOverflow;
 use crate::config::budget::TOPIC_ENTRY_BYTES;
 pub(crate) use crate::config::name;
 use crate::conn::Channel;
+use crate::metrics::Losses;
 
 /// Index of a topic or pattern in its shard.
 pub(crate) type TopicId = u32;
@@ -49,6 +50,8 @@ pub(crate) struct Topics {
     dirty: Vec<TopicId>,
     /// Room for the patterns that a publication matches.
     matched: Vec<TopicId>,
+    /// How long before this turn what is published now was published: what came from elsewhere has its way behind it.
+    pub(crate) age_us: u32,
 }
 
 /// How topics of one channel are found.
@@ -74,8 +77,12 @@ pub(crate) struct Topic {
     pub(crate) exclusions: Vec<Exclusion>,
     /// What happens to a subscriber that is too slow.
     pub(crate) overflow: TopicOverflow,
+    /// How long before this turn the oldest of the batch was published, in microseconds.
+    pub(crate) age_us: u32,
     /// The messages of the batch that are in the histories of their topics.
     pub(crate) numbers: Vec<Numbered>,
+    /// What its subscribers did not get; only where there was something.
+    pub(crate) losses: Option<Box<Losses>>,
 }
 
 /// A message of a batch that is in a history.
@@ -235,6 +242,7 @@ impl Topics {
         if start == 0 {
             self.dirty.push(id);
         }
+        topic.age_us = topic.age_us.max(self.age_us);
         topic.batch.extend_from_slice(head);
         topic.batch.extend_from_slice(body);
         if let Some(slot) = exclude {
@@ -285,6 +293,7 @@ impl Topics {
         topic.batch.shrink_to(BATCH_SPARE_BYTES);
         topic.exclusions.clear();
         topic.numbers.clear();
+        topic.age_us = 0;
         self.free_if_unused(id);
     }
 

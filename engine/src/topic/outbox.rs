@@ -5,6 +5,7 @@
 //! there hears several of them; not between the two kinds.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::parcel::{Parcel, Sequenced};
 
@@ -64,6 +65,8 @@ pub(crate) struct Outbox {
     batch: Batch,
     sequenced: Vec<Sequenced>,
     direct: Vec<(u16, Parcel)>,
+    /// How long before this turn the oldest of `sequenced` was published.
+    age_us: u32,
     /// More waits for the other shards than may.
     pub(crate) is_full: bool,
 }
@@ -99,11 +102,19 @@ impl Outbox {
         self.batch.runs.is_empty() && self.sequenced.is_empty() && self.direct.is_empty()
     }
 
-    /// Takes out what all others get, in this order.
-    pub(crate) fn take_shared(&mut self) -> impl Iterator<Item = Parcel> + Clone + use<> {
+    /// Notes that what is numbered next was published so long before this turn.
+    pub(crate) fn note_age(&mut self, age_us: u32) {
+        self.age_us = self.age_us.max(age_us);
+    }
+
+    /// Takes out what all others get, in this order; the turn began at `began`.
+    pub(crate) fn take_shared(&mut self, began: Instant) -> impl Iterator<Item = Parcel> + Clone + use<> {
+        let age = Duration::from_micros(std::mem::take(&mut self.age_us).into());
+        let oldest = began.checked_sub(age).unwrap_or(began);
         let sequenced =
-            (!self.sequenced.is_empty()).then(|| Parcel::Sequenced(std::mem::take(&mut self.sequenced).into()));
-        let batch = (!self.batch.runs.is_empty()).then(|| Parcel::Batch(Arc::new(std::mem::take(&mut self.batch))));
+            (!self.sequenced.is_empty()).then(|| Parcel::Sequenced(std::mem::take(&mut self.sequenced).into(), oldest));
+        let batch =
+            (!self.batch.runs.is_empty()).then(|| Parcel::Batch(Arc::new(std::mem::take(&mut self.batch)), began));
         sequenced.into_iter().chain(batch)
     }
 
@@ -123,8 +134,8 @@ mod tests {
         for (name, body) in [("a", "1"), ("a", "2"), ("b", "3"), ("ab", "4"), ("a", "5")] {
             outbox.append(name, b"-", body.as_bytes());
         }
-        let parcels: Vec<_> = outbox.take_shared().collect();
-        let [Parcel::Batch(batch)] = &parcels[..] else { panic!("{parcels:?}") };
+        let parcels: Vec<_> = outbox.take_shared(Instant::now()).collect();
+        let [Parcel::Batch(batch, _)] = &parcels[..] else { panic!("{parcels:?}") };
         let runs: Vec<_> = batch.runs().collect();
         assert_eq!(runs, [("a", &b"-1-2"[..]), ("b", b"-3"), ("ab", b"-4"), ("a", b"-5")]);
         assert!(outbox.is_empty());

@@ -1,6 +1,7 @@
 //! What shards send each other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::error::PublishError;
 use super::history::{Entry, MessageKind, Position};
@@ -10,10 +11,10 @@ use crate::conn::ConnId;
 /// One thing on its way to another shard.
 #[derive(Clone, Debug)]
 pub(crate) enum Parcel {
-    /// A turn's publications to topics without history. Dropped when the queue is full.
-    Batch(Arc<Batch>),
-    /// Messages of topics with history, numbered by their home. Never dropped.
-    Sequenced(Arc<[Sequenced]>),
+    /// A turn's publications to topics without history, and when they were published. Dropped when the queue is full.
+    Batch(Arc<Batch>, Instant),
+    /// Messages of topics with history, numbered by their home, and when the oldest was published. Never dropped.
+    Sequenced(Arc<[Sequenced]>, Instant),
     /// A publication for the topic's home to number. Never dropped.
     Submission(Submission),
     /// What became of one. Never dropped.
@@ -38,6 +39,8 @@ pub(crate) struct Submission {
     pub(crate) exclude: Option<ConnId>,
     /// Who wants to know what became of it.
     pub(crate) receipt: Option<Receipt>,
+    /// When it was published.
+    pub(crate) at: Instant,
     /// They want to know when it is in the journal.
     pub(crate) durable: bool,
 }
@@ -73,8 +76,8 @@ impl Parcel {
     pub(crate) fn bytes(&self) -> usize {
         let own = size_of::<Self>();
         match self {
-            Self::Batch(batch) => batch.bytes(),
-            Self::Sequenced(list) => own + list.iter().map(Sequenced::bytes).sum::<usize>(),
+            Self::Batch(batch, _) => batch.bytes(),
+            Self::Sequenced(list, _) => own + list.iter().map(Sequenced::bytes).sum::<usize>(),
             Self::Submission(submission) => own + submission.name.len() + submission.payload.len(),
             Self::Outcome(_) => own,
         }

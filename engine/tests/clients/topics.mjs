@@ -21,6 +21,15 @@ pattern = "kept.>"
 history_count = 10000
 
 [[topics]]
+pattern = "newest"
+overflow = "drop-newest"
+
+[[topics]]
+pattern = "oldest.*"
+history_count = 50
+overflow = "drop-oldest"
+
+[[topics]]
 pattern = "closed"
 subscribe = "nobody"
 `;
@@ -69,19 +78,25 @@ function client(port) {
   }
   const options = { transports: ["websocket"], WebSocket: Line, backoffMin: 20, backoffMax: 200 };
   const cut = () => lines.forEach((line) => line.terminate());
-  return Object.assign(connect(`http://127.0.0.1:${port}`, options), { cut });
+  const stall = () => lines.forEach((line) => line.pause());
+  const read = () => lines.forEach((line) => line.resume());
+  return Object.assign(connect(`http://127.0.0.1:${port}`, options), { cut, stall, read });
 }
 
 function follow(client, topic) {
   const heard = [];
   const gaps = [];
   const errors = [];
+  const losses = [];
   client.subscribe(topic, {
     onMessage: (data) => heard.push(data),
-    onGap: ({ reason }) => gaps.push(reason),
+    onGap: ({ reason, count }) => {
+      gaps.push(reason);
+      if (reason === "lost") losses.push(count);
+    },
     onError: ({ code }) => errors.push(code),
   });
-  return { heard, gaps, errors };
+  return { heard, gaps, errors, losses };
 }
 
 async function until(condition, what) {
@@ -147,6 +162,29 @@ const checks = {
     }
     publisher.close();
     reader.close();
+  },
+  "who stalls is told how much it lost": async (node) => {
+    const COUNT = 4000;
+    const body = "x".repeat(5000);
+    for (const [topic, followed] of [["newest", "newest"], ["oldest.a", "oldest.a"], ["oldest.b", "oldest.*"]]) {
+      const [publisher, reader] = [client(node.port), client(node.port)];
+      const follower = follow(reader, followed);
+      await begun(publisher, topic, [follower]);
+      reader.stall();
+      for (let number = 0; number < COUNT; number += 1) await publisher.publish(topic, `${number} ${body}`);
+      reader.read();
+      const sum = () => follower.losses.reduce((sum, count) => sum + count, follower.heard.length);
+      await until(() => sum() >= COUNT, () => `${topic}: ${follower.heard.length} heard, lost ${follower.losses}`);
+      await publisher.publish(topic, "last");
+      await until(() => follower.heard.at(-1) === "last", () => `${topic}: the last`);
+      const numbers = follower.heard.slice(0, -1).map((data) => parseInt(data));
+      assert.ok(numbers.every((number, at) => at === 0 || number > numbers[at - 1]), `${topic}: out of order`);
+      assert.equal(sum(), COUNT + 1, topic);
+      assert.ok(follower.losses.length >= 1 && follower.losses.length < 30, `${topic}: lost ${follower.losses}`);
+      assert.deepEqual(new Set(follower.gaps), new Set(["lost"]), topic);
+      publisher.close();
+      reader.close();
+    }
   },
   "a restarted node is found again, and what it has forgotten is told": async (node) => {
     const [publisher, reader] = [client(node.port), client(node.port)];

@@ -10,8 +10,8 @@ use ringwire::{Config, Conn, Handler, Message, Position, PublishError, Start};
 
 use crate::common::{Raw, TestServer, config};
 
-/// Does what texts say. `+TOPIC` subscribes, `+TOPIC POSITION` resumes; both answer before the replay. `TOPIC!TEXT` publishes, and
-/// is answered with the position.
+/// Does what texts say. `+TOPIC` subscribes, `+TOPIC POSITION` resumes; both answer before the replay. `-TOPIC` unsubscribes.
+/// `TOPIC!TEXT` publishes, and is answered with the position.
 struct Historian;
 
 impl Handler for Historian {
@@ -19,6 +19,11 @@ impl Handler for Historian {
 
     fn on_message(&mut self, conn: &mut Conn<'_, ()>, message: Message<'_>) {
         let Message::Text(text) = message else { return };
+        if let Some(topic) = text.strip_prefix('-') {
+            let outcome = conn.unsubscribe(topic);
+            let _ = conn.send(format!("-{outcome}").as_str());
+            return;
+        }
         match text.strip_prefix('+') {
             Some(wanted) => subscribe(conn, wanted),
             None => {
@@ -150,6 +155,37 @@ fn a_long_replay_comes_in_pages_and_live_messages_behind_it() {
     assert!(client.text().starts_with('+'));
     (0..COUNT + 50).for_each(|number| assert_eq!(client.text().parse(), Ok(number)));
     drop((client, publisher));
+    server.finish();
+}
+
+/// A position that one shard told is reached on all others at once, by whoever comes there with it.
+#[test]
+fn a_position_that_was_just_told_is_known_on_every_shard() {
+    let server = historian(2, 10);
+    let mut readers: Vec<_> = (0..8).map(|_| Raw::open(server.addr())).collect();
+    let conns = server.handle().connections().expect("it runs");
+    assert!((0..2).all(|shard| conns.iter().any(|conn| conn.id.shard() == shard)), "all came to one shard");
+    for topic in ["kept.a", "kept.b", "kept.c"] {
+        let mut publisher = Raw::open(server.addr());
+        for number in 0..300 {
+            let position = publish(&mut publisher, topic, &number.to_string());
+            for reader in &mut readers {
+                reader.send_text(&format!("+{topic} {position}"));
+            }
+            for reader in &mut readers {
+                let (mut answer, live) = (reader.text(), number.to_string());
+                if answer == live {
+                    answer = reader.text();
+                }
+                assert_eq!(answer, format!("+{position} 0 false"));
+            }
+            for reader in &mut readers {
+                reader.send_text(&format!("-{topic}"));
+                assert!(reader.text().starts_with('-'));
+            }
+        }
+    }
+    drop(readers);
     server.finish();
 }
 

@@ -15,7 +15,7 @@ use super::api::Api;
 use super::error::ApiError;
 use super::journal;
 use super::shards::{Said, answers};
-use crate::metrics::Stats;
+use crate::metrics::{Latency, Stats};
 use crate::server::ShardHandle;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -31,12 +31,12 @@ struct Metric {
 }
 
 macro_rules! metrics {
-    ($($name:literal $([$label:literal $label_value:literal])? $group:ident.$field:ident $help:literal)*) => {
+    ($($name:literal $([$label:literal $label_value:literal])? $group:ident$(.$field:ident)+ $help:literal)*) => {
         const METRICS: &[Metric] = &[$(Metric {
             name: $name,
             help: $help,
             labels: &[$(($label, $label_value))?],
-            value: |stats| stats.$group.$field,
+            value: |stats| stats.$group$(.$field)+,
         }),*];
     };
 }
@@ -61,6 +61,12 @@ metrics! {
     "ringwire_deliveries_total" counters.deliveries "Batches of publications handed to subscribers."
     "ringwire_dropped_total" ["cause" "send_queue_full"] counters.messages_dropped "Messages and batches dropped."
     "ringwire_dropped_total" ["cause" "shard_queue_full"] counters.batches_dropped "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "drop_newest"] counters.losses.drop_newest "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "drop_oldest"] counters.losses.drop_oldest "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "conflate"] counters.losses.conflate "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "disconnect"] counters.losses.disconnect "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "too_old"] counters.losses.too_old "Messages and batches dropped."
+    "ringwire_dropped_total" ["cause" "no_history"] counters.losses.no_history "Messages and batches dropped."
     "ringwire_closed_total" ["cause" "slow_consumer"] counters.slow_consumers "Connections that the shard closed."
     "ringwire_closed_total" ["cause" "protocol_error"] counters.protocol_errors "Connections that the shard closed."
     "ringwire_backpressure_total" counters.backpressure "Times that a send queue passed its high mark."
@@ -106,7 +112,34 @@ fn encode(stats: &[Option<Stats>], ready: bool) -> String {
             line(&mut out, metric.name, &labels, (metric.value)(stats));
         }
     }
+    histogram(&mut out, stats);
     out
+}
+
+/// How long deliveries took.
+fn histogram(out: &mut String, stats: &[Option<Stats>]) {
+    const NAME: &str = "ringwire_delivery_latency_seconds";
+    const HELP: &str =
+        "From a publication's arrival at the node until its fan-out was handed to the kernel, by deliveries.";
+    if stats.iter().all(Option::is_none) {
+        return;
+    }
+    let _ = writeln!(out, "# HELP {NAME} {HELP}\n# TYPE {NAME} histogram");
+    for (shard, latency) in stats.iter().enumerate().filter_map(|(shard, stats)| Some((shard, stats.as_ref()?.latency)))
+    {
+        let bounds = Latency::BOUNDS_US.map(|us| seconds(us).to_string());
+        let bounds = bounds.iter().map(String::as_str).chain(["+Inf"]);
+        let shard = shard.to_string();
+        for (bound, count) in bounds.zip(latency.cumulative()) {
+            line(out, &format!("{NAME}_bucket"), &[("shard", &shard), ("le", bound)], count);
+        }
+        let _ = writeln!(out, "{NAME}_sum{{shard=\"{shard}\"}} {}", seconds(latency.sum_us()));
+        line(out, &format!("{NAME}_count"), &[("shard", &shard)], latency.count());
+    }
+}
+
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
 }
 
 pub(super) fn head(out: &mut String, name: &str, help: &str) {

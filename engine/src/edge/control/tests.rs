@@ -193,7 +193,7 @@ fn names_and_patterns_are_told_apart() {
     let clients: Vec<_> =
         ["/a.b", "/a.b,a.*", "/a.*,c", "/a.*"].iter().map(|path| open(server.local_addr(), path)).collect();
     let topic = |name, is_pattern, count| {
-        format!(r#"{{"history":null,"is_pattern":{is_pattern},"name":"{name}","subscribers":{count}}}"#)
+        format!(r#"{{"dropped":{{}},"history":null,"is_pattern":{is_pattern},"name":"{name}","subscribers":{count}}}"#)
     };
     let expected = [topic("a.*", true, 3), topic("a.b", false, 2), topic("c", false, 1)].join(",");
     let list = get(control.addr, "/topics");

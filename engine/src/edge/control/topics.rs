@@ -18,6 +18,7 @@ use super::api::Api;
 use super::body::{self, Kind};
 use super::error::ApiError;
 use super::shards::{ANSWER_TIMEOUT, answer_by, answer_unless_ended};
+use crate::metrics::Losses;
 use crate::proto::Message;
 use crate::server::{Answer, ServerHandle, ShardHandle};
 use crate::shard::command::{HistoryInfo, HistoryQuery, TopicQuery};
@@ -187,8 +188,10 @@ pub(super) async fn list(State(api): State<Arc<Api>>, page: Result<Query<Page>, 
     // A name of the page is among the first so many of everything that has it.
     for shard in server.shards() {
         for (name, listed) in first_topics(shard, &after, limit + 1).await? {
-            let count = listed.subscriber_count;
-            found.entry(name).and_modify(|sum| sum.subscriber_count += count).or_insert(listed);
+            let sum = found.entry(name).or_default();
+            sum.is_pattern = listed.is_pattern;
+            sum.subscriber_count += listed.subscriber_count;
+            sum.losses += listed.losses;
         }
     }
     for history in first_histories(&server, &after, limit + 1).await? {
@@ -207,6 +210,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>, page: Result<Query<Page>, 
 struct Listed {
     is_pattern: bool,
     subscriber_count: usize,
+    losses: Losses,
     history: Option<HistoryInfo>,
 }
 
@@ -216,8 +220,15 @@ impl Listed {
             let position = history.position.to_string();
             json!({ "position": position, "messages": history.message_count, "bytes": history.bytes })
         });
-        let Self { is_pattern, subscriber_count, .. } = self;
-        json!({ "name": name, "is_pattern": is_pattern, "subscribers": subscriber_count, "history": history })
+        let Self { is_pattern, subscriber_count, losses, .. } = self;
+        let dropped: BTreeMap<_, _> = losses.by_cause().into_iter().filter(|(_, count)| *count > 0).collect();
+        json!({
+            "name": name,
+            "is_pattern": is_pattern,
+            "subscribers": subscriber_count,
+            "dropped": dropped,
+            "history": history,
+        })
     }
 }
 
@@ -237,6 +248,7 @@ async fn first_topics(
             let listed: &mut Listed = first.entry(topic.name).or_default();
             listed.is_pattern = topic.is_pattern;
             listed.subscriber_count += topic.subscriber_count;
+            listed.losses += topic.losses;
         }
         while first.len() > count {
             first.pop_last();

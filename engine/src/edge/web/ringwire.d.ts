@@ -45,7 +45,8 @@ export interface Gap {
   /** The topic; the pattern, where the node does not say which of its topics. */
   topic: string;
   /**
-   * `too_old`: the history does not reach back far enough. `lost`: dropped because this client was slow. `no_history`: came
+   * `too_old`: the history does not reach back far enough. `lost`: dropped because this client was slow, told when it has caught
+   * up, so that some of what came behind the gap was heard before. `no_history`: came
    * back to a topic that cannot be resumed. `too_many_topics`: the pattern matches more topics than one request can resume.
    */
   reason: "too_old" | "lost" | "no_history" | "too_many_topics";
@@ -59,7 +60,7 @@ export interface Handlers {
   /** Milliseconds since 1970: topics without a position begin with what the history has from then on. */
   since?: number;
   onMessage?(data: Data, from: { topic: string; position?: Position }): void;
-  /** Messages are missing before the next one. */
+  /** Messages are missing: before the next one, or, if they were `lost`, before one of the last. */
   onGap?(gap: Gap): void;
   /** The node refused it; it has ended. */
   onError?(error: RingwireError): void;

@@ -394,11 +394,16 @@ class SocketLink {
     const subscriptions = () => Array.from(this.client.subscriptions).filter((one) => one.matches(event.topic));
     switch (event.event) {
       case "message": this.hear(bytes ?? event.data, event, subscriptions()); break;
-      case "lost": for (const one of subscriptions()) one.gap(event.topic, "lost", event.count); break;
+      case "lost": this.lose(event); break;
       case "ok": this.answer(event)?.resolve(event); break;
       case "error": this.answer(event)?.reject(new RingwireError(event.code, event.message)); break;
       default: // a later node may say more; `closing` is followed by a close
     }
+  }
+
+  /** Losses are those of one name or pattern; others that match may have heard it all. */
+  lose({ topic, count }) {
+    for (const one of this.client.subscriptions) if (one.topic === topic) one.gap(topic, "lost", count);
   }
 
   /** A message comes once for each name and pattern that matches; a subscription hears it once. */

@@ -28,6 +28,8 @@ pub(super) fn check<R: Ring>(simulation: &Simulation<R>) {
     assert_eq!(local.open_count.taken(), told + over_http, "the application was not told, or a place was lost");
     let parked = local.conns.iter().filter(|(_, conn)| conn.is_parked()).count();
     assert_eq!((local.polls.len(), local.answered.len()), (parked, 0), "a poll is nobody's, or was forgotten");
+    let waiting = local.conns.iter().filter(|(_, conn)| conn.waits).count();
+    assert!(waiting <= local.replays.waiting_count(), "somebody waits to catch up, and nobody knows");
     let gauges = shard.stats().gauges;
     assert!(gauges.connections <= gauges.descriptors);
     assert!(subscriptions == 0 || gauges.topics > 0, "subscriptions to nothing");

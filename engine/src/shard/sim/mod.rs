@@ -6,6 +6,8 @@
 
 mod app;
 mod audit;
+mod followed;
+mod follower;
 mod peer;
 mod plan;
 mod scenario;
@@ -23,6 +25,7 @@ use super::queues::CommandQueue;
 use super::{Seat, Shard};
 use crate::config::ValidConfig;
 use crate::handler::places::ServerPlaces;
+use crate::handler::replays::Replays;
 use crate::http::{Page, Routes, TopicsRoute, WebSocketRoute};
 use crate::metrics::Counters;
 use crate::ring::Ring;
@@ -36,6 +39,8 @@ use crate::topic::history::{Epoch, Offset};
 use crate::topic::settings::TopicRules;
 
 pub(crate) use app::{App, Journal, Record};
+use followed::Followed;
+use follower::{Errand, Follower};
 pub(crate) use peer::Peer;
 #[cfg(test)]
 pub(crate) use plan::{Conduct, close_frame, frame};
@@ -57,16 +62,26 @@ pub(crate) struct Simulation<R: Ring> {
     pub(crate) scenario: Scenario,
 }
 
-/// Plays the run that the dice make, and says what the shard counted.
-pub(crate) fn run<R: Ring>(mut dice: Dice, wrap: impl FnOnce(SimRing) -> R) -> Counters {
+/// What a run was worth.
+#[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "who fuzzes looks for panics alone"))]
+pub(crate) struct Outcome {
+    pub(crate) counters: Counters,
+    /// What those who follow over HTTP heard, by streams and by polls, and how many of them must have heard all.
+    pub(crate) followed: Followed,
+}
+
+/// Plays the run that the dice make, and says what came of it.
+pub(crate) fn run<R: Ring>(mut dice: Dice, wrap: impl FnOnce(SimRing) -> R) -> Outcome {
     let scenario = Scenario::roll(&mut dice);
     let faults = scenario.faults;
     let mut simulation = Simulation::new(scenario, faults, &mut dice, wrap);
     simulation.play();
     simulation.see_off();
     verdict::check(&simulation);
+    let followed = followed::check(&simulation);
     simulation.stop();
-    simulation.shard.stats().counters
+    Outcome { counters: simulation.shard.stats().counters, followed }
 }
 
 /// Plays the run that a fuzzer's bytes make.
@@ -91,7 +106,9 @@ impl<R: Ring> Simulation<R> {
         if let Some((at, grace)) = scenario.shutdown {
             commands.push((at, Command::Shutdown { grace }));
         }
-        let town = Town { peers, commands, queue: Arc::clone(&queue), waker: Arc::clone(&waker) };
+        let follower = |errand: &Errand| Follower::new(errand.clone(), Rc::clone(&journal), dice.split());
+        let followers = scenario.errands.iter().map(follower).collect();
+        let town = Town { peers, followers, commands, queue: Arc::clone(&queue), waker: Arc::clone(&waker) };
         let town = Rc::new(RefCell::new(town));
         let ring = SimRing::new(scenario.sizes, faults, dice.split(), Rc::clone(&town) as _);
         let world = ring.world();
@@ -104,6 +121,7 @@ impl<R: Ring> Simulation<R> {
         let histories = Histories::new(Epoch(1), Offset::ZERO, topics_max, bytes_max);
         let seat = Seat { index: 0, count: 1, mailbox, connections_max, places, topic_rules, histories, journal: None };
         let mut shard = Shard::new(wrap(ring), app, &scenario.config, routes(), seat);
+        shard.local.replays = Replays::new(scenario.replay_room);
         shard.begin();
         Self { shard, world, town, journal, scenario }
     }
@@ -147,6 +165,7 @@ impl<R: Ring> Simulation<R> {
         {
             let (mut town, mut world) = (self.town.borrow_mut(), self.world.borrow_mut());
             town.peers.iter_mut().for_each(|peer| peer.leave(&mut world));
+            town.followers.iter_mut().for_each(|follower| follower.leave(&mut world));
             town.commands.clear();
             world.calm();
         }

@@ -110,6 +110,13 @@ impl Plan {
 }
 
 impl Plan {
+    /// Makes it one who publishes, more often than not.
+    pub(crate) fn tell_followers(&mut self, dice: &mut Dice) {
+        if !matches!(self.conduct, Conduct::Close { .. }) && dice.chance(700) {
+            self.conduct = Conduct::Broadcast { to_self: dice.chance(800) };
+        }
+    }
+
     /// Makes it one of many who publish and subscribe.
     pub(crate) fn join_the_crowd(&mut self, dice: &mut Dice) {
         if !matches!(self.conduct, Conduct::Close { .. }) {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::follower::Errand;
 use super::plan::Plan;
 use crate::config::{Config, Overflow, TopicConfig, TopicOverflow, ValidConfig};
+use crate::handler::replays::ROOM_BYTES;
 use crate::ring::sim::dice::Dice;
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::Sizes;
@@ -15,6 +17,10 @@ pub(crate) struct Scenario {
     pub(crate) sizes: Sizes,
     pub(crate) faults: Faults,
     pub(crate) plans: Vec<Plan>,
+    /// Those who follow topics over HTTP.
+    pub(crate) errands: Vec<Errand>,
+    /// Bytes that a turn replays.
+    pub(crate) replay_room: usize,
     /// When a shutdown is asked for, and with which grace.
     pub(crate) shutdown: Option<(Duration, Duration)>,
 }
@@ -35,11 +41,17 @@ impl Scenario {
         if crowd {
             plans.iter_mut().for_each(|plan| plan.join_the_crowd(dice));
         }
+        let followers = if dice.chance(200) { dice.between(1, 4) } else { 0 };
+        let errands = (0..followers).map(|_| Errand::roll(dice)).collect();
+        if followers > 0 {
+            plans.iter_mut().for_each(|plan| plan.tell_followers(dice));
+        }
+        let replay_room = dice.pick(&[1, 1000, ROOM_BYTES]);
         let shutdown = dice.chance(250).then(|| {
             let at = Duration::from_micros(dice.between(0, 20_000) as u64);
             (at, Duration::from_millis(dice.pick(&[0, 1, 30, 2000])))
         });
-        Self { config, sizes, faults, plans, shutdown }
+        Self { config, sizes, faults, plans, errands, replay_room, shutdown }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::follower::Follower;
 use super::peer::Peer;
 use crate::ring::sim::Outside;
 use crate::ring::sim::world::World;
@@ -13,6 +14,7 @@ use crate::sys::waker::Waker;
 /// The world's inhabitants, each with a time at which it acts next.
 pub(crate) struct Town {
     pub(crate) peers: Vec<Peer>,
+    pub(crate) followers: Vec<Follower>,
     /// What other threads will ask for, the soonest last.
     pub(crate) commands: Vec<(Duration, Command)>,
     pub(crate) queue: Arc<CommandQueue>,
@@ -38,7 +40,8 @@ impl Outside for Town {
     fn next(&self) -> Option<Duration> {
         let peers = self.peers.iter().filter_map(Peer::next).min();
         let commands = self.commands.last().map(|(at, _)| *at);
-        [peers, commands].into_iter().flatten().min()
+        let followers = self.followers.iter().filter_map(Follower::next).min();
+        [peers, followers, commands].into_iter().flatten().min()
     }
 
     fn act(&mut self, world: &mut World) {
@@ -46,6 +49,11 @@ impl Outside for Town {
         for peer in &mut self.peers {
             if peer.next().is_some_and(|next| next <= now) {
                 peer.act(world);
+            }
+        }
+        for follower in &mut self.followers {
+            if follower.next().is_some_and(|next| next <= now) {
+                follower.act(world);
             }
         }
         while let Some((_, command)) = self.commands.pop_if(|(at, _)| *at <= now) {

@@ -1,6 +1,6 @@
 //! What went wrong once: a scene for each.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::stage::{Frame, SIZES, Stage, config, head};
 use crate::config::{Config, Overflow};
@@ -42,7 +42,7 @@ fn the_only_consumer_leaves_during_the_fan_out() {
     let slow = stage.open(Conduct::Broadcast { to_self: true });
     for _ in 0..20 {
         let frames = [&[0x81, 100][..], &[b'x'; 100]].concat();
-        stage.command(Command::Publish { topic: "all".into(), frames: frames.into() });
+        stage.command(Command::Publish { topic: "all".into(), frames: frames.into(), at: Instant::now() });
         stage.turns(3);
     }
     assert_eq!(stage.sim.shard.stats().gauges.topics, 0);

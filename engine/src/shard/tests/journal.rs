@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::stage::{SIZES, Stage, config};
 use crate::config::{Config, TopicConfig};
@@ -38,8 +39,9 @@ fn desk(count_max: usize, claims_max: usize) -> Desk {
 impl Desk {
     fn publish(&mut self, topic: &str, durable: bool) -> oneshot::Receiver<Published> {
         let (reply, answer) = oneshot::channel();
-        let (name, payload) = (topic.into(), Arc::from(&b"x"[..]));
-        let submission = Submission { name, kind: MessageKind::Text, payload, exclude: None, receipt: None, durable };
+        let (name, payload, at) = (topic.into(), Arc::from(&b"x"[..]), Instant::now());
+        let submission =
+            Submission { name, kind: MessageKind::Text, payload, exclude: None, receipt: None, durable, at };
         self.stage.command(Command::Submit { submission, reply: Some(reply) });
         answer
     }

@@ -3,6 +3,9 @@
 mod behind;
 mod found;
 mod journal;
+mod latency;
+mod losses;
+mod resumers;
 mod rules;
 mod runs;
 mod stage;

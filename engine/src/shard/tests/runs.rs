@@ -48,11 +48,22 @@ fn planted_bugs_are_found() {
 #[test]
 fn runs_reach_the_rare_cases() {
     let mut sum = Counters::default();
-    (0..1000).for_each(|seed| sum += run(Dice::from_seed(seed), |ring| ring));
+    let (mut heard, mut came_back, mut complete) = ((0, 0), 0, 0);
+    for seed in 0..1000 {
+        let outcome = run(Dice::from_seed(seed), |ring| ring);
+        sum += outcome.counters;
+        heard = (heard.0 + outcome.followed.events, heard.1 + outcome.followed.polled);
+        came_back += outcome.followed.returned;
+        complete += outcome.followed.complete;
+    }
+    println!("over HTTP: {heard:?} heard, {came_back} came back, {complete} complete");
+    assert!(heard.0 > 100 && heard.1 > 50 && came_back >= 5 && complete >= 5, "{heard:?} {came_back} {complete}");
     for (name, count) in [
         ("refused", sum.refused),
         ("deliveries", sum.deliveries),
         ("messages_dropped", sum.messages_dropped),
+        ("drop_newest", sum.losses.drop_newest),
+        ("disconnect", sum.losses.disconnect),
         ("slow_consumers", sum.slow_consumers),
         ("backpressure", sum.backpressure),
         ("protocol_errors", sum.protocol_errors),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::handler::replays::ROOM_BYTES;
 use crate::proto::{CloseCode, Decoder, Event, Opcode, Pool, Role, Rules};
 use crate::ring::Ring;
 use crate::ring::sim::SimRing;
@@ -56,7 +57,15 @@ impl Stage {
 
     pub(super) fn with_faults(config: Config, sizes: Sizes, faults: Faults) -> Self {
         let config = config.validated().expect("a configuration that is allowed");
-        let scenario = Scenario { config, sizes, faults, plans: Vec::new(), shutdown: None };
+        let scenario = Scenario {
+            config,
+            sizes,
+            faults,
+            plans: Vec::new(),
+            errands: Vec::new(),
+            replay_room: ROOM_BYTES,
+            shutdown: None,
+        };
         let mut dice = Dice::from_seed(1);
         let sim = Simulation::new(scenario, faults, &mut dice, |ring| ring);
         // So that a turn does not jump to the next timer.

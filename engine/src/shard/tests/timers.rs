@@ -1,6 +1,6 @@
 //! Timers, on virtual time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::stage::{Frame, SIZES, Stage, config, head};
 use crate::config::Config;
@@ -229,7 +229,7 @@ fn a_silent_stream_gets_a_comment_and_one_that_is_spoken_to_gets_it_later() {
     });
     stage.turns_for(10 * SECOND);
     let frames = EncodedHeader::server(Opcode::Text, 2).as_bytes().iter().chain(b"hi").copied().collect();
-    stage.command(Command::Publish { topic: "spoken".into(), frames });
+    stage.command(Command::Publish { topic: "spoken".into(), frames, at: Instant::now() });
     stage.turns_for(4 * SECOND);
     assert_eq!((stage.read(&quiet), stage.read(&spoken)), (b"".to_vec(), b"data: hi\n\n".to_vec()), "too early");
     stage.turns_for(2 * SECOND);

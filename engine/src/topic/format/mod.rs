@@ -18,8 +18,8 @@ pub(crate) use json::Object;
 
 use super::history::{Entry, History, MessageKind, Position};
 use crate::conn::Channel;
-use crate::proto::Opcode;
-use crate::proto::frame::EncodedHeader;
+use crate::proto::frame::{EncodedHeader, Header};
+use crate::proto::{Opcode, Role};
 
 /// How a subscriber gets its messages; a connection has one for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,8 +95,22 @@ impl Format {
         }
     }
 
-    /// Appends that `count` messages of topic `name` were dropped for a subscriber; nothing where that is not told.
-    #[cfg_attr(not(test), expect(dead_code, reason = "drops are counted, and not told to subscribers yet"))]
+    /// Messages in what this format has encoded.
+    pub(crate) fn count(self, encoded: &[u8]) -> usize {
+        match self {
+            Self::Frames | Self::Json => frames(encoded).count(),
+            // Only the end of an event has an empty line.
+            Self::Events | Self::PatternEvents => memchr::memmem::find_iter(encoded, b"\n\n").count(),
+            Self::PollItem | Self::PatternPollItem => unreachable!("items are not sent one by one"),
+        }
+    }
+
+    /// Whether subscribers are told what was dropped for them.
+    pub(crate) fn tells_losses(self) -> bool {
+        matches!(self, Self::Json | Self::Events | Self::PatternEvents)
+    }
+
+    /// Appends that `count` messages of subscription `name` were dropped for a subscriber; nothing where that is not told.
     pub(crate) fn lost(self, name: &str, count: u64, out: &mut Vec<u8>) {
         match self {
             Self::Json => framed(out, Opcode::Text, |out| v1::lost(out, name, count)),
@@ -125,6 +139,17 @@ impl<'a> Publication<'a> {
     fn text(&self) -> &'a str {
         str::from_utf8(self.payload).expect("a text payload is UTF-8")
     }
+}
+
+/// The messages in frames of our own.
+pub(crate) fn frames(mut frames: &[u8]) -> impl Iterator<Item = (MessageKind, &[u8])> {
+    std::iter::from_fn(move || {
+        let (header, header_bytes) = Header::parse(frames, Role::Client).expect("we framed it")?;
+        let (frame, rest) = frames.split_at(header_bytes + header.payload_bytes as usize);
+        frames = rest;
+        let kind = if header.opcode == Opcode::Text { MessageKind::Text } else { MessageKind::Binary };
+        Some((kind, &frame[header_bytes..]))
+    })
 }
 
 /// Appends what `write` appends as one unmasked frame. Its length is known only behind it, so the header goes in front last.

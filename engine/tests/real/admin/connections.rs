@@ -86,6 +86,7 @@ fn a_connection_is_inspected() {
         ("topics", serde_json::json!(["chat"])),
         ("protocol", serde_json::Value::Null),
         ("held", false.into()),
+        ("dropped", 0.into()),
     ] {
         assert_eq!(detail[field], expected, "{field}: {detail}");
     }

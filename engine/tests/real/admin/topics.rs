@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tungstenite::Message;
 
 use super::{Admin, good, refused};
+use crate::common::{Raw, eventually};
 
 #[test]
 fn the_content_type_decides_what_subscribers_get() {
@@ -102,7 +103,7 @@ fn topics_are_listed_with_all_their_subscribers() {
     let followers: Vec<_> = (0..12).map(|_| admin.follower()).collect();
     assert_eq!(
         admin.get("/topics"),
-        json!({ "topics": [{ "name": "chat", "is_pattern": false, "subscribers": 12, "history": null }], "next": null })
+        json!({ "topics": [{ "name": "chat", "is_pattern": false, "subscribers": 12, "dropped": {}, "history": null }], "next": null })
     );
     assert_eq!(admin.get("/topics?after=chas")["topics"].as_array().map(Vec::len), Some(1));
     assert_eq!(admin.get("/topics?after=chat"), json!({ "topics": [], "next": null }));
@@ -191,6 +192,25 @@ fn topics_with_history_answer_with_rising_positions_though_nobody_else_may_publi
         assert_eq!(listed(1)["history"]["messages"], 3, "no more are kept");
         assert_ne!(sixth, seventh);
     }
+}
+
+#[test]
+fn what_a_stalled_reader_loses_is_counted_wherever_one_looks() {
+    let rules = RulesFile::new("losses", "[[topics]]\npattern = \"newest\"\noverflow = \"drop-newest\"\n");
+    let admin = Admin::start(&[&rules.option()]);
+    let _stalled = Raw::open_at(admin.node.addr, "/topics/newest");
+    let body = vec![b'x'; 900_000];
+    let dropped = || admin.get("/topics")["topics"][0]["dropped"]["drop_newest"].as_u64();
+    // The socket's buffers take the first ones.
+    eventually("something is dropped", || {
+        good(&admin.post("/topics/newest", "text/plain", &body));
+        dropped().is_some()
+    });
+    let target = format!("/connections/{}", admin.ids("")[0]);
+    eventually("both say the same", || admin.get(&target)["dropped"].as_u64() == dropped());
+    let metrics = admin.request("GET", "/metrics", "", "").text();
+    let sample = format!("ringwire_dropped_total{{shard=\"0\",cause=\"drop_newest\"}} {}\n", dropped().expect("some"));
+    assert!(metrics.contains(&sample), "{sample}");
 }
 
 #[test]

@@ -59,13 +59,23 @@ pub(crate) fn config(shards: usize) -> Config {
 /// A server in this process.
 pub(crate) struct TestServer {
     server: Server,
-    _machine: Shared,
+    _machine: Option<Shared>,
 }
 
 impl TestServer {
     /// Starts one that takes WebSockets on every path. A machine without io_uring fails here, with the reason.
     pub(crate) fn start<H: Handler>(config: Config, handler: impl Fn() -> H + Send + Sync + 'static) -> Self {
         Self::launch(Server::builder(config), handler)
+    }
+
+    /// Starts one for a test that has the machine alone.
+    pub(crate) fn alone<H: Handler>(
+        _machine: &Alone,
+        config: Config,
+        handler: impl Fn() -> H + Send + Sync + 'static,
+    ) -> Self {
+        let server = Server::builder(config).start(move |_shard| handler());
+        Self { server: server.unwrap_or_else(|error| panic!("no server: {error}")), _machine: None }
     }
 
     /// Starts one with routes of its own.
@@ -80,7 +90,7 @@ impl TestServer {
     fn launch<H: Handler>(builder: ServerBuilder, handler: impl Fn() -> H + Send + Sync + 'static) -> Self {
         let machine = Shared::wait();
         let server = builder.start(move |_shard| handler()).unwrap_or_else(|error| panic!("no server: {error}"));
-        Self { server, _machine: machine }
+        Self { server, _machine: Some(machine) }
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {

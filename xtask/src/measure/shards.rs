@@ -1,0 +1,30 @@
+//! Several shards beside one, all on one core, so that work is compared and not parallelism.
+
+use anyhow::{Result, ensure};
+
+use super::pairs::Workload;
+use super::perf::Counters;
+use super::report::Record;
+use super::subject::Subject;
+use super::{ShardOptions, run_pairs};
+use crate::generator::{Opcode, Pattern};
+
+const NOTE: &str = "The server's process is bound to one core, and its shards choose none: they share it.";
+
+pub(super) fn main(options: &ShardOptions) -> Result<()> {
+    ensure!(options.shards > 1, "give more --shards than one, which they are measured beside");
+    ensure!(
+        matches!(options.pattern, Pattern::Fanout | Pattern::Broadcast),
+        "shards are compared by fanout and broadcast"
+    );
+    let common = &options.common;
+    ensure!(common.against.is_empty(), "several shards are measured beside one of the same --server");
+    let of = |shards| Subject::parse(&format!("{} --shards={shards} --pin=none", common.server), "broadcast");
+    let subjects = [of(options.shards)?, of(1)?];
+    let mut record = Record::new("shards", &subjects, Some(NOTE));
+    println!("{}", record.legend());
+    let ShardOptions { pattern, connections, bytes, .. } = *options;
+    let workload = Workload { pattern, connections, bytes, depth: 1, opcode: Opcode::Binary };
+    run_pairs(&mut record, &workload, &subjects, common, &Counters::probe())?;
+    record.keep(common.out.as_deref())
+}

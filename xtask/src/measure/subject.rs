@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
+use super::uwebsockets;
 use crate::artifact;
 use crate::server::ServerCommand;
 
@@ -32,6 +33,11 @@ impl Subject {
                 let program = artifact::release("ringwire-bench", "fastwebsockets-echo")?;
                 ServerCommand::listening(&program, &extra)
             }
+            "uwebsockets" => {
+                let broadcast = (mode == "broadcast").then_some("--broadcast");
+                let arguments: Vec<&str> = broadcast.into_iter().chain(extra).collect();
+                ServerCommand::listening(&uwebsockets::program()?, &arguments)
+            }
             "floor" => {
                 ensure!(mode == "broadcast", "the floor is one of fan-outs");
                 ServerCommand::listening(&artifact::release("ringwire-bench", "ring-sends")?, &extra)
@@ -41,7 +47,7 @@ impl Subject {
                 let is_file = Path::new(path).is_file();
                 ensure!(
                     is_file,
-                    "no such server: {typed} (give ringwire, fastwebsockets, floor, or a path to a binary)"
+                    "no such server: {typed} (give ringwire, fastwebsockets, uwebsockets, floor, or a path to a binary)"
                 );
                 of_ringwire(Path::new(path), mode, &extra)
             }

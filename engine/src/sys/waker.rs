@@ -136,8 +136,9 @@ mod interleavings {
     /// A lost one leaves the shard asleep for good, which loom calls a deadlock.
     #[test]
     fn no_wake_up_is_lost() {
-        // All of them would take hours.
-        let model = loom::model::Builder { preemption_bound: Some(3), ..loom::model::Builder::new() };
+        let mut model = loom::model::Builder::new();
+        // All interleavings would take hours.
+        model.preemption_bound = Some(3);
         for pushes in [&[2][..], &[1, 1]] {
             model.check(move || {
                 let mailbox = Mailbox::new();

@@ -19,6 +19,7 @@ use super::profile::Profile;
 use super::subject::Subject;
 use super::{Common, InstructionOptions, report};
 use crate::generator::{Opcode, Pattern};
+use crate::sys::stepping::Stepping;
 use crate::{artifact, child};
 
 /// How long one word with a process under valgrind may take.
@@ -83,6 +84,22 @@ pub(super) fn count(
     Ok(Counts { workload: workload.name(), counts })
 }
 
+/// The same by single steps, which sees all threads as they run, and no functions.
+pub(super) fn step(workload: &Workload, subjects: &[Subject], messages: u64, common: &Common) -> Result<Counts> {
+    let mut counts = Vec::new();
+    for subject in subjects {
+        let window = Window::Messages(messages);
+        let server = subject.command.start(Some(common.server_core))?;
+        let mut generator = Generator::start(workload, subject, &server, window, common)?;
+        let stepping = Stepping::begin(server.pid(), common.server_core).context("stepping through the server")?;
+        let report = generator.run(window)?;
+        let instructions = stepping.finish().context("stepping through the server")?;
+        generator.finish()?;
+        counts.push(Count::of_total(subject, report.messages, instructions));
+    }
+    Ok(Counts { workload: workload.name(), counts })
+}
+
 impl Counts {
     /// The figures, and where they come from.
     pub(super) fn table(&self) -> String {
@@ -94,13 +111,13 @@ impl Count {
     fn new(subject: &Subject, messages: u64, profile: &Profile, functions: usize) -> Self {
         let each = |cost: u64| cost as f64 / messages.max(1) as f64;
         let first = profile.functions.iter().take(functions);
-        Self {
-            server: subject.name.clone(),
-            messages,
-            instructions: profile.total(),
-            per_message: each(profile.total()),
-            functions: first.map(|(name, cost)| (name.clone(), each(*cost))).collect(),
-        }
+        let functions = first.map(|(name, cost)| (name.clone(), each(*cost))).collect();
+        Self { functions, ..Self::of_total(subject, messages, profile.total()) }
+    }
+
+    fn of_total(subject: &Subject, messages: u64, instructions: u64) -> Self {
+        let per_message = instructions as f64 / messages.max(1) as f64;
+        Self { server: subject.name.clone(), messages, instructions, per_message, functions: Vec::new() }
     }
 
     fn lines(&self) -> String {

@@ -143,6 +143,9 @@ struct ShardOptions {
     /// Payload bytes of a message.
     #[arg(long, default_value_t = 100)]
     bytes: usize,
+    /// Publications, or rounds of a broadcast, over which instructions are counted; 0 counts none.
+    #[arg(long, default_value_t = 10)]
+    counted: u64,
     #[command(flatten)]
     common: Common,
 }

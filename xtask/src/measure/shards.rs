@@ -6,10 +6,11 @@ use super::pairs::Workload;
 use super::perf::Counters;
 use super::report::Record;
 use super::subject::Subject;
-use super::{ShardOptions, run_pairs};
+use super::{ShardOptions, instructions, run_pairs};
 use crate::generator::{Opcode, Pattern};
 
-const NOTE: &str = "The server's process is bound to one core, and its shards choose none: they share it.";
+const NOTE: &str = "The server's process is bound to one core, and its shards choose none: they share it.
+Instructions are counted by single steps, so slowly that a burst comes as one.";
 
 pub(super) fn main(options: &ShardOptions) -> Result<()> {
     ensure!(options.shards > 1, "give more --shards than one, which they are measured beside");
@@ -26,5 +27,11 @@ pub(super) fn main(options: &ShardOptions) -> Result<()> {
     let ShardOptions { pattern, connections, bytes, .. } = *options;
     let workload = Workload { pattern, connections, bytes, depth: 1, opcode: Opcode::Binary };
     run_pairs(&mut record, &workload, &subjects, common, &Counters::probe())?;
+    if options.counted > 0 {
+        let senders = if pattern == Pattern::Broadcast { connections as u64 } else { 1 };
+        let counts = instructions::step(&workload, &subjects, options.counted * senders, common)?;
+        print!("{}", counts.table());
+        record.add_counts(counts);
+    }
     record.keep(common.out.as_deref())
 }

@@ -144,7 +144,7 @@ struct ShardOptions {
     #[arg(long, default_value_t = 100)]
     bytes: usize,
     /// Publications, or rounds of a broadcast, over which instructions are counted; 0 counts none.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 5)]
     counted: u64,
     #[command(flatten)]
     common: Common,

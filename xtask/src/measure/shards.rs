@@ -6,7 +6,7 @@ use super::pairs::Workload;
 use super::perf::Counters;
 use super::report::Record;
 use super::subject::Subject;
-use super::{ShardOptions, instructions, run_pairs};
+use super::{Common, ShardOptions, instructions, run_pairs};
 use crate::generator::{Opcode, Pattern};
 
 const NOTE: &str = "The server's process is bound to one core, and its shards choose none: they share it.
@@ -20,8 +20,7 @@ pub(super) fn main(options: &ShardOptions) -> Result<()> {
     );
     let common = &options.common;
     ensure!(common.against.is_empty(), "several shards are measured beside one of the same --server");
-    let of = |shards| Subject::parse(&format!("{} --shards={shards} --pin=none", common.server), "broadcast");
-    let subjects = [of(options.shards)?, of(1)?];
+    let subjects = [subject(common, options.shards)?, subject(common, 1)?];
     let mut record = Record::new("shards", &subjects, Some(NOTE));
     println!("{}", record.legend());
     let ShardOptions { pattern, connections, bytes, .. } = *options;
@@ -34,4 +33,11 @@ pub(super) fn main(options: &ShardOptions) -> Result<()> {
         record.add_counts(counts);
     }
     record.keep(common.out.as_deref())
+}
+
+/// Without pings and time-outs, which a count by single steps would outlast.
+fn subject(common: &Common, shards: usize) -> Result<Subject> {
+    let options = format!("--shards={shards} --pin=none --ping-interval=off --idle-timeout=off");
+    let subject = Subject::parse(&format!("{} {options}", common.server), "broadcast")?;
+    Ok(Subject { name: format!("{} --shards={shards}", common.server), ..subject })
 }

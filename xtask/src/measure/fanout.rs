@@ -1,4 +1,6 @@
 //! One to many: CPU time per delivery beside a bare loop of ring sends, and instructions per delivery.
+//!
+//! With several publications under way the engine gathers them and the loop does not: there it is no floor, only a peer.
 
 use anyhow::Result;
 

@@ -3,7 +3,8 @@
 //! The server runs under valgrind; its counts are zeroed and dumped through valgrind's own debug door (`vgdb`) while nothing
 //! is under way, so they belong to the window's messages alone. Kernel instructions are not seen, valgrind shows the
 //! server no AVX-512, and times mean nothing. The server is killed, not stopped: valgrind 3.19 holds its lock over
-//! io_uring_enter, so no other thread of the server would hear the signal.
+//! io_uring_enter, so no other thread of the server would hear the signal. For the same reason it can count one shard
+//! alone; several are stepped through (`sys::stepping`).
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,10 +1,10 @@
 //! `cargo xtask measure`: one server beside another, interleaved, judged by ratios.
 //!
 //! Machines are noisy and run in more than one speed mode, so no single time means anything here: each workload runs
-//! as pairs A B A B, each run on a fresh port with a fresh server, the server alone on its core and the generator on
-//! another; the figure is the median of the pairs' ratios of CPU time per message, and pairs in which the machine
-//! changed its speed are dropped (`stats`). The load itself is in `generator/`; here it is driven (`drive`), its server chosen
-//! (`subject`), counters read (`perf`), and the result printed and kept (`report`).
+//! as pairs A B A B, or with several peers A B C A B C, each run on a fresh port with a fresh server, the server alone on its
+//! core and the generator on another; the figure is the median of the pairs' ratios of CPU time per message, and pairs in which
+//! the machine changed its speed are dropped (`stats`). The load itself is in `generator/`; here it is driven (`drive`), its
+//! server chosen (`subject`), counters read (`perf`), and the result printed and kept (`report`).
 
 mod drive;
 mod fanout;

@@ -1,1 +1,1 @@
-//! The peers that Ringwire is measured beside; see `benches/` and `src/bin/`.
+//! What Ringwire is measured beside: peers in `src/bin/` and `peers/`, the floor under a fan-out in `floors/`; and `benches/`.

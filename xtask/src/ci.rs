@@ -15,6 +15,9 @@ const CARGO_MAX: Duration = Duration::from_secs(1800);
 /// The standard library of a target, downloaded.
 const TARGET_MAX: Duration = Duration::from_secs(120);
 
+/// The build from nothing, and seconds of tests.
+const LOOM_MAX: Duration = Duration::from_secs(600);
+
 const CLIPPY_LIBRARY: [&str; 6] = ["clippy", "--package", "ringwire", "--no-default-features", "--lib", "--quiet"];
 
 /// Run the whole gate.
@@ -35,6 +38,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     steps.run("aarch64", aarch64);
     steps.run("build", || cargo(&["build", "--workspace", "--all-targets", "--quiet"]));
     steps.run("test", || cargo(&["test", "--workspace", "--no-fail-fast"]));
+    steps.run("loom", loom);
     steps.run("doc", doc);
     steps.run("conformance", || conformance::main(&conformance::Options::default()));
     steps.run("clients", clients::main);
@@ -61,6 +65,15 @@ fn aarch64() -> Result<()> {
         return Ok(());
     }
     cargo(&[&CLIPPY_LIBRARY[..], &["--target", TARGET, "--", "-D", "warnings"]].concat())
+}
+
+/// All interleavings of the lock-free parts that are ours. In a folder of its own: the flag has everything built anew. The
+/// library alone, of which the node would use more.
+pub(crate) fn loom() -> Result<()> {
+    let folder = artifact::target().join("loom");
+    let mut command = artifact::cargo(&["test", "--package", "ringwire", "--no-default-features", "--lib", "--quiet"]);
+    command.arg("--target-dir").arg(folder).arg("interleavings").env("RUSTFLAGS", "--cfg loom --allow dead_code");
+    child::run(&mut command, LOOM_MAX)
 }
 
 fn doc() -> Result<()> {

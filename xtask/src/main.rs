@@ -38,6 +38,8 @@ enum Command {
     Clients,
     /// Drive the node's pages with Chromium.
     Browser,
+    /// Try all interleavings of the lock-free parts that are ours.
+    Loom,
     /// Run the fuzz targets for a while.
     Fuzz(fuzz::Options),
     /// Measure a server beside another one, interleaved, and print the ratios.
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Ci(options) => return ci::main(&options),
         Command::Clients => clients::main(),
         Command::Browser => clients::browser(),
+        Command::Loom => ci::loom(),
         Command::Fuzz(options) => fuzz::main(&options),
         Command::Measure(options) => measure::main(&options),
         Command::Generator(options) => generator::main(&options),

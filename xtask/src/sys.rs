@@ -1,6 +1,8 @@
 //! The few system calls that std does not offer: CPU clocks of other processes, affinity, signals and epoll.
 //!
-//! All of the tools' `unsafe` is here, each block one call with a checked result. Nothing here knows what is measured.
+//! All of the tools' `unsafe` is here and below, each block one call with a checked result. Nothing here knows what is measured.
+
+pub(crate) mod stepping;
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

@@ -1,4 +1,5 @@
-//! Opens the generator's connections: TCP, then the handshake of RFC 6455 §4 with the RFC's own sample key.
+//! Opens the generator's connections: TCP, then the handshake of RFC 6455 §4 with the RFC's own sample key, or the greeting of
+//! a server that knows no WebSockets.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -18,23 +19,29 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(20);
 
 /// Opens all connections, one after the other, and leaves them non-blocking.
 pub(super) fn open_all(options: &Options) -> Result<Vec<TcpStream>> {
-    (0..options.connections)
-        .map(|index| open(options.connect, &options.path).with_context(|| format!("connection {index}")))
-        .collect()
+    (0..options.connections).map(|index| open(options).with_context(|| format!("connection {index}"))).collect()
 }
 
-fn open(address: SocketAddr, path: &str) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect(address)?;
+fn open(options: &Options) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(options.connect)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(HANDSHAKE_MAX))?;
+    if options.bare {
+        stream.read_exact(&mut [0]).context("no greeting")?;
+    } else {
+        shake_hands(&mut stream, options.connect, &options.path)?;
+    }
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+fn shake_hands(stream: &mut TcpStream, address: SocketAddr, path: &str) -> Result<()> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
     );
     stream.write_all(request.as_bytes())?;
-    check_head(&read_head(&mut stream)?)?;
-    stream.set_nonblocking(true)?;
-    Ok(stream)
+    check_head(&read_head(stream)?)
 }
 
 /// Byte by byte would cost the server nothing but us a call each; what follows the head must not be lost, and nothing

@@ -1,14 +1,13 @@
 //! Echo: every connection keeps `depth` messages under way and checks each byte that comes back.
-//!
-//! The stream that a connection must receive is known in advance, so it is compared as it arrives and never stored.
 
 use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::connect::{open_all, read_some, write_some};
 use super::frames::Frames;
+use super::incoming::Incoming;
 use super::poll::Poll;
 use super::{Goal, Load, Options};
 
@@ -27,10 +26,7 @@ struct Peer {
     stream: TcpStream,
     /// Number of the next message that goes out.
     sent: u32,
-    /// Number of the message that comes back now.
-    received: u32,
-    /// How much of its frame has come.
-    offset: usize,
+    incoming: Incoming,
     /// What the socket had no room for.
     backlog: Vec<u8>,
 }
@@ -39,7 +35,7 @@ impl Echo {
     pub(super) fn open(options: &Options) -> Result<Self> {
         let streams = open_all(options)?;
         let poll = Poll::new(&streams, options.sleeps)?;
-        let peer = |stream| Peer { stream, sent: 0, received: 0, offset: 0, backlog: Vec::new() };
+        let peer = |stream| Peer { stream, sent: 0, incoming: Incoming::default(), backlog: Vec::new() };
         Ok(Self {
             peers: streams.into_iter().map(peer).collect(),
             poll,
@@ -54,27 +50,7 @@ impl Echo {
     fn receive(&mut self, index: usize) -> Result<usize> {
         let peer = &mut self.peers[index];
         let Some(count) = read_some(&mut peer.stream, &mut self.read)? else { return Ok(0) };
-        let mut rest = &self.read[..count];
-        let mut completed = 0;
-        while !rest.is_empty() {
-            if peer.received == peer.sent {
-                bail!("{} bytes more than were asked for", rest.len());
-            }
-            let expected = &self.frames.server(index, peer.received)[peer.offset..];
-            let length = rest.len().min(expected.len());
-            if rest[..length] != expected[..length] {
-                bail!("message {}: {:02x?} came in place of {:02x?}", peer.received, start(rest), start(expected));
-            }
-            if length == expected.len() {
-                peer.received = peer.received.wrapping_add(1);
-                peer.offset = 0;
-                completed += 1;
-            } else {
-                peer.offset += length;
-            }
-            rest = &rest[length..];
-        }
-        Ok(completed)
+        peer.incoming.take(&self.read[..count], &mut self.frames, index, peer.sent)
     }
 
     /// Sends `count` messages in one write.
@@ -143,8 +119,4 @@ impl Load for Echo {
     fn take_idle(&mut self) -> Duration {
         self.poll.take_idle()
     }
-}
-
-fn start(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.len().min(24)]
 }

@@ -8,8 +8,10 @@
 mod broadcast;
 mod connect;
 mod echo;
+mod fanout;
 mod frames;
 mod idle;
+mod incoming;
 mod lone;
 mod poll;
 
@@ -30,6 +32,8 @@ pub(crate) enum Pattern {
     Echo,
     /// Everybody sends to everybody, in rounds.
     Broadcast,
+    /// One sends to everybody.
+    Fanout,
     /// Connections that say nothing.
     Idle,
     /// One connection, one message at a time, each timed.
@@ -58,9 +62,12 @@ pub(crate) struct Options {
     /// Payload bytes of each message.
     #[arg(long, default_value_t = 20)]
     pub(crate) bytes: usize,
-    /// Messages that each connection has under way.
+    /// Messages that each connection has under way; in a fan-out, publications.
     #[arg(long, default_value_t = 1)]
     pub(crate) depth: usize,
+    /// The server knows no WebSockets: it greets with a byte, and what it is sent comes back as it is.
+    #[arg(long)]
+    pub(crate) bare: bool,
     #[arg(long, default_value = "binary")]
     pub(crate) opcode: Opcode,
     /// Length of the measured window.
@@ -82,7 +89,7 @@ pub(crate) struct Options {
 /// What one window brought.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
-    /// Messages that came back to the generator; in a broadcast, deliveries.
+    /// Messages that came back to the generator: in a broadcast or a fan-out, deliveries.
     pub(crate) messages: u64,
     pub(crate) seconds: f64,
     /// CPU time of the server, all its threads, user and kernel.
@@ -147,12 +154,14 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     }
     let open_files = sys::raise_open_files()?;
     ensure!(options.connections > 0 && options.depth > 0, "no connections or nothing under way: nothing to do");
+    ensure!(!options.bare || options.pattern == Pattern::Fanout, "a bare server can only fan out");
     if options.connections as u64 + 32 > open_files {
         bail!("{} connections need more open files than the {open_files} allowed here", options.connections);
     }
     let mut load: Box<dyn Load> = match options.pattern {
         Pattern::Echo => Box::new(echo::Echo::open(options)?),
         Pattern::Broadcast => Box::new(broadcast::Broadcast::open(options)?),
+        Pattern::Fanout => Box::new(fanout::Fanout::open(options)?),
         Pattern::Idle => Box::new(idle::Idle::open(options)?),
         Pattern::Lone => Box::new(lone::Lone::open(options)?),
     };
@@ -164,6 +173,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
 /// A warm-up by count where the window is by count: the server is then too slow to be given a time.
 fn warm_up(options: &Options) -> Goal {
     match options.messages {
+        // Each of these goes to everybody.
+        Some(_) if options.pattern == Pattern::Fanout => Goal::Messages((options.depth * 4) as u64),
         Some(_) => Goal::Messages((options.connections * options.depth * 4) as u64),
         None => Goal::Until(Instant::now() + WARM_UP),
     }

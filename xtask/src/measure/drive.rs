@@ -35,7 +35,7 @@ pub(crate) fn run(
     counters: &Counters,
 ) -> Result<(Report, Option<Instructions>)> {
     let mut server = subject.command.start(Some(common.server_core))?;
-    let outcome = run_window(workload, &server, window, common, counters);
+    let outcome = run_window(workload, subject, &server, window, common, counters);
     if outcome.is_err() {
         server.check_alive()?;
     }
@@ -46,12 +46,13 @@ pub(crate) fn run(
 
 fn run_window(
     workload: &Workload,
+    subject: &Subject,
     server: &Server,
     window: Window,
     common: &Common,
     counters: &Counters,
 ) -> Result<(Report, Option<Instructions>)> {
-    let mut generator = Generator::start(workload, server, window, common)?;
+    let mut generator = Generator::start(workload, subject, server, window, common)?;
     let counting = counters.attach(server.pid())?;
     let report = generator.run(window)?;
     let instructions = counting.map(|counting| counting.finish()).transpose()?;
@@ -67,11 +68,18 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    pub(crate) fn start(workload: &Workload, server: &Server, window: Window, common: &Common) -> Result<Self> {
+    pub(crate) fn start(
+        workload: &Workload,
+        subject: &Subject,
+        server: &Server,
+        window: Window,
+        common: &Common,
+    ) -> Result<Self> {
         let program = artifact::release("xtask", "xtask")?;
         let mut command = Command::new(program);
         command.arg("generator").args(arguments(workload, server, window));
         command.arg(format!("--core={}", common.generator_core));
+        command.args(subject.bare.then_some("--bare"));
         command.args(common.generator_sleeps.then_some("--sleeps"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut guard = Guard::spawn(&mut command, Some(common.generator_core))?;
@@ -112,6 +120,7 @@ fn arguments(workload: &Workload, server: &Server, window: Window) -> Vec<String
     let pattern = match workload.pattern {
         Pattern::Echo => "echo",
         Pattern::Broadcast => "broadcast",
+        Pattern::Fanout => "fanout",
         Pattern::Idle => "idle",
         Pattern::Lone => "lone",
     };

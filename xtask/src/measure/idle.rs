@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use serde_json::json;
 
 use super::drive::{Generator, Window};
 use super::pairs::Workload;
@@ -32,14 +33,19 @@ struct Outcome {
 }
 
 pub(crate) fn main(common: &Common, connections: usize) -> Result<()> {
-    let (server, against) = super::subjects("echo", "fastwebsockets", common)?;
     let mut outcomes = Vec::new();
-    for subject in [Some(server), against].into_iter().flatten() {
+    for subject in super::subjects("echo", "fastwebsockets", common)? {
         outcomes.push(measure(&subject, common, connections)?);
     }
     let table: String = outcomes.iter().map(row).collect();
     print!("{table}");
-    report::keep(common.out.as_deref(), "idle", "process memory by smaps_rollup", &table, &outcomes)
+    report::keep(
+        common.out.as_deref(),
+        "idle",
+        "process memory by smaps_rollup",
+        &table,
+        json!({ "comparisons": outcomes }),
+    )
 }
 
 fn row(outcome: &Outcome) -> String {
@@ -58,7 +64,7 @@ fn measure(subject: &Subject, common: &Common, connections: usize) -> Result<Out
     let workload = Workload { pattern: Pattern::Idle, connections, bytes: 0, depth: 1, opcode: Opcode::Binary };
     let server = subject.command.start(Some(common.server_core))?;
     let empty = settled(server.pid())?;
-    let generator = Generator::start(&workload, &server, Window::Seconds(0.0), common)?;
+    let generator = Generator::start(&workload, subject, &server, Window::Seconds(0.0), common)?;
     let connected = settled(server.pid())?;
     generator.finish()?;
     server.stop()?;

@@ -3,7 +3,8 @@
 //! The server runs under valgrind; its counts are zeroed and dumped through valgrind's own debug door (`vgdb`) while nothing
 //! is under way, so they belong to the window's messages alone. Kernel instructions are not seen, valgrind shows the
 //! server no AVX-512, and times mean nothing. The server is killed, not stopped: valgrind 3.19 holds its lock over
-//! io_uring_enter, so no other thread of the server would hear the signal.
+//! io_uring_enter, so no other thread of the server would hear the signal. For the same reason it can count one shard
+//! alone; several are stepped through (`sys::stepping`).
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -11,17 +12,26 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
+use serde_json::json;
 
 use super::drive::{Generator, Window};
 use super::pairs::Workload;
 use super::profile::Profile;
 use super::subject::Subject;
-use super::{InstructionOptions, report};
+use super::{Common, InstructionOptions, report};
 use crate::generator::{Opcode, Pattern};
+use crate::sys::stepping::Stepping;
 use crate::{artifact, child};
 
 /// How long one word with a process under valgrind may take.
 const WORD_MAX: Duration = Duration::from_secs(30);
+
+/// What the subjects ran for the same messages.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Counts {
+    workload: String,
+    counts: Vec<Count>,
+}
 
 #[derive(Clone, Debug, Serialize)]
 struct Count {
@@ -34,13 +44,11 @@ struct Count {
 }
 
 pub(super) fn main(options: &InstructionOptions) -> Result<()> {
-    if !child::is_installed("valgrind") {
-        bail!("valgrind not found: apt-get install valgrind");
-    }
     let (mode, beside) = match options.pattern {
         Pattern::Echo => ("echo", "fastwebsockets"),
         Pattern::Broadcast => ("broadcast", "none"),
-        _ => bail!("instructions are counted for echo and broadcast"),
+        Pattern::Fanout => ("broadcast", "floor"),
+        _ => bail!("instructions are counted for echo, broadcast and fanout"),
     };
     let workload = Workload {
         pattern: options.pattern,
@@ -49,45 +57,77 @@ pub(super) fn main(options: &InstructionOptions) -> Result<()> {
         depth: options.depth,
         opcode: Opcode::Binary,
     };
-    let (server, against) = super::subjects(mode, beside, &options.common)?;
-    let mut counts = Vec::new();
-    for (number, subject) in [Some(server), against].into_iter().flatten().enumerate() {
-        counts.push(count(&workload, &subject, number, options)?);
-    }
-    let table = format!("{}\n{}", workload.name(), counts.iter().map(lines).collect::<String>());
+    let subjects = super::subjects(mode, beside, &options.common)?;
+    let counts = count(&workload, &subjects, options.messages, options.functions, &options.common)?;
+    let table = counts.table();
     print!("{table}");
-    report::keep(options.common.out.as_deref(), "instructions", "valgrind --tool=callgrind", &table, &counts)
+    let raw = json!({ "counts": [counts] });
+    report::keep(options.common.out.as_deref(), "instructions", "valgrind --tool=callgrind", &table, raw)
 }
 
-/// The figure, and where it comes from.
-fn lines(count: &Count) -> String {
-    let mut text = format!("{}: {:.1} user instructions per message\n", count.server, count.per_message);
-    for (function, per_message) in &count.functions {
-        text += &format!("  {per_message:>8.1}  {function}\n");
+/// Counts each subject's instructions over `messages` that the clients send.
+pub(super) fn count(
+    workload: &Workload,
+    subjects: &[Subject],
+    messages: u64,
+    functions: usize,
+    common: &Common,
+) -> Result<Counts> {
+    if !child::is_installed("valgrind") {
+        bail!("valgrind not found: apt-get install valgrind");
     }
-    text
+    let mut counts = Vec::new();
+    for (number, subject) in subjects.iter().enumerate() {
+        let valgrind = Valgrind::new(number)?;
+        let (messages, profile) = valgrind.profile(workload, subject, Window::Messages(messages), common)?;
+        counts.push(Count::new(subject, messages, &profile, functions));
+    }
+    Ok(Counts { workload: workload.name(), counts })
 }
 
-fn count(workload: &Workload, subject: &Subject, number: usize, options: &InstructionOptions) -> Result<Count> {
-    let valgrind = Valgrind::new(number)?;
-    let server = subject.command.under(&valgrind.words()).start(Some(options.common.server_core))?;
-    let window = Window::Messages(options.messages);
-    let mut generator = Generator::start(workload, &server, window, &options.common)?;
-    valgrind.say(server.pid(), "zero")?;
-    let report = generator.run(window)?;
-    valgrind.say(server.pid(), "dump")?;
-    generator.finish()?;
-    drop(server);
-    let profile = valgrind.dumped()?;
-    let each = |cost: u64| cost as f64 / report.messages as f64;
-    let first = profile.functions.iter().take(options.functions);
-    Ok(Count {
-        server: subject.name.clone(),
-        messages: report.messages,
-        instructions: profile.total(),
-        per_message: each(profile.total()),
-        functions: first.map(|(name, cost)| (name.clone(), each(*cost))).collect(),
-    })
+/// The same by single steps, which sees all threads as they run, and no functions.
+pub(super) fn step(workload: &Workload, subjects: &[Subject], messages: u64, common: &Common) -> Result<Counts> {
+    let mut counts = Vec::new();
+    for subject in subjects {
+        let window = Window::Messages(messages);
+        let server = subject.command.start(Some(common.server_core))?;
+        let mut generator = Generator::start(workload, subject, &server, window, common)?;
+        let stepping = Stepping::begin(server.pid(), common.server_core).context("stepping through the server")?;
+        let report = generator.run(window)?;
+        let instructions = stepping.finish().context("stepping through the server")?;
+        generator.finish()?;
+        counts.push(Count::of_total(subject, report.messages, instructions));
+    }
+    Ok(Counts { workload: workload.name(), counts })
+}
+
+impl Counts {
+    /// The figures, and where they come from.
+    pub(super) fn table(&self) -> String {
+        format!("{}, counted\n{}", self.workload, self.counts.iter().map(Count::lines).collect::<String>())
+    }
+}
+
+impl Count {
+    fn new(subject: &Subject, messages: u64, profile: &Profile, functions: usize) -> Self {
+        let each = |cost: u64| cost as f64 / messages.max(1) as f64;
+        let first = profile.functions.iter().take(functions);
+        let functions = first.map(|(name, cost)| (name.clone(), each(*cost))).collect();
+        Self { functions, ..Self::of_total(subject, messages, profile.total()) }
+    }
+
+    fn of_total(subject: &Subject, messages: u64, instructions: u64) -> Self {
+        let per_message = instructions as f64 / messages.max(1) as f64;
+        Self { server: subject.name.clone(), messages, instructions, per_message, functions: Vec::new() }
+    }
+
+    fn lines(&self) -> String {
+        let mut text = format!("{}: {:.1} user instructions per message\n", self.server, self.per_message);
+        for (function, per_message) in &self.functions {
+            text += &format!("  {per_message:>8.1}  {function}\n");
+        }
+        text
+    }
 }
 
 /// One valgrind's folder, for its profile and for the pipes by which it is spoken to.
@@ -103,6 +143,24 @@ impl Valgrind {
         }
         std::fs::create_dir_all(&folder)?;
         Ok(Self { folder })
+    }
+
+    /// The messages of one window, and what the server ran for them.
+    fn profile(
+        &self,
+        workload: &Workload,
+        subject: &Subject,
+        window: Window,
+        common: &Common,
+    ) -> Result<(u64, Profile)> {
+        let server = subject.command.under(&self.words()).start(Some(common.server_core))?;
+        let mut generator = Generator::start(workload, subject, &server, window, common)?;
+        self.say(server.pid(), "zero")?;
+        let report = generator.run(window)?;
+        self.say(server.pid(), "dump")?;
+        generator.finish()?;
+        drop(server);
+        Ok((report.messages, self.dumped()?))
     }
 
     fn words(&self) -> [String; 4] {

@@ -27,6 +27,8 @@ impl Workload {
             Pattern::Echo if *depth == 1 => format!("echo {bytes} B x {connections}"),
             Pattern::Echo => format!("echo {bytes} B x {connections}, {depth} under way"),
             Pattern::Broadcast => format!("broadcast {bytes} B, {connections} to {connections}"),
+            Pattern::Fanout if *depth == 1 => format!("fan-out {bytes} B, 1 to {connections}"),
+            Pattern::Fanout => format!("fan-out {bytes} B, 1 to {connections}, {depth} under way"),
             Pattern::Idle => format!("{connections} idle connections"),
             Pattern::Lone => format!("lone echo {bytes} B"),
         }
@@ -77,37 +79,70 @@ pub(crate) struct Pair {
     pub(crate) dropped: bool,
 }
 
-/// All pairs of one workload.
+/// All pairs of one workload and two subjects.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) workload: String,
+    pub(crate) server: String,
+    pub(crate) against: Option<String>,
     pub(crate) pairs: Vec<Pair>,
 }
 
-/// Runs pairs until enough are kept; gives up after twice as many.
+/// Runs all subjects by turns until enough pairs are kept; gives up after twice as many rounds. Each subject is compared with
+/// each that stands behind it, over the same runs.
 pub(crate) fn run(
     workload: &Workload,
-    server: &Subject,
-    against: Option<&Subject>,
+    subjects: &[Subject],
     common: &Common,
     counters: &Counters,
-) -> Result<Comparison> {
-    let mut pairs: Vec<Pair> = Vec::new();
-    let one = |subject: &Subject| -> Result<Run> {
-        let (report, instructions) = drive::run(workload, subject, Window::Seconds(common.seconds), common, counters)?;
-        Ok(Run::new(&report, instructions))
-    };
-    while pairs.iter().filter(|pair| !pair.dropped).count() < common.pairs && pairs.len() < 2 * common.pairs {
-        let pair = Pair { server: one(server)?, against: against.map(one).transpose()?, dropped: false };
-        eprintln!("{}, pair {}: {}", workload.name(), pairs.len() + 1, progress(&pair));
-        pairs.push(pair);
-        stats::mark_flips(&mut pairs);
+) -> Result<Vec<Comparison>> {
+    let mut comparisons = comparisons(workload, subjects);
+    for round in 1..=2 * common.pairs {
+        let mut runs = Vec::new();
+        for subject in subjects {
+            let window = Window::Seconds(common.seconds);
+            let (report, instructions) = drive::run(workload, subject, window, common, counters)?;
+            runs.push(Run::new(&report, instructions));
+        }
+        eprintln!("{}, round {round}: {}", workload.name(), progress(&runs));
+        for (comparison, (server, against)) in comparisons.iter_mut().zip(combinations(subjects.len())) {
+            let against = against.map(|index| runs[index].clone());
+            comparison.pairs.push(Pair { server: runs[server].clone(), against, dropped: false });
+            stats::mark_flips(&mut comparison.pairs);
+        }
+        if comparisons.iter().all(|comparison| comparison.kept() >= common.pairs) {
+            break;
+        }
     }
-    Ok(Comparison { workload: workload.name(), pairs })
+    Ok(comparisons)
 }
 
-fn progress(pair: &Pair) -> String {
-    let side = |run: &Run| {
+fn comparisons(workload: &Workload, subjects: &[Subject]) -> Vec<Comparison> {
+    let comparison = |(server, against): (usize, Option<usize>)| Comparison {
+        workload: workload.name(),
+        server: subjects[server].name.clone(),
+        against: against.map(|index| subjects[index].name.clone()),
+        pairs: Vec::new(),
+    };
+    combinations(subjects.len()).into_iter().map(comparison).collect()
+}
+
+/// Each with each behind it; one alone with nothing.
+fn combinations(count: usize) -> Vec<(usize, Option<usize>)> {
+    match count {
+        1 => vec![(0, None)],
+        _ => (0..count).flat_map(|server| (server + 1..count).map(move |against| (server, Some(against)))).collect(),
+    }
+}
+
+impl Comparison {
+    pub(crate) fn kept(&self) -> usize {
+        self.pairs.iter().filter(|pair| !pair.dropped).count()
+    }
+}
+
+fn progress(runs: &[Run]) -> String {
+    let one = |run: &Run| {
         format!(
             "{:.0} ns CPU/msg, {:.0} msg/s, busy {:.0} % (generator {:.0} %)",
             run.cpu_nanoseconds_per_message,
@@ -116,8 +151,17 @@ fn progress(pair: &Pair) -> String {
             run.generator_busy * 100.0
         )
     };
-    match &pair.against {
-        None => side(&pair.server),
-        Some(against) => format!("{} | {}", side(&pair.server), side(against)),
+    runs.iter().map(one).collect::<Vec<_>>().join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_compared_with_each() {
+        assert_eq!(combinations(1), [(0, None)]);
+        assert_eq!(combinations(2), [(0, Some(1))]);
+        assert_eq!(combinations(3), [(0, Some(1)), (0, Some(2)), (1, Some(2))]);
     }
 }

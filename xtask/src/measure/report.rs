@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::instructions::Counts;
 use super::pairs::{Comparison, Run};
 use super::stats::{self, Figure};
 use super::subject::Subject;
@@ -19,48 +19,51 @@ const PAIRS_MIN: usize = 3;
 /// Everything about one call of `measure`.
 pub(crate) struct Record {
     what: String,
-    server: Subject,
-    against: Option<Subject>,
+    subjects: Vec<Subject>,
+    /// What there is to know about how it was measured.
+    note: Option<&'static str>,
     comparisons: Vec<Comparison>,
+    counts: Vec<Counts>,
 }
 
 impl Record {
-    pub(crate) fn new(what: &str, server: &Subject, against: Option<&Subject>) -> Self {
-        Self { what: what.to_owned(), server: server.clone(), against: against.cloned(), comparisons: Vec::new() }
+    pub(crate) fn new(what: &str, subjects: &[Subject], note: Option<&'static str>) -> Self {
+        Self { what: what.to_owned(), subjects: subjects.to_vec(), note, comparisons: Vec::new(), counts: Vec::new() }
     }
 
     pub(crate) fn legend(&self) -> String {
-        let against = self
-            .against
-            .as_ref()
-            .map_or("nothing: no ratios, and no single time is a claim".to_owned(), |it| it.command.line());
-        format!("server:  {}\nagainst: {against}", self.server.command.line())
+        let alone = self.subjects.len() == 1;
+        let lines = self.subjects.iter().enumerate().map(|(index, subject)| {
+            let side = if index == 0 { "server: " } else { "against:" };
+            format!("{side} {}", subject.command.line())
+        });
+        let alone = alone.then(|| "against: nothing: no ratios, and no single time is a claim".to_owned());
+        lines.chain(alone).chain(self.note.map(str::to_owned)).collect::<Vec<_>>().join("\n")
     }
 
     pub(crate) fn add(&mut self, comparison: Comparison) {
         self.comparisons.push(comparison);
     }
 
+    pub(crate) fn add_counts(&mut self, counts: Counts) {
+        self.counts.push(counts);
+    }
+
     /// Writes `raw.json` and `summary.md`, if a folder is given.
     pub(crate) fn keep(&self, folder: Option<&Path>) -> Result<()> {
-        let tables: String = self.comparisons.iter().map(table).collect();
-        keep(folder, &self.what, &self.legend(), &tables, &json!(self.comparisons))
+        let tables = self.comparisons.iter().map(table).chain(self.counts.iter().map(Counts::table));
+        let raw = json!({ "comparisons": self.comparisons, "counts": self.counts });
+        keep(folder, &self.what, &self.legend(), &tables.collect::<String>(), raw)
     }
 }
 
-/// Writes a results folder.
-pub(crate) fn keep(
-    folder: Option<&Path>,
-    what: &str,
-    legend: &str,
-    tables: &str,
-    raw: &(impl Serialize + ?Sized),
-) -> Result<()> {
+/// Writes a results folder. `raw` is an object, and gets the circumstances too.
+pub(crate) fn keep(folder: Option<&Path>, what: &str, legend: &str, tables: &str, mut raw: Value) -> Result<()> {
     let Some(folder) = folder else { return Ok(()) };
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let context = context(what);
-    let all = json!({ "context": context, "comparisons": raw });
-    std::fs::write(folder.join("raw.json"), serde_json::to_string_pretty(&all)? + "\n")?;
+    raw["context"] = context.clone();
+    std::fs::write(folder.join("raw.json"), serde_json::to_string_pretty(&raw)? + "\n")?;
     let facts: String = context.as_object().into_iter().flatten().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "| {name} | {} |", value.as_str().unwrap_or_default().replace('|', "\\|"));
         text
@@ -88,9 +91,11 @@ const ROWS: [Row; 9] = [
 
 /// The rows of one workload, and what is doubtful about them.
 pub(crate) fn table(comparison: &Comparison) -> String {
-    let dropped = comparison.pairs.iter().filter(|pair| pair.dropped).count();
-    let kept = comparison.pairs.len() - dropped;
-    let mut text = format!("{} ({kept} pairs, {dropped} dropped)\n", comparison.workload);
+    let kept = comparison.kept();
+    let dropped = comparison.pairs.len() - kept;
+    let sides = comparison.against.as_ref().map(|against| format!(": {} against {against}", comparison.server));
+    let sides = sides.unwrap_or_default();
+    let mut text = format!("{}{sides} ({kept} pairs, {dropped} dropped)\n", comparison.workload);
     let _ = writeln!(text, "  {:<32} {:>12} {:>12} {:>8}  spread", "", "server", "against", "ratio");
     for (name, of) in ROWS {
         if let Some(figure) = stats::figure(&comparison.pairs, of) {

@@ -1,9 +1,10 @@
 //! What is measured: from what was typed to a command line with its address still open.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Result, ensure};
 
+use super::uwebsockets;
 use crate::artifact;
 use crate::server::ServerCommand;
 
@@ -12,31 +13,58 @@ use crate::server::ServerCommand;
 pub(crate) struct Subject {
     pub(crate) name: String,
     pub(crate) command: ServerCommand,
+    /// It knows no WebSockets: what it is sent goes out as it is.
+    pub(crate) bare: bool,
 }
 
 impl Subject {
     /// `mode` is the subcommand that a ringwire binary gets: `echo` or `broadcast`.
     pub(crate) fn parse(typed: &str, mode: &str) -> Result<Self> {
+        let name = short_name(typed);
         if typed.contains("{listen}") || typed.contains("{port}") {
-            let command = ServerCommand::parse(typed)?;
-            return Ok(Self { name: short_name(typed), command });
+            return Ok(Self { name, command: ServerCommand::parse(typed)?, bare: false });
         }
         let mut words = typed.split_whitespace();
         let first = words.next().unwrap_or_default();
         let extra: Vec<&str> = words.collect();
-        if first == "fastwebsockets" {
-            ensure!(mode == "echo", "the fastwebsockets peer can only echo");
-            let program = artifact::release("ringwire-bench", "fastwebsockets-echo")?;
-            return Ok(Self { name: first.to_owned(), command: ServerCommand::listening(&program, &[]) });
-        }
-        let program = match first {
-            "ringwire" => artifact::release("ringwire", "ringwire")?,
-            path => PathBuf::from(path),
+        let command = match first {
+            "fastwebsockets" => {
+                ensure!(mode == "echo", "the fastwebsockets peer can only echo");
+                let program = artifact::release("ringwire-bench", "fastwebsockets-echo")?;
+                ServerCommand::listening(&program, &extra)
+            }
+            "uwebsockets" => {
+                let broadcast = (mode == "broadcast").then_some("--broadcast");
+                let arguments: Vec<&str> = broadcast.into_iter().chain(extra).collect();
+                ServerCommand::listening(&uwebsockets::program()?, &arguments)
+            }
+            "floor" => {
+                ensure!(mode == "broadcast", "the floor is one of fan-outs");
+                ServerCommand::listening(&artifact::release("ringwire-bench", "ring-sends")?, &extra)
+            }
+            "ringwire" => of_ringwire(&artifact::release("ringwire", "ringwire")?, mode, &extra),
+            path => {
+                let is_file = Path::new(path).is_file();
+                ensure!(
+                    is_file,
+                    "no such server: {typed} (give ringwire, fastwebsockets, uwebsockets, floor, or a path to a binary)"
+                );
+                of_ringwire(Path::new(path), mode, &extra)
+            }
         };
-        ensure!(program.is_file(), "no such server: {typed} (give ringwire, fastwebsockets, or a path to a binary)");
-        let arguments = [&[mode, "--shards=1", "--pin=0"][..], &extra].concat();
-        Ok(Self { name: short_name(typed), command: ServerCommand::listening(&program, &arguments) })
+        Ok(Self { name, command, bare: first == "floor" })
     }
+}
+
+/// One shard on the server's core, unless other options say otherwise.
+fn of_ringwire(program: &Path, mode: &str, extra: &[&str]) -> ServerCommand {
+    let is_open = |option: &&str| {
+        let name = option.split('=').next().unwrap_or_default();
+        !extra.iter().any(|word| word.split('=').next() == Some(name))
+    };
+    let defaults = ["--shards=1", "--pin=0"].into_iter().filter(is_open);
+    let arguments: Vec<&str> = std::iter::once(mode).chain(defaults).chain(extra.iter().copied()).collect();
+    ServerCommand::listening(program, &arguments)
 }
 
 /// The program's own name, with its options.
@@ -44,4 +72,17 @@ fn short_name(typed: &str) -> String {
     let (program, options) = typed.split_once(' ').unwrap_or((typed, ""));
     let program = program.rsplit('/').next().unwrap_or(program);
     format!("{program} {options}").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_goes_before_the_defaults() {
+        let line = |extra: &[&str]| of_ringwire(Path::new("ringwire"), "echo", extra).line();
+        assert_eq!(line(&[]), "ringwire echo --shards=1 --pin=0 --listen={listen}");
+        assert_eq!(line(&["--pin=none"]), "ringwire echo --shards=1 --pin=none --listen={listen}");
+        assert_eq!(line(&["--shards=2", "--pin", "1"]), "ringwire echo --shards=2 --pin 1 --listen={listen}");
+    }
 }

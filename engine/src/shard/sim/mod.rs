@@ -63,6 +63,7 @@ pub(crate) struct Simulation<R: Ring> {
 
 /// What a run was worth.
 #[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "a fuzzer wants no more than that it ends"))]
 pub(crate) struct Outcome {
     pub(crate) counters: Counters,
     /// What those who follow over HTTP heard, by streams and by polls, and how many of them must have heard all.

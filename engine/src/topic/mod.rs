@@ -106,7 +106,7 @@ pub(crate) struct Frames<'a> {
 }
 
 /// What is left is for its place in the table.
-const _: () = assert!(size_of::<Topic>() <= TOPIC_ENTRY_BYTES as usize - 16);
+const _: () = assert!(size_of::<Topic>() + size_of::<Losses>() <= TOPIC_ENTRY_BYTES as usize - 16);
 
 impl Topic {
     /// The name or pattern.

@@ -22,6 +22,10 @@ pub struct Counters {
     pub publications_refused: u64,
     /// Batches of publications handed to subscribers.
     pub deliveries: u64,
+    /// The messages in them; each counts for each subscriber.
+    pub messages_delivered: u64,
+    /// Bytes that sockets have taken.
+    pub bytes_out: u64,
     /// Messages to single connections that a full send queue dropped.
     pub messages_dropped: u64,
     /// Messages of topics that subscribers did not get.
@@ -195,7 +199,7 @@ macro_rules! sum_fields {
     };
 }
 
-sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications publications_refused deliveries messages_dropped
+sum_fields!(Counters: accepted opened refused bytes_in messages_in frames_out publications publications_refused deliveries messages_delivered bytes_out messages_dropped
     losses batches_dropped slow_consumers backpressure protocol_errors recv_buffers_exhausted stale_completions short_sends turns
     completions windows overflows);
 sum_fields!(Losses: drop_newest drop_oldest conflate disconnect too_old no_history);

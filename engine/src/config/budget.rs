@@ -14,7 +14,7 @@ use super::text::{human_bytes, plural};
 /// Bytes of one connection slot: state, timers, the send queue's header, its place in lists.
 pub const CONNECTION_SLOT_BYTES: u64 = 256;
 /// Bytes of one topic or pattern in a shard's table, without its name, with what is counted of its losses.
-pub const TOPIC_ENTRY_BYTES: u64 = 192;
+pub const TOPIC_ENTRY_BYTES: u64 = 200;
 /// Bytes of one token of a pattern, without its characters.
 pub const PATTERN_NODE_BYTES: u64 = 72;
 /// Bytes of one subscription: the topic's side and the connection's side.

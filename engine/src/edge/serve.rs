@@ -98,7 +98,8 @@ fn prepare(config: &ValidConfig) -> Result<Beside, StartError> {
         return Ok(Beside { control: Control::start(config, None)?, kept: None });
     };
     let rules = TopicRules::new(config);
-    let journal = Journal::open(dir, &config.journal, move |topic| rules.find(topic).history)?;
+    let journal =
+        Journal::open(dir, &config.journal, config.history_bytes_max, move |topic| rules.find(topic).history)?;
     let Journal { epoch, mut recovered, task, port, status } = journal;
     // A configuration may have become smaller; who has no place begins behind the floor, so that no number is given twice.
     let floor = recovered.keep_newest(config.topics_max as usize);

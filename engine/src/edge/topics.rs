@@ -75,8 +75,14 @@ pub(super) fn on_published(conn: &mut NodeConn<'_>, outcome: Result<(), PublishE
 
 fn begin(conn: &mut NodeConn<'_>, topic: &str, start: &Start<'_>) -> Result<(), Denial> {
     check_subscribe(conn, topic)?;
-    if conn.replay(topic, start)?.has_gap {
-        conn.close(CloseCode::TOO_OLD, "too_old: what follows this position is not there any more");
+    let replay = conn.replay(topic, start)?;
+    if replay.has_gap || replay.has_skip {
+        let why = if replay.has_gap {
+            "too_old: what follows this position is not there any more"
+        } else {
+            "too_old: the node has crashed since this position, and the numbering has jumped: begin without it"
+        };
+        conn.close(CloseCode::TOO_OLD, why);
         return Ok(());
     }
     conn.subscribe_from(topic, start)?;

@@ -4,8 +4,8 @@
 
 use super::local::Local;
 use crate::metrics::Loss;
+use crate::topic::TopicId;
 use crate::topic::format::Format;
-use crate::topic::{self, TopicId};
 
 impl<D> Local<D> {
     /// Counts messages of a topic that a subscriber does not get.
@@ -45,15 +45,12 @@ impl<D> Local<D> {
     }
 
     /// Messages of this turn's batch that `slot` would get and that no history has.
-    pub(super) fn count_unkept(&self, slot: u32, id: TopicId) -> u64 {
-        let topic = self.topics.topic(id);
+    pub(super) fn count_unkept(&mut self, slot: u32, id: TopicId) -> u64 {
+        let topic = self.topics.topic_mut(id);
         if !topic.is_pattern() {
             return 0;
         }
-        let format = Format::of(topic.channel());
-        let parts = topic::parts(&topic.batch, &topic.exclusions, slot);
-        let all: usize = parts.map(|part| format.count(part)).sum();
-        (all - topic.numbers_for(slot).count()) as u64
+        (topic.message_count(slot) - topic.numbers_for(slot).count()) as u64
     }
 }
 

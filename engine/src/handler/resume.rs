@@ -38,6 +38,9 @@ pub struct Replay {
     pub message_count: u64,
     /// Something behind a given position cannot be sent any more: what is sent is all that is left.
     pub has_gap: bool,
+    /// Offsets behind a given position were skipped, as a start after a crash does, and no message has them: who knows offsets by
+    /// counting messages would count wrong.
+    pub has_skip: bool,
 }
 
 /// A replay and where it begins in each topic.
@@ -168,7 +171,8 @@ impl<D> Local<D> {
                 return;
             }
             // What the histories have of this turn's batch is in what was just sent.
-            self.note_loss(slot, behind.topic, Loss::NoHistory, self.count_unkept(slot, behind.topic));
+            let unkept = self.count_unkept(slot, behind.topic);
+            self.note_loss(slot, behind.topic, Loss::NoHistory, unkept);
             self.topics.exclude_past(behind.topic, slot);
         }
     }
@@ -187,7 +191,8 @@ impl<D> Local<D> {
                 all.extend((!behind.topics.is_empty()).then_some(behind));
             }
         }
-        self.note_loss(slot, topic, Loss::NoHistory, self.count_unkept(slot, topic));
+        let unkept = self.count_unkept(slot, topic);
+        self.note_loss(slot, topic, Loss::NoHistory, unkept);
         self.mark_dirty(slot);
     }
 
@@ -200,11 +205,12 @@ impl<D> Local<D> {
         for (name, last) in &mut behind.topics {
             let Some(history) = self.histories.find(name) else { continue };
             let wanted = match behind.skip {
-                Skip::AllButNewest => history.head().offset.0 - 1,
-                Skip::Oldest | Skip::Never => history.evicted().0,
+                // The newest may be too old by now.
+                Skip::AllButNewest => history.evicted().max(Offset(history.head().offset.0 - 1)),
+                Skip::Oldest | Skip::Never => history.evicted(),
             };
-            skipped += wanted.saturating_sub(*last);
-            *last = wanted.max(*last);
+            skipped += Offset(*last).messages_to(wanted);
+            *last = wanted.0.max(*last);
         }
         let conflates = self.topics.topic(behind.topic).overflow == TopicOverflow::Conflate;
         self.note_loss(slot, behind.topic, if conflates { Loss::Conflate } else { Loss::DropOldest }, skipped);
@@ -217,7 +223,7 @@ impl<D> Local<D> {
         for (name, last) in &mut behind.topics {
             let Some(history) = self.histories.find(name) else { continue };
             if *last < history.evicted().0 {
-                let lost = history.evicted().0 - *last;
+                let lost = Offset(*last).messages_to(history.evicted());
                 self.note_loss(slot, behind.topic, Loss::TooOld, lost);
                 return Page::Lost;
             }
@@ -233,6 +239,7 @@ impl<D> Local<D> {
                 conn.queue.get_or_insert_default().push(&self.encoded, &[]);
                 self.replays.take(self.encoded.len());
                 self.counters.deliveries += 1;
+                self.counters.messages_delivered += 1;
                 *last = entry.offset.0;
             }
         }
@@ -265,13 +272,17 @@ impl Plan {
     ) -> Result<(), SubscribeError> {
         let last = match start {
             (Some(position), _) => match history.after(position) {
-                Ok(_) => position.offset,
+                Ok(_) => {
+                    self.replay.has_skip |= position.offset.skips_to(history.head().offset);
+                    self.replay.has_gap |= history.has_hole_behind(position.offset);
+                    position.offset
+                }
                 Err(Break::Ahead) => return Err(SubscribeError::Ahead { topic: (&**name).into() }),
                 Err(Break::TooOld | Break::OtherEpoch) => {
                     self.replay.has_gap = true;
                     // Of another epoch it is not known how much it is.
                     let same = position.epoch == history.head().epoch;
-                    self.too_old += if same { history.evicted().0 - position.offset.0 } else { 0 };
+                    self.too_old += if same { position.offset.messages_to(history.evicted()) } else { 0 };
                     history.evicted()
                 }
             },

@@ -359,12 +359,14 @@ impl<D> Local<D> {
 
     /// Returns how many messages did not fit; nothing is queued behind the first of them.
     fn append_parts(&mut self, slot: u32, topic: TopicId) -> u64 {
+        if !self.conns[slot].excluded {
+            return self.append_whole(slot, topic);
+        }
         let Topic { batch, exclusions, .. } = self.topics.topic_mut(topic);
         let (batch, exclusions) = (std::mem::take(batch), std::mem::take(exclusions));
         let format = Format::of(self.conns[slot].channel);
         let mut lost = 0;
-        let own = if self.conns[slot].excluded { &exclusions[..] } else { &[] };
-        for part in topic::parts(&batch, own, slot) {
+        for part in topic::parts(&batch, &exclusions, slot) {
             if lost > 0 || self.append(slot, part) == SendStatus::Dropped {
                 lost += format.count(part) as u64;
             }
@@ -372,6 +374,15 @@ impl<D> Local<D> {
         let topic = self.topics.topic_mut(topic);
         (topic.batch, topic.exclusions) = (batch, exclusions);
         lost
+    }
+
+    /// The same for who gets all of the batch.
+    fn append_whole(&mut self, slot: u32, topic: TopicId) -> u64 {
+        let batch = std::mem::take(&mut self.topics.topic_mut(topic).batch);
+        let is_dropped = self.append(slot, &batch) == SendStatus::Dropped;
+        let topic = self.topics.topic_mut(topic);
+        topic.batch = batch;
+        if is_dropped { topic.message_count(slot) as u64 } else { 0 }
     }
 
     /// Whether a subscriber gets the topic's batch from the histories: it is behind already, or its socket is and the topic's

@@ -85,7 +85,10 @@ impl Refusal {
 
     /// 413: a request with a body.
     pub fn body_not_taken() -> Self {
-        Self::with_status(413, "this port takes GET and HEAD requests without a body")
+        Self::with_status(
+            413,
+            "this port takes GET and HEAD requests without a body: publish over a WebSocket or at the admin interface",
+        )
     }
 
     /// 426: the path speaks WebSocket, version 13 (RFC 6455 §4.2.2, §4.4; RFC 9110 §15.5.22).

@@ -75,7 +75,7 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, ho
     let bytes = SendBytes::new(local.arena.pending(segment));
     // From the end: a subscriber that is too slow leaves in the middle of this, and the last one takes its place.
     let count = topic.subscribers.len();
-    let mut behind = 0;
+    let (mut behind, mut sent) = (0, 0);
     for index in (0..count).rev() {
         let slot = local.topics.topic(id).subscribers[index];
         let conn = &mut local.conns[slot];
@@ -86,12 +86,15 @@ fn fan_out_topic<R: Ring, D>(ring: &mut R, local: &mut Local<D>, id: TopicId, ho
             conn.sent = segment;
             conn.flight = local.flight;
             let generation = conn.generation;
+            sent += 1;
             ring.push(Op::Send { slot, generation, bytes, patient: false });
         } else {
             conn.segment = segment;
             local.mark_dirty(slot);
         }
     }
+    local.counters.bytes_out += sent * u64::from(bytes.len);
+    local.counters.messages_delivered += (count as u64 - u64::from(behind)) * local.topics.topic_mut(id).whole_count();
     let topic = local.topics.topic(id);
     local.counters.deliveries += topic.subscribers.len() as u64;
     if topic.channel().is_stream() {

@@ -28,6 +28,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             let is_replying = conn.is_replying();
             conn.dirty = false;
             if is_replying {
+                self.local.counters.bytes_out += conn.segment.len() as u64;
                 send_segment(&mut self.ring, &self.local.arena, self.local.flight, slot, conn);
             } else {
                 self.flush_any(slot);
@@ -72,6 +73,7 @@ fn push_send<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
         // A fan-out has sent this turn, and may fall short.
         queue_segment(&local.arena, conn);
     } else if !conn.segment.is_empty() {
+        local.counters.bytes_out += conn.segment.len() as u64;
         send_segment(ring, &local.arena, local.flight, slot, conn);
     } else if let Some(queue) = &mut conn.queue
         && !conn.sending

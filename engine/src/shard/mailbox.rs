@@ -206,13 +206,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         }
         let (shared, mut direct) = (local.outbox.take_shared(local.began), local.outbox.take_direct());
+        // All have the messages before one of them may tell of a position.
         for other in &mut mailbox.outbound {
             other.send_waiting();
-            let shard = other.shard;
-            let own = direct.extract_if(.., |(to, _)| usize::from(*to) == shard);
-            for parcel in shared.clone().chain(own.map(|(_, parcel)| parcel)) {
+            for parcel in shared.clone() {
                 local.counters.batches_dropped += u64::from(!other.send(parcel));
             }
+        }
+        for other in &mut mailbox.outbound {
+            let shard = other.shard;
+            let own = direct.extract_if(.., |(to, _)| usize::from(*to) == shard);
+            own.for_each(|(_, parcel)| assert!(other.send(parcel), "what goes to one shard is never dropped"));
             if other.waker.must_wake() {
                 ring.push(Op::WakeShard { ring: other.ring });
             }

@@ -189,9 +189,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.gather()?;
         self.fan_out()?;
         self.tell_published();
-        self.local.journal.iter_mut().for_each(Journaling::ring);
         self.resume_requests();
         self.flush();
+        // Last: callbacks publish to the very end.
+        self.local.journal.iter_mut().for_each(Journaling::ring);
         self.local.counters.turns += 1;
         Ok(())
     }

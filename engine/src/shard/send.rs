@@ -58,6 +58,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(sent) = sent.filter(|_| conn.phase < Phase::Dead) else { return };
         local.counters.short_sends += 1;
         let older = &local.arena.in_flight(conn.sent)[sent..];
+        local.counters.bytes_out -= older.len() as u64;
         let newer = local.arena.pending(conn.segment.take());
         conn.queue.get_or_insert_default().push_front(older, newer);
         local.update_congestion(slot);
@@ -68,6 +69,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         conn.sending = false;
         let queue = conn.queue.as_mut().expect("its bytes were in flight");
         queue.complete(sent.unwrap_or(0));
+        self.local.counters.bytes_out += sent.unwrap_or(0) as u64;
         // A congested peer that reads is alive, though we do not listen to it.
         if (conn.congested || conn.phase == Phase::Stream) && sent.is_some_and(|sent| sent > 0) {
             conn.received_at = self.local.now;

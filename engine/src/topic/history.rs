@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 pub(crate) use entry::{Entry, MessageKind};
 pub(crate) use limits::HistoryLimits;
+#[cfg(any(test, feature = "node"))]
+pub(crate) use position::OFFSETS_SKIPPED;
 pub(crate) use position::{Epoch, Offset};
 pub use position::{ParsePositionError, Position};
 
@@ -29,6 +31,8 @@ pub(crate) struct History {
     head: Offset,
     /// The newest offset that is gone: who saw it, or a later one, can go on.
     evicted: Offset,
+    /// The newest offset that was lost though older ones are held: who has not got as far misses something.
+    hole: Offset,
     /// Oldest first, offsets rising.
     entries: VecDeque<Entry>,
     /// Of all entries, each with its overhead.
@@ -57,7 +61,15 @@ impl History {
     /// epoch passes a `head` that no offset of then was above.
     pub(crate) fn new(limits: HistoryLimits, head: Position) -> Self {
         let Position { epoch, offset } = head;
-        Self { limits, epoch, head: offset, evicted: offset, entries: VecDeque::new(), entry_bytes: 0 }
+        Self {
+            limits,
+            epoch,
+            head: offset,
+            evicted: offset,
+            hole: Offset::ZERO,
+            entries: VecDeque::new(),
+            entry_bytes: 0,
+        }
     }
 
     /// Takes a message at `time_ms`, which is also what the age of the others is counted to. A text payload is UTF-8.
@@ -89,6 +101,18 @@ impl History {
         self.head = self.head.max(head);
     }
 
+    /// What was between the newest message and `last` is lost.
+    #[cfg(any(test, feature = "node"))]
+    pub(crate) fn note_hole(&mut self, last: Offset) {
+        self.skip_to(last);
+        self.hole = last;
+    }
+
+    /// Whether what is held behind `offset` has a hole.
+    pub(crate) fn has_hole_behind(&self, offset: Offset) -> bool {
+        offset < self.hole
+    }
+
     /// Lets go of all messages; only who is at the head can go on.
     #[cfg(any(test, feature = "node"))]
     pub(crate) fn clear(&mut self) {
@@ -103,6 +127,11 @@ impl History {
         while self.entries.front().is_some_and(|oldest| now_ms.saturating_sub(oldest.time_ms) > age_max) {
             self.evict();
         }
+        self.shrink();
+    }
+
+    /// Gives back places that nothing is in, when they are many.
+    pub(crate) fn shrink(&mut self) {
         let spare = if self.entries.is_empty() { 0 } else { SPARE_PLACES };
         if self.entries.capacity() > spare.max(self.entries.len() * 4) {
             self.entries.shrink_to(self.entries.len() * 2);
@@ -190,6 +219,12 @@ impl History {
     /// Whether no message is held. Then the topic may be forgotten, if its head is not.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Of all messages, each with its overhead.
+    #[cfg(any(test, feature = "node"))]
+    pub(crate) fn entry_bytes(&self) -> usize {
+        self.entry_bytes
     }
 
     /// Memory held beside the history itself: payloads, their overhead, and the ring's free places.

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use self::format::Format;
 use self::name::Interest;
 use self::patterns::Patterns;
 use crate::config::TopicOverflow;
@@ -72,6 +73,8 @@ pub(crate) struct Topic {
     pub(crate) subscribers: Vec<u32>,
     /// Frames published this turn, in order.
     pub(crate) batch: Vec<u8>,
+    /// Messages in so many bytes of the batch, once somebody asked.
+    counted: (u32, u32),
     /// Parts of the batch that a subscriber must not get, because it published them "not to myself" or was not yet one; in
     /// batch order for each.
     pub(crate) exclusions: Vec<Exclusion>,
@@ -120,6 +123,23 @@ impl Topic {
 
     pub(crate) fn is_pattern(&self) -> bool {
         self.is_pattern
+    }
+
+    /// Messages of the batch that `slot` gets. The whole batch is counted once, however many ask.
+    pub(crate) fn message_count(&mut self, slot: u32) -> usize {
+        if self.exclusions.iter().any(|exclusion| exclusion.slot == slot) {
+            let format = Format::of(self.channel);
+            return parts(&self.batch, &self.exclusions, slot).map(|part| format.count(part)).sum();
+        }
+        self.whole_count() as usize
+    }
+
+    /// Messages of the whole batch.
+    pub(crate) fn whole_count(&mut self) -> u64 {
+        if self.counted.0 != self.batch.len() as u32 {
+            self.counted = (self.batch.len() as u32, Format::of(self.channel).count(&self.batch) as u32);
+        }
+        self.counted.1.into()
     }
 
     /// The messages of the batch that are in a history and that `slot` gets, for one who cannot take it now.
@@ -294,6 +314,7 @@ impl Topics {
         topic.exclusions.clear();
         topic.numbers.clear();
         topic.age_us = 0;
+        topic.counted = (0, 0);
         self.free_if_unused(id);
     }
 

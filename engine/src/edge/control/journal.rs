@@ -12,11 +12,16 @@ struct Metric {
     value: fn(&JournalHealth) -> u64,
 }
 
-const METRICS: [Metric; 8] = [
+const METRICS: [Metric; 9] = [
     Metric {
         name: "ringwire_journal_up",
         help: "Whether the journal's files can be written.",
         value: |health| u64::from(health.trouble.is_none()),
+    },
+    Metric {
+        name: "ringwire_journal_problems",
+        help: "What the start found wrong with the journal's files; the log names it.",
+        value: |health| health.problem_count as u64,
     },
     Metric { name: "ringwire_journal_bytes", help: "Bytes of the journal's files.", value: |health| health.bytes },
     Metric {
@@ -63,7 +68,9 @@ pub(super) fn encode(out: &mut String, status: Option<&JournalStatus>) {
 /// For `/healthz`. A journal that cannot be written is no reason to restart the node, which goes on
 /// serving.
 pub(super) fn health(status: &JournalStatus) -> Value {
-    match status.read().trouble {
+    let health = status.read();
+    match health.trouble {
+        None if health.problem_count > 0 => json!({ "status": "ok", "problems_at_start": health.problem_count }),
         None => json!({ "status": "ok" }),
         Some(trouble) => json!({ "status": "failed", "message": &*trouble }),
     }

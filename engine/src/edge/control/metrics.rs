@@ -58,6 +58,8 @@ metrics! {
     "ringwire_sent_frames_total" counters.frames_out "Frames queued to single connections; those of topics count as deliveries."
     "ringwire_publications_total" counters.publications "Messages that this shard's connections published."
     "ringwire_publications_refused_total" counters.publications_refused "Publications refused by the shard that numbers them."
+    "ringwire_sent_bytes_total" counters.bytes_out "Bytes sent."
+    "ringwire_delivered_messages_total" counters.messages_delivered "Messages of topics handed to subscribers, each counted for each subscriber."
     "ringwire_deliveries_total" counters.deliveries "Batches of publications handed to subscribers."
     "ringwire_dropped_total" ["cause" "send_queue_full"] counters.messages_dropped "Messages and batches dropped."
     "ringwire_dropped_total" ["cause" "shard_queue_full"] counters.batches_dropped "Messages and batches dropped."

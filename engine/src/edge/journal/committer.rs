@@ -51,7 +51,7 @@ pub(super) struct Committer<S: Store> {
 
 impl<S: Store> Committer<S> {
     pub(super) fn new(store: S, file: File, parts: Parts) -> Self {
-        let Parts { inbox, config, held, segments, header } = parts;
+        let Parts { inbox, config, held, segments, header, problem_count } = parts;
         let segment = Segment::begun(header, store.adopt(file));
         Self {
             store,
@@ -67,7 +67,7 @@ impl<S: Store> Committer<S> {
             sync_due: None,
             trouble: None,
             is_lossy: false,
-            health: JournalHealth::default(),
+            health: JournalHealth { problem_count, ..JournalHealth::default() },
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct SegmentHeader {
     pub(crate) time_ms: u64,
     /// Random: checksums of records begin with it, so that neither what a publisher writes nor an old file's bytes pass as a record.
     pub(crate) salt: u32,
-    /// Whether each topic skipped [`super::OFFSETS_SKIPPED`] offsets here: the node started from a journal without a clean end.
+    /// Whether each topic skipped [`crate::topic::history::OFFSETS_SKIPPED`] offsets here: the node started from a journal without a clean end.
     pub(crate) is_skip: bool,
 }
 

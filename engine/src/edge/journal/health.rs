@@ -7,6 +7,8 @@ use std::sync::Arc;
 pub(crate) struct JournalHealth {
     /// Why nothing is durable at present, until a new segment could be begun; `None` when all is well.
     pub(crate) trouble: Option<Arc<str>>,
+    /// What the start found wrong with the files; the log names it.
+    pub(crate) problem_count: usize,
     /// Entries written.
     pub(crate) entry_count: u64,
     /// Writes that they took.

@@ -48,7 +48,7 @@ pub(crate) use task::JournalTask;
 use {
     damage::{Corrupt, Damage},
     header::{SegmentHeader, segment_name, segment_number},
-    recovery::{OFFSETS_SKIPPED, Problem, Recovered, Recovery},
+    recovery::{Problem, Recovered, Recovery},
     retention::{Retired, SegmentSummary, retire},
     scan::{Place, Scan, Segment, Tail, scan},
     writer::SegmentWriter,

@@ -32,17 +32,18 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Opens or makes the journal in `dir`; blocks while it reads. `limits_of` tells the limits of a topic's history, `None`
-    /// for a topic that has none. Logs what was wrong with the files.
+    /// for a topic that has none; all histories together keep at most `bytes_max`. Logs what was wrong with the files.
     ///
     /// # Errors
     /// [`JournalError`] says what to do.
     pub(crate) fn open(
         dir: &Path,
         config: &JournalConfig,
+        bytes_max: usize,
         limits_of: impl Fn(&str) -> Option<HistoryLimits> + Send + 'static,
     ) -> Result<Self, JournalError> {
         let directory = Directory::open(dir)?;
-        let mut recovered = recover(&directory, &limits_of)?;
+        let mut recovered = recover(&directory, bytes_max, &limits_of)?;
         report(dir, &recovered);
         let epoch = match recovered.epoch {
             Some(epoch) => epoch,
@@ -55,6 +56,7 @@ impl Journal {
         let task = JournalTask {
             directory,
             inbox: Arc::new(inbox),
+            problem_count: recovered.problem_count,
             rope,
             config: config.clone(),
             held: held(&recovered, Box::new(limits_of)),
@@ -69,10 +71,11 @@ impl Journal {
 /// Reads all segments, and puts the last one in order.
 fn recover(
     directory: &Directory,
+    bytes_max: usize,
     limits_of: &impl Fn(&str) -> Option<HistoryLimits>,
 ) -> Result<Recovered, JournalError> {
     let numbers = directory.segments()?;
-    let mut recovery = Recovery::new(limits_of);
+    let mut recovery = Recovery::new(limits_of, bytes_max);
     for (index, &number) in numbers.iter().enumerate() {
         let bytes = directory.read(number)?;
         let place = if index + 1 == numbers.len() { Place::Last } else { Place::Earlier };
@@ -104,6 +107,14 @@ fn report(dir: &Path, recovered: &Recovered) {
     if untold > 0 {
         tracing::warn!("journal in {dir}: {untold} more problems of these kinds");
     }
+    if let Some(topic) = recovered.unruled.keys().next() {
+        let (topics, messages) =
+            (recovered.unruled.len(), recovered.unruled.values().map(|(_, count)| count).sum::<usize>());
+        tracing::warn!(
+            "journal in {dir}: no rule gives a history to {topics} of its topics, such as {topic}: their {messages} messages are \
+             not served, and stay in the files; a rule in [[topics]] brings them back"
+        );
+    }
     let (topics, segments) = (recovered.topics.len(), recovered.summaries.len());
     let messages: usize = recovered.topics.iter().map(|(_, history)| history.len()).sum();
     let is_clean = recovered.is_clean;
@@ -116,6 +127,9 @@ fn held(recovered: &Recovered, limits_of: LimitsOf) -> Held {
         if let (Some(oldest), Some(latest)) = (history.oldest(), history.latest()) {
             held.note(&topic.clone().into(), oldest.offset, latest.time_ms);
         }
+    }
+    for (topic, &(oldest, _)) in &recovered.unruled {
+        held.keep(topic.clone().into(), oldest);
     }
     held
 }

@@ -6,18 +6,14 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 
 use super::damage::{Corrupt, TornTail};
 use super::header::SegmentHeader;
 use super::record::Record;
 use super::retention::SegmentSummary;
 use super::scan::{Scan, Segment, Tail};
-use crate::topic::history::{Entry, Epoch, History, HistoryLimits, Offset, Position};
-
-/// Offsets that are skipped after a journal without a clean end: more than one topic can have lost, and few enough for
-/// two million such ends before an offset leaves the whole numbers that JavaScript counts exactly.
-pub(crate) const OFFSETS_SKIPPED: u64 = 1 << 32;
+use crate::topic::history::{Entry, Epoch, History, HistoryLimits, OFFSETS_SKIPPED, Offset, Position};
 
 /// Problems that are kept to be reported; more are only counted.
 const PROBLEMS_MAX: usize = 100;
@@ -26,7 +22,10 @@ const PROBLEMS_MAX: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Recovery<L> {
     limits: L,
+    bytes_max: usize,
     topics: HashMap<Box<str>, History>,
+    /// Topics that no rule gives a history now: their first offset, and how many messages.
+    unruled: HashMap<Box<str>, (Offset, usize)>,
     summaries: Vec<SegmentSummary>,
     problems: Vec<Problem>,
     problem_count: usize,
@@ -78,7 +77,7 @@ pub(crate) enum Problem {
         number: u64,
     },
     /// Messages of a topic never reached the journal.
-    #[error("topic {topic}: message {found} follows message {last}; what was before is not served")]
+    #[error("topic {topic}: message {found} follows message {last}; who comes back to before is told of the gap")]
     Gap {
         /// Its name.
         topic: Box<str>,
@@ -107,6 +106,9 @@ pub(crate) struct Recovered {
     /// Histories to go on with, also those that are empty by now. A topic that is not among them begins at `floor`.
     pub(crate) topics: Vec<(Box<str>, History)>,
     pub(crate) floor: Offset,
+    /// Topics that no rule gives a history now: their first offset, and how many messages. Not served, and not removed either: the
+    /// next configuration may have a rule again.
+    pub(crate) unruled: HashMap<Box<str>, (Offset, usize)>,
     /// Of the segments that are left, oldest first, for [`super::retire`].
     pub(crate) summaries: Vec<SegmentSummary>,
     /// Whether the journal was closed, or is new. Otherwise offsets were skipped.
@@ -121,10 +123,13 @@ pub(crate) struct Recovered {
 
 impl<L: Fn(&str) -> Option<HistoryLimits>> Recovery<L> {
     /// Nothing read yet.
-    pub(crate) fn new(limits: L) -> Self {
+    /// All histories together keep at most `bytes_max`: the newest messages, whichever topics' they are.
+    pub(crate) fn new(limits: L, bytes_max: usize) -> Self {
         Self {
             limits,
+            bytes_max,
             topics: HashMap::default(),
+            unruled: HashMap::default(),
             summaries: Vec::new(),
             problems: Vec::new(),
             problem_count: 0,
@@ -142,7 +147,10 @@ impl<L: Fn(&str) -> Option<HistoryLimits>> Recovery<L> {
             self.next = None;
         }
         match scan {
-            Scan::Sound(segment) => self.sound(segment),
+            Scan::Sound(segment) => {
+                self.sound(segment);
+                self.trim();
+            }
             Scan::Headless(tail) => self.headless(number, *tail),
             Scan::Corrupt(corrupt) => {
                 self.lose(Problem::Corrupt { number, corrupt: *corrupt });
@@ -173,10 +181,32 @@ impl<L: Fn(&str) -> Option<HistoryLimits>> Recovery<L> {
         self.is_clean = segment.tail == Tail::Closed;
     }
 
+    /// Lets go of the oldest messages, as if all topics were one, when all histories hold too much.
+    fn trim(&mut self) {
+        let mut bytes: usize = self.topics.values().map(History::entry_bytes).sum();
+        if bytes <= self.bytes_max {
+            return;
+        }
+        let oldest = |history: &History| history.oldest().map(|entry| Reverse(entry.time_ms));
+        let topics = self.topics.values_mut();
+        let mut heap: BinaryHeap<_> = topics.filter_map(|history| Some(Aged(oldest(history)?, history))).collect();
+        while bytes > self.bytes_max
+            && let Some(Aged(_, history)) = heap.pop()
+        {
+            bytes -= history.entry_bytes();
+            history.evict();
+            bytes += history.entry_bytes();
+            heap.extend(oldest(history).map(|age| Aged(age, history)));
+        }
+        self.topics.values_mut().for_each(History::shrink);
+    }
+
     /// Whether the segment goes on where the one before ended; if not, that one's end is lost, so all before is let go.
     fn join(&mut self, header: &SegmentHeader) {
         let number = header.number;
-        let is_broken = |next: Next| next.sequence.is_some_and(|sequence| sequence != header.sequence);
+        // 0 where the segment before could not be read when this one was begun: it may have been restored since.
+        let continues = |sequence| sequence == header.sequence || header.sequence == 0;
+        let is_broken = |next: Next| next.sequence.is_some_and(|sequence| !continues(sequence));
         if self.epoch.is_some_and(|epoch| epoch != header.epoch) {
             self.lose(Problem::OtherEpoch { number });
         } else if self.next.is_some_and(is_broken) {
@@ -204,13 +234,21 @@ impl<L: Fn(&str) -> Option<HistoryLimits>> Recovery<L> {
             let mut history = History::new(limits, head);
             history.restore(entry);
             self.topics.insert(record.topic.into(), history);
+        } else if let Some((_, count)) = self.unruled.get_mut(record.topic) {
+            *count += 1;
+        } else {
+            self.unruled.insert(record.topic.into(), (record.offset, 1));
         }
     }
 
     /// Lets go of all histories. Topics that are not seen again begin at the floor, which covers what was lost: either a later
     /// header tells it, or the journal has no clean end.
+    ///
+    /// Their segments are no longer the journal's to remove: the operator may yet mend what is wrong.
     fn lose(&mut self, problem: Problem) {
         self.topics.clear();
+        self.unruled.clear();
+        self.summaries.clear();
         self.report(problem);
     }
 
@@ -235,6 +273,7 @@ impl<L: Fn(&str) -> Option<HistoryLimits>> Recovery<L> {
             epoch: self.epoch,
             topics,
             floor: if self.is_clean { self.floor } else { skip(self.floor) },
+            unruled: self.unruled,
             summaries: self.summaries,
             is_clean: self.is_clean,
             problems: self.problems,
@@ -242,6 +281,29 @@ impl<L: Fn(&str) -> Option<HistoryLimits>> Recovery<L> {
             number: next.number,
             sequence: next.sequence.unwrap_or(0),
         }
+    }
+}
+
+/// A history by the age of its oldest message.
+struct Aged<'a>(Reverse<u64>, &'a mut History);
+
+impl PartialEq for Aged<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Aged<'_> {}
+
+impl PartialOrd for Aged<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Aged<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
     }
 }
 
@@ -263,9 +325,14 @@ fn take(history: &mut History, topic: &str, entry: Entry) -> Option<Problem> {
         Ordering::Greater => {
             // A topic that became empty may be forgotten, and made again further on: then nothing is lost.
             history.expire(entry.time_ms);
-            problem = (!history.is_empty()).then(|| Problem::Gap { topic: topic.into(), last, found });
-            history.skip_to(Offset(found.0 - 1));
-            history.clear();
+            let before = Offset(found.0 - 1);
+            if history.is_empty() {
+                history.skip_to(before);
+                history.clear();
+            } else {
+                problem = Some(Problem::Gap { topic: topic.into(), last, found });
+                history.note_hole(before);
+            }
         }
         Ordering::Less => {
             history.clear();

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::committer::Committer;
 use super::directory::Directory;
 use super::header::SegmentHeader;
+use super::health::JournalHealth;
 use super::held::Held;
 use super::inbox::{Bell, Inbox};
 use super::retention::SegmentSummary;
@@ -32,6 +33,8 @@ pub(crate) struct JournalTask {
     /// Of the segment that was begun.
     pub(super) header: SegmentHeader,
     pub(super) file: File,
+    /// What the start found wrong with the files.
+    pub(super) problem_count: usize,
 }
 
 /// What is needed beside the files.
@@ -42,6 +45,7 @@ pub(super) struct Parts {
     pub(super) held: Held,
     pub(super) segments: Vec<SegmentSummary>,
     pub(super) header: SegmentHeader,
+    pub(super) problem_count: usize,
 }
 
 impl JournalTask {
@@ -61,14 +65,27 @@ impl JournalTask {
         store: impl FnOnce(Directory) -> S,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let Self { directory, inbox, rope, config, held, segments, header, file } = self;
+        let Self { directory, inbox, rope, config, held, segments, header, file, problem_count } = self;
+        // However this ends: publishers must not wait for nobody.
+        let _closer = Closer(Arc::clone(&inbox));
         let bell = Bell::new(Arc::clone(&inbox), rope)?;
-        let parts = Parts { inbox, config, held, segments, header };
+        let parts = Parts { inbox, config, held, segments, header, problem_count };
         let mut committer = Committer::new(store(directory), file, parts);
         committer.retire().await;
         work(&mut committer, &bell, stop).await;
         committer.finish().await;
         Ok(())
+    }
+}
+
+/// Closes the queue when nobody pops it any more.
+struct Closer(Arc<Inbox>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        let trouble = Some("nobody writes the journal any more".into());
+        self.0.tell(&JournalHealth { trouble, ..self.0.status().read() });
+        self.0.port.close();
     }
 }
 

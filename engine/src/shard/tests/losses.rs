@@ -1,5 +1,7 @@
 //! What slow subscribers lose: how much each policy counts, and that they are told it once they read again.
 
+use std::time::Duration;
+
 use super::stage::{Client, Frame, SIZES, Stage, config};
 use crate::config::{Config, TopicConfig, TopicOverflow};
 use crate::conn::Channel;
@@ -7,7 +9,7 @@ use crate::handler::Start;
 use crate::metrics::Losses;
 use crate::ring::sim::world::Sizes;
 use crate::shard::sim::Conduct;
-use crate::topic::history::MessageKind;
+use crate::topic::history::{History, MessageKind};
 
 /// Topics `k.>` have a history of ten, others none; all follow the policy. Sockets and queues are full soon.
 fn stage(overflow: TopicOverflow) -> Stage {
@@ -192,5 +194,29 @@ fn what_did_not_fit_when_a_slow_consumer_was_closed_is_counted() {
     assert_eq!(stage.sim.shard.local.conns[0].lost_count, 1);
     let frames = stage.frames_to_the_end(&client);
     assert!(matches!(frames.last(), Some(Frame::Close(_))), "{:?}", frames.last());
+    stage.end();
+}
+
+/// The newest message grew too old while its reader was behind: there is nothing to send, and nothing to close for.
+#[test]
+fn a_conflating_reader_outlasts_the_newest_message() {
+    let kept = TopicConfig {
+        pattern: "k.>".to_owned(),
+        history_count: 10,
+        history_age: Duration::from_millis(50),
+        overflow: Some(TopicOverflow::Conflate),
+        ..TopicConfig::default()
+    };
+    let config = Config { topics: vec![kept], send_queue_bytes_high: 1000, send_queue_bytes_low: 100, ..config() };
+    let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 20, 300), ..SIZES });
+    let client = follower(&mut stage, "k.a");
+    publish(&mut stage, "k.a", 30);
+    stage.turns_for(Duration::from_secs(3));
+    assert!(stage.sim.shard.local.histories.find("k.a").is_some_and(History::is_empty), "it was to be too old");
+    let (count, told) = heard(&mut stage, &client);
+    assert!(count < 30 && told.is_empty(), "{count} heard, {told:?}");
+    assert_eq!(stage.told(&client).0, [], "it was closed");
+    publish(&mut stage, "k.a", 1);
+    assert_eq!(heard(&mut stage, &client).0, 1, "it is still subscribed");
     stage.end();
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 
@@ -21,6 +22,8 @@ struct Queue {
     count: Allowance,
     bytes: Allowance,
     bell: Box<dyn Fn() + Send + Sync>,
+    /// Nobody pops any more.
+    closed: AtomicBool,
 }
 
 /// A message to be written.
@@ -75,11 +78,18 @@ impl JournalPort {
             count: Allowance::new(count_max),
             bytes: Allowance::new(bytes_max),
             bell: Box::new(bell),
+            closed: AtomicBool::new(false),
         }))
     }
 
     pub(crate) fn pop(&self) -> Option<JournalEntry> {
-        self.0.entries.pop().inspect(|entry| self.0.give_back(entry.waiting_bytes()))
+        self.0.pop()
+    }
+
+    /// Nobody writes any more: what waits, and what comes, is let go of, and who waits for it hears that.
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::SeqCst);
+        while self.pop().is_some() {}
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -96,6 +106,9 @@ impl QueuePlace<'_> {
         let queue = self.queue;
         std::mem::forget(self);
         queue.entries.push(entry).expect("places are counted");
+        if queue.closed.load(Ordering::SeqCst) {
+            while queue.pop().is_some() {}
+        }
     }
 }
 
@@ -106,6 +119,10 @@ impl Drop for QueuePlace<'_> {
 }
 
 impl Queue {
+    fn pop(&self) -> Option<JournalEntry> {
+        self.entries.pop().inspect(|entry| self.give_back(entry.waiting_bytes()))
+    }
+
     fn give_back(&self, bytes: usize) {
         self.bytes.give_back(bytes);
         self.count.give_back(1);

@@ -139,3 +139,20 @@ fn who_is_dropped_with_the_journal_hears_of_it() {
     drop((task, port));
     assert_eq!(told.recv(), Ok(Err(NotDurable::Ended)));
 }
+
+/// A writer that ends, however it does, leaves no publisher waiting and no queue full for good.
+#[test]
+fn who_publishes_after_the_writer_has_ended_is_told_so() {
+    let dir = TempDir::new();
+    let Journal { task, port, status, .. } = dir.open(&with(|c| c.queue_count = 16));
+    tokio_uring::start(async {
+        tokio::select! {
+            outcome = task.run(std::future::pending()) => outcome.expect("a bell"),
+            () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {}
+        }
+    });
+    for offset in 1..=100 {
+        assert_eq!(send(&port, "a", offset, 1).recv(), Ok(Err(NotDurable::Ended)));
+    }
+    assert!(status.read().trouble.is_some());
+}

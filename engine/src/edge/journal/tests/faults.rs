@@ -11,7 +11,8 @@ use super::faulty::{Faults, FaultyStore, Shared};
 use super::node::*;
 use super::*;
 use crate::config::{Fsync, JournalConfig};
-use crate::edge::journal::{Journal, OFFSETS_SKIPPED, Tail};
+use crate::edge::journal::{Journal, Tail};
+use crate::topic::history::OFFSETS_SKIPPED;
 use crate::topic::journal::{Durability, NotDurable};
 
 /// A journal on a disk that fails as `faults` says.
@@ -58,7 +59,8 @@ fn a_full_disk_is_told_and_another_segment_follows_when_there_is_room() {
     assert_eq!(dir.numbers(), [1, 2]);
     let Journal { recovered, .. } = dir.open(&config);
     assert!(!recovered.is_clean, "it does not know 2 and 3, so it was not closed");
-    assert_eq!(offsets(&recovered, "a"), [4], "a history has no holes");
+    assert_eq!(offsets(&recovered, "a"), [1, 4], "what was acknowledged is there");
+    assert!(history(&recovered, "a").is_some_and(|history| history.has_hole_behind(Offset(1))), "and the gap is told");
     assert_eq!(history(&recovered, "a").expect("it is known").head().offset.0, 4 + OFFSETS_SKIPPED);
 }
 

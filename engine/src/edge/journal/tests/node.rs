@@ -73,7 +73,7 @@ impl Drop for TempDir {
 }
 
 pub(super) fn open(dir: &Path, config: &JournalConfig) -> Journal {
-    Journal::open(dir, config, |topic| (topic != "without").then(limits)).expect("it opens")
+    Journal::open(dir, config, usize::MAX, |topic| (topic != "without").then(limits)).expect("it opens")
 }
 
 pub(super) fn limits() -> HistoryLimits {

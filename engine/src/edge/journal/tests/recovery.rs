@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::edge::journal::{OFFSETS_SKIPPED, Problem, Recovered, Recovery, Tail};
-use crate::topic::history::{Break, History, HistoryLimits, Position};
+use crate::edge::journal::{Problem, Recovered, Recovery, Tail};
+use crate::topic::history::{Break, History, HistoryLimits, OFFSETS_SKIPPED, Position};
 
 /// A node's life: runs that publish, rotate, stop or crash, on files that can be harmed.
 #[derive(Default)]
@@ -20,7 +20,7 @@ struct Run<'a> {
 impl Disk {
     fn recover(&self) -> Recovered {
         let limits = HistoryLimits::new(100, 100_000, Duration::from_secs(60), 0).expect("within their ranges");
-        let mut recovery = Recovery::new(move |topic: &str| (topic != "without").then_some(limits));
+        let mut recovery = Recovery::new(move |topic: &str| (topic != "without").then_some(limits), usize::MAX);
         for (index, (number, bytes)) in self.files.iter().enumerate() {
             let place = if index + 1 == self.files.len() { Place::Last } else { Place::Earlier };
             recovery.segment(*number, &scan(bytes, *number, place));
@@ -226,7 +226,7 @@ fn missing_files_and_missing_ends_are_seen() {
 }
 
 #[test]
-fn gaps_and_duplicates_are_never_served() {
+fn gaps_are_told_and_duplicates_are_never_served() {
     let mut disk = Disk::default();
     let (_, mut run) = disk.start();
     run.publish("gap", [1, 2, 5, 6]);
@@ -237,7 +237,9 @@ fn gaps_and_duplicates_are_never_served() {
     let twice = Problem::Duplicate { topic: "twice".into(), last: Offset(3), found: Offset(2) };
     assert_eq!(recovered.problems, [gap, twice]);
     assert_eq!(after(topic(&recovered, "gap"), 4), Ok(vec![5, 6]));
-    assert_eq!(after(topic(&recovered, "gap"), 2), Err(Break::TooOld));
+    assert_eq!(after(topic(&recovered, "gap"), 1), Ok(vec![2, 5, 6]));
+    let has_hole = |offset| topic(&recovered, "gap").has_hole_behind(Offset(offset));
+    assert_eq!([1, 2, 4, 5].map(has_hole), [true, true, false, false]);
     assert_eq!(after(topic(&recovered, "twice"), 3), Ok(vec![4]));
     assert_eq!(after(topic(&recovered, "twice"), 1), Err(Break::TooOld));
 }

@@ -5,7 +5,8 @@ use std::fs;
 use super::node::*;
 use super::*;
 use crate::config::JournalConfig;
-use crate::edge::journal::{Journal, JournalError, OFFSETS_SKIPPED, Problem};
+use crate::edge::journal::{Journal, JournalError, Problem};
+use crate::topic::history::{OFFSETS_SKIPPED, Offset};
 
 /// Segments of a few messages.
 fn small() -> JournalConfig {
@@ -53,7 +54,7 @@ fn after_a_stop_all_is_there_and_goes_on() {
 fn a_directory_is_for_one_process() {
     let dir = TempDir::new();
     let journal = dir.open(&JournalConfig::default());
-    let again = || Journal::open(&dir.0, &JournalConfig::default(), |_| None);
+    let again = || Journal::open(&dir.0, &JournalConfig::default(), usize::MAX, |_| None);
     let error = again().expect_err("it is locked");
     assert!(matches!(&error, JournalError::Locked { dir: locked } if *locked == dir.0), "{error}");
     assert!(error.to_string().contains("end it, or take another directory with --journal=DIR"), "{error}");
@@ -65,7 +66,8 @@ fn a_directory_is_for_one_process() {
 fn a_directory_that_cannot_be_is_told_with_its_path() {
     let dir = TempDir::new();
     fs::write(&dir.0, "a file").expect("a file");
-    let error = Journal::open(&dir.0, &JournalConfig::default(), |_| None).expect_err("no directory").to_string();
+    let error =
+        Journal::open(&dir.0, &JournalConfig::default(), usize::MAX, |_| None).expect_err("no directory").to_string();
     let _ = fs::remove_file(&dir.0);
     assert!(error.starts_with(&format!("the journal cannot make {}: ", dir.0.display())), "{error}");
 }
@@ -140,6 +142,73 @@ fn a_corrupt_segment_is_reported_left_alone_and_not_served() {
 fn a_file_that_is_too_large_for_a_segment_is_refused() {
     let dir = written(&JournalConfig::default(), 1);
     fs::OpenOptions::new().write(true).open(dir.segment(1)).and_then(|file| file.set_len(1 << 40)).expect("a hole");
-    let error = Journal::open(&dir.0, &JournalConfig::default(), |_| None).expect_err("too large").to_string();
+    let error =
+        Journal::open(&dir.0, &JournalConfig::default(), usize::MAX, |_| None).expect_err("too large").to_string();
     assert!(error.ends_with("has 1099511627776 bytes, more than any segment: move it away"), "{error}");
+}
+
+#[test]
+fn what_is_recovered_is_bounded_and_the_newest_stay_whichever_topic_they_are_of() {
+    let dir = TempDir::new();
+    let Journal { task, port, .. } = dir.open(&small());
+    let running = Running::start(task, port);
+    // One topic's messages are all older than the others'.
+    (1..=50).for_each(|offset| assert_eq!(running.publish("old", offset), Ok(())));
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    for offset in 1..=50 {
+        ["a", "b"].iter().for_each(|topic| assert_eq!(running.publish(topic, offset), Ok(())));
+    }
+    running.stop();
+    const BYTES_MAX: usize = 6000;
+    let journal = Journal::open(&dir.0, &small(), BYTES_MAX, |_| Some(limits())).expect("it opens");
+    let recovered = journal.recovered;
+    let bytes: usize = recovered.topics.iter().map(|(_, history)| history.entry_bytes()).sum();
+    assert!((BYTES_MAX / 2..=BYTES_MAX).contains(&bytes), "{bytes} bytes");
+    assert!(offsets(&recovered, "old").is_empty());
+    for topic in ["a", "b"] {
+        let held = offsets(&recovered, topic);
+        assert!(held.len() > 10 && held.last() == Some(&50), "{topic}: {held:?}");
+    }
+    let old = history(&recovered, "old").expect("its head is known");
+    assert_eq!(old.head().offset.0, 50, "no offset is given twice");
+}
+
+/// A start without the rule that gave a topic its history: a mistake, most likely, that must not cost the messages.
+#[test]
+fn topics_without_a_rule_keep_their_segments() {
+    let dir = written(&small(), 40);
+    let numbers = dir.numbers();
+    for _ in 0..2 {
+        let Journal { recovered, task, port, .. } =
+            Journal::open(&dir.0, &small(), usize::MAX, |topic| (topic == "b").then(limits)).expect("it opens");
+        assert_eq!(recovered.unruled.get("a"), Some(&(Offset(1), 40)));
+        let running = Running::start(task, port);
+        (1..=30).for_each(|offset| drop(running.publish("b", offset)));
+        running.stop();
+        assert_eq!(dir.numbers()[..numbers.len()], numbers, "they were removed");
+    }
+    let Journal { recovered, .. } = dir.open(&small());
+    assert_eq!(offsets(&recovered, "a"), (1..=40).collect::<Vec<_>>());
+}
+
+/// The operator is told to restore what is corrupt: what it would bring back must still be there.
+#[test]
+fn a_corrupt_segment_that_is_restored_brings_back_what_was_before_it() {
+    let dir = written(&small(), 40);
+    let (numbers, last) = (dir.numbers(), dir.numbers()[dir.numbers().len() - 1]);
+    let sound = fs::read(dir.segment(last)).expect("the segment");
+    let mut corrupt = sound.clone();
+    corrupt[20] ^= 1;
+    fs::write(dir.segment(last), &corrupt).expect("a corrupt file");
+    for _ in 0..2 {
+        let Journal { recovered, task, port, .. } = dir.open(&small());
+        assert!(recovered.problem_count > 0 && offsets(&recovered, "a").is_empty());
+        let running = Running::start(task, port);
+        (1..=30).for_each(|offset| drop(running.publish("b", offset)));
+        running.stop();
+        assert_eq!(dir.numbers()[..numbers.len()], numbers, "they were removed");
+    }
+    fs::write(dir.segment(last), &sound).expect("the file is restored");
+    let Journal { recovered, .. } = dir.open(&small());
+    assert_eq!(offsets(&recovered, "a"), (1..=40).collect::<Vec<_>>());
 }

@@ -53,7 +53,7 @@ fn a_writer_sums_up_what_a_scan_finds() {
     }
     let expected = SegmentSummary { bytes: bytes.len() as u64, ..summary(1, &[("a", 2), ("b", 7)]) };
     assert_eq!(writer.finish(), expected);
-    let mut recovery = crate::edge::journal::Recovery::new(|_: &str| None);
+    let mut recovery = crate::edge::journal::Recovery::new(|_: &str| None, usize::MAX);
     recovery.segment(1, &scan(&bytes, 1, Place::Last));
     assert_eq!(recovery.finish(0).summaries, [expected]);
 }

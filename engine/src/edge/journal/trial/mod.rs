@@ -59,7 +59,7 @@ fn check_whole(written: &Written) {
 /// Histories without limits that matter hold all that was written.
 fn check_recovery(bytes: &[u8], written: &Written) {
     let limits = HistoryLimits::new(1 << 20, 1 << 30, Duration::from_secs(1 << 20), 0).expect("within their ranges");
-    let mut recovery = Recovery::new(|_: &str| Some(limits));
+    let mut recovery = Recovery::new(|_: &str| Some(limits), usize::MAX);
     recovery.segment(written.header.number, &scan(bytes, written.header.number, Place::Last));
     let recovered = recovery.finish(0);
     assert_eq!(recovered.problems, []);

@@ -216,7 +216,7 @@ pub struct Config {
     /// origin, and is let in. Embedded servers give their routes rules of their own.
     pub origins: Vec<String>,
 
-    /// Serves the demos with `ringwire serve`: its pages, the echo at `/ws`, the chat, the ticker, and rules for their topics behind those
+    /// Serves the demos with `ringwire serve`: its pages, the echo at `/ws`, the chat, the ticker, and rules for their topics before those
     /// of `topics`; where `tcp_notsent_lowat` is off it becomes 64 KiB. Default true. Without, it serves topics alone, and `/ringwire.js` for them.
     pub demo: bool,
 

@@ -463,7 +463,7 @@ fn the_budget_sums_every_holder() {
     assert_eq!(bytes("send queues"), 1000 * 2 * MIB as u64);
     assert_eq!(bytes("recv buffers"), 2 * 128 * (32 * 1024 + 16));
     assert_eq!(bytes("queues between shards"), 2 * (4096 * 64 + 16 * MIB as u64));
-    assert_eq!(bytes("topics"), 2 * 100_000 * (192 + 2 * 256 + 16 * 72));
+    assert_eq!(bytes("topics"), 2 * 100_000 * (200 + 2 * 256 + 16 * 72));
     assert_eq!(budget.total_bytes(), budget.holders.iter().map(|holder| holder.bytes).sum::<u64>());
 }
 

@@ -44,5 +44,5 @@ fn topic(path: &str) -> Box<str> {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes = Routes::builder().websocket(WebSocketRoute::new("*")?).build()?;
-    node::run(config, routes, |_| Ok(Beside::default()), |_, _| None, |_shard| Broadcast)
+    node::run(config, routes, Beside::nothing, |_shard| Broadcast)
 }

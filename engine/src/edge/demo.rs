@@ -1,16 +1,22 @@
 //! The topics of the demos, and the settings that `ringwire serve` has for them beside the operator's.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::config::budget::HISTORY_ENTRY_BYTES;
-use crate::config::{Access, Config, MessageTypes, TopicConfig, TopicOverflow};
+use crate::config::{Access, Config, ConfigError, MessageTypes, TopicConfig, TopicOverflow};
+use crate::topic::name::overlaps;
 
+/// The first token of all topics of the demos.
+pub(super) const DEMO: &str = "demo";
 /// What is said in the chat.
 pub(super) const CHAT: &str = "demo.chat";
 /// Who comes to the chat and goes. Not kept, so that it takes no place in the history from what was said.
 pub(super) const CHAT_PRESENCE: &str = "demo.chat.presence";
 /// Before the symbol of each price.
 pub(super) const TICKER_PREFIX: &str = "demo.ticker.";
+/// All prices.
+pub(super) const PRICES: &str = "demo.ticker.*";
 
 const CHAT_HISTORY_COUNT: u32 = 200;
 const CHAT_HISTORY_AGE: Duration = Duration::from_secs(12 * 3600);
@@ -19,16 +25,41 @@ const CHAT_HISTORY_AGE: Duration = Duration::from_secs(12 * 3600);
 /// ticker gets prices that were queued long ago before it gets the latest one.
 const NOTSENT_BYTES: usize = 64 * 1024;
 
-/// Adds what the demos need. A rule of the operator's that has all of a demo's topics stands for ours. Where there is no room for
-/// a history, the topics are still closed to publishers.
-pub(super) fn prepare(config: &mut Config) {
-    if !config.demo {
-        return;
+/// Adds what the demos need, and tells which of their rules cannot be added. They go before the operator's, or a rule for all
+/// topics would open the demos' to every publisher. Where there is no room for a history, the topics are still closed.
+///
+/// A configuration that is wrong already stays as it is, so that its problems are told by the numbers that its rules have.
+pub(super) fn prepare(config: &mut Config) -> Vec<Omitted> {
+    if !config.demo || config.clone().validated().is_err() {
+        return Vec::new();
     }
     config.tcp_notsent_lowat.get_or_insert(NOTSENT_BYTES);
-    for rule in rules(config) {
-        let without_history = TopicConfig { history_count: 0, overflow: None, ..rule.clone() };
-        config.topics.extend([rule, without_history].into_iter().find(|rule| is_allowed(config, rule)));
+    let (mut ours, mut omitted) = (Vec::new(), Vec::new());
+    for rule in rules(config).into_iter().filter(|rule| !is_meant_otherwise(config, rule)) {
+        match fitting(config, &ours, rule) {
+            Ok(rule) => ours.push(rule),
+            Err(rule) => omitted.push(rule),
+        }
+    }
+    config.topics.splice(..0, ours);
+    omitted
+}
+
+/// A rule that could not be added.
+#[derive(Debug)]
+pub(super) struct Omitted {
+    pattern: String,
+    error: ConfigError,
+}
+
+impl fmt::Display for Omitted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pattern, error } = self;
+        write!(
+            out,
+            "no rule closes the demos' `{pattern}` to publishers, for it cannot be added ({error}): \
+             write a rule for it, or serve no demos (--demo=false)"
+        )
     }
 }
 
@@ -44,26 +75,46 @@ fn rules(config: &Config) -> [TopicConfig; 3] {
         ..TopicConfig::default()
     };
     let chat = TopicConfig { history_count: CHAT_HISTORY_COUNT, history_age: CHAT_HISTORY_AGE, ..closed(CHAT) };
-    let ticker = TopicConfig {
-        history_count: 1,
-        overflow: Some(TopicOverflow::Conflate),
-        ..closed(&format!("{TICKER_PREFIX}*"))
-    };
+    let ticker = TopicConfig { history_count: 1, overflow: Some(TopicOverflow::Conflate), ..closed(PRICES) };
     [chat, closed(CHAT_PRESENCE), ticker]
 }
 
-/// Whether the configuration may have this rule behind its own. One that is wrong already may not, and is told as it is.
-fn is_allowed(config: &Config, rule: &TopicConfig) -> bool {
-    let topics = [&config.topics[..], std::slice::from_ref(rule)].concat();
-    Config { topics, ..config.clone() }.validated().is_ok()
+/// Whether the operator has a rule for topics of this one that is about the demos, and not about all topics of a shape.
+fn is_meant_otherwise(config: &Config, rule: &TopicConfig) -> bool {
+    config.topics.iter().any(|own| names_demo(&own.pattern) && overlaps(&own.pattern, &rule.pattern))
+}
+
+/// Whether a name or pattern is of topics below `demo` alone.
+pub(super) fn names_demo(pattern: &str) -> bool {
+    pattern.split('.').next() == Some(DEMO)
+}
+
+/// The rule as the configuration may have it behind `ours` and before its own.
+fn fitting(config: &Config, ours: &[TopicConfig], rule: TopicConfig) -> Result<TopicConfig, Omitted> {
+    let check = |rule: &TopicConfig| {
+        let topics = [ours, std::slice::from_ref(rule), &config.topics].concat();
+        Config { topics, ..config.clone() }.validated().map(drop)
+    };
+    if check(&rule).is_ok() {
+        return Ok(rule);
+    }
+    let without_history = TopicConfig { history_count: 0, overflow: None, ..rule };
+    match check(&without_history) {
+        Ok(()) => Ok(without_history),
+        Err(error) => Err(Omitted { pattern: without_history.pattern, error }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topic::settings::TopicRules;
+
+    const ALL: [&str; 3] = ["demo.chat", "demo.chat.presence", "demo.ticker.*"];
 
     fn with_rules(mut config: Config) -> Vec<TopicConfig> {
-        prepare(&mut config);
+        let omitted = prepare(&mut config);
+        assert!(omitted.is_empty(), "{omitted:?}");
         config.clone().validated().expect("what is added is allowed");
         config.topics
     }
@@ -79,7 +130,7 @@ mod tests {
     #[test]
     fn the_demos_topics_are_closed_and_kept() {
         let topics = with_rules(Config::default());
-        assert_eq!(patterns(&topics), ["demo.chat", "demo.chat.presence", "demo.ticker.*"]);
+        assert_eq!(patterns(&topics), ALL);
         assert!(topics.iter().all(|rule| rule.publish == Access::Nobody && rule.subscribe == Access::Anyone));
         assert_eq!([200, 0, 1], [0, 1, 2].map(|index| topics[index].history_count));
         assert_eq!(topics[2].overflow, Some(TopicOverflow::Conflate));
@@ -87,18 +138,36 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_rules_win() {
-        let own = vec![rule("demo.chat"), rule("news"), rule("demo.ticker.>")];
+    fn rules_for_all_topics_do_not_open_the_demos() {
+        for own in [">", "*.>", "*.chat.*", "*.*", "*.ticker.RING"] {
+            let mut config = Config { topics: vec![rule(own)], ..Config::default() };
+            assert_eq!(prepare(&mut config).len(), 0, "{own}");
+            assert_eq!(patterns(&config.topics), [&ALL[..], &[own]].concat());
+            let rules = TopicRules::new(&config.validated().expect("valid"));
+            for topic in ["demo.chat", "demo.chat.presence", "demo.ticker.RING"] {
+                assert_eq!(rules.find(topic).publish, Access::Nobody, "{topic} with {own}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_operators_rules_for_demos_win() {
+        let own = vec![rule("demo.chat"), rule("news"), rule("demo.ticker.>"), rule(">")];
         let topics = with_rules(Config { topics: own.clone(), ..Config::default() });
-        assert_eq!(topics[..3], own[..]);
-        assert_eq!(patterns(&topics[3..]), ["demo.chat.presence"]);
-        let all = vec![rule(">")];
-        assert_eq!(with_rules(Config { topics: all.clone(), ..Config::default() }), all);
+        assert_eq!(patterns(&topics[..1]), ["demo.chat.presence"]);
+        assert_eq!(topics[1..], own[..]);
+        for own in [vec![rule("demo.>")], vec![rule("demo.*.*"), rule("demo.*")]] {
+            assert_eq!(with_rules(Config { topics: own.clone(), ..Config::default() }), own);
+        }
+        let topics = with_rules(Config { topics: vec![rule("demonstration.chat")], ..Config::default() });
+        assert_eq!(topics.len(), 4, "another first token");
     }
 
     #[test]
     fn a_printed_configuration_gets_no_rule_twice() {
         let once = with_rules(Config::default());
+        assert_eq!(with_rules(Config { topics: once.clone(), ..Config::default() }), once);
+        let once = with_rules(Config { topics: vec![rule(">")], ..Config::default() });
         assert_eq!(with_rules(Config { topics: once.clone(), ..Config::default() }), once);
     }
 
@@ -107,15 +176,32 @@ mod tests {
         let topics = with_rules(Config { message_bytes_max: 8 << 20, ..Config::default() });
         assert_eq!(topics[0].history_count, 200);
         let topics = with_rules(Config { history_bytes_max: 1 << 20, ..Config::default() });
-        assert_eq!(patterns(&topics), ["demo.chat", "demo.chat.presence", "demo.ticker.*"]);
+        assert_eq!(patterns(&topics), ALL);
         assert!(topics.iter().all(|rule| rule.history_count == 0 && rule.publish == Access::Nobody));
-        assert!(with_rules(Config { topic_name_bytes_max: 4, ..Config::default() }).is_empty(), "no such names");
+    }
+
+    #[test]
+    fn rules_that_cannot_be_added_are_told() {
+        let own: Vec<_> = (0..998).map(|number| rule(&format!("own.{number}"))).collect();
+        let mut config = Config { topics: own, ..Config::default() };
+        let omitted = prepare(&mut config);
+        assert_eq!(patterns(&config.topics[..3]), ["demo.chat", "demo.chat.presence", "own.0"]);
+        config.validated().expect("a thousand are allowed");
+        let [omitted] = &omitted[..] else { panic!("{omitted:?}") };
+        let said = omitted.to_string();
+        for words in ["`demo.ticker.*`", "number of rules", "1001", "--demo=false"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        let mut config = Config { topic_name_bytes_max: 4, ..Config::default() };
+        assert_eq!((prepare(&mut config).len(), config.topics.len()), (3, 0), "no such names");
     }
 
     #[test]
     fn what_is_wrong_is_told_of_the_operators_rules_alone() {
         let mut config = Config { topics: vec![rule("a..b")], ..Config::default() };
-        prepare(&mut config);
-        assert_eq!(config.validated().expect_err("a wrong pattern").problems().len(), 1);
+        assert_eq!(prepare(&mut config).len(), 0);
+        let error = config.validated().expect_err("a wrong pattern");
+        assert_eq!(error.problems().len(), 1);
+        assert!(error.to_string().contains("rule 1 (`a..b`)"), "{error}");
     }
 }

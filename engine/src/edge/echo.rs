@@ -26,5 +26,5 @@ impl Handler for Echo {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let routes = Routes::builder().websocket(WebSocketRoute::new("*")?).build()?;
-    node::run(config, routes, |_| Ok(Beside::default()), |_, _| None, |_shard| Echo)
+    node::run(config, routes, Beside::nothing, |_shard| Echo)
 }

@@ -10,6 +10,7 @@ mod chat;
 mod check;
 pub mod cli;
 mod client;
+mod clock;
 mod connect;
 mod control;
 mod demo;

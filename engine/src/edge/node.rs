@@ -26,10 +26,22 @@ pub(super) struct Beside {
     pub(super) control: Option<Control>,
     /// What the server goes on with.
     pub(super) kept: Option<Kept>,
+    /// Is started when the server listens, and ends after the shards.
+    pub(super) ticker: Option<Ticker>,
+}
+
+impl Beside {
+    /// Nothing.
+    ///
+    /// # Errors
+    /// None: it stands where others have some.
+    pub(super) fn nothing(_: &ValidConfig) -> Result<Self, StartError> {
+        Ok(Self::default())
+    }
 }
 
 /// Serves until SIGTERM or Ctrl-C, then shuts down gracefully; a second signal cuts. One that comes before the server listens
-/// ends the process at once: a start may wait seconds for its port. `ticker` is told of the server when it listens.
+/// ends the process at once: a start may wait seconds for its port, and so may `prepare`, which is called once signals are caught.
 ///
 /// # Errors
 /// [`StartError`] when the server, or what `prepare` makes, cannot start.
@@ -37,7 +49,6 @@ pub(super) fn run<H, F>(
     config: &ValidConfig,
     routes: Routes,
     prepare: fn(&ValidConfig) -> Result<Beside, StartError>,
-    ticker: fn(&ValidConfig, ServerHandle) -> Option<Ticker>,
     handler: F,
 ) -> Result<(), StartError>
 where
@@ -52,13 +63,15 @@ where
         let (running, grace) = (Arc::clone(&running), config.shutdown_grace);
         thread::spawn(move || stop_on(signals, &running, grace))
     };
-    let Beside { control, kept } = prepare(config)?;
+    let Beside { control, kept, mut ticker } = prepare(config)?;
     let server = Server::builder((**config).clone()).routes(routes).kept(kept).start(handler)?;
     if let Some(control) = &control {
         control.running(server.handle());
     }
     running.get_or_init(|| Running { server: server.handle(), tell_control: control.as_ref().map(Control::on_drain) });
-    let ticker = ticker(config, server.handle());
+    if let Some(ticker) = &mut ticker {
+        ticker.start(server.handle());
+    }
     tracing::info!("listening on {}", server.local_addr());
     server.join();
     drop(ticker);

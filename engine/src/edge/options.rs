@@ -13,6 +13,7 @@ use crate::config::text::{
     OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen, parse_listen_or_none,
 };
 use crate::config::{Config, Fsync, Overflow, Pin, Shards, ValidConfig, file};
+use crate::http::OriginRules;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
 pub(super) struct Options {
@@ -232,15 +233,19 @@ impl Options {
         Ok(self.typed()?.validated()?)
     }
 
-    /// The same for `ringwire serve`: with what its demos need.
+    /// The same for `ringwire serve`: with what its demos need, and with its origins checked.
     ///
     /// # Errors
     ///
     /// As [`Options::config`].
     pub(super) fn node_config(&self) -> Result<ValidConfig, StartError> {
         let mut config = self.typed()?;
-        demo::prepare(&mut config);
-        Ok(config.validated()?)
+        for rule in demo::prepare(&mut config) {
+            tracing::warn!("{rule}");
+        }
+        let config = config.validated()?;
+        OriginRules::parse(&config.origins)?;
+        Ok(config)
     }
 
     fn typed(&self) -> Result<Config, StartError> {

@@ -85,7 +85,7 @@ impl Handler for Node {
 /// [`StartError`] when the server cannot start.
 pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
     let (online, names) = (Arc::default(), NameLimits::new(config));
-    node::run(config, routes(config)?, prepare, Ticker::start, move |_shard| Node {
+    node::run(config, routes(config)?, prepare, move |_shard| Node {
         chat: Chat::new(Arc::clone(&online)),
         connect: Connect::new(names),
         names,
@@ -94,8 +94,9 @@ pub(super) fn run(config: &ValidConfig) -> Result<(), StartError> {
 
 /// Opens the journal if there is one, and starts the control thread, which writes it.
 fn prepare(config: &ValidConfig) -> Result<Beside, StartError> {
+    let ticker = config.demo.then(Ticker::default);
     let Some(dir) = &config.journal.dir else {
-        return Ok(Beside { control: Control::start(config, None)?, kept: None });
+        return Ok(Beside { control: Control::start(config, None)?, kept: None, ticker });
     };
     let rules = TopicRules::new(config);
     let journal =
@@ -105,7 +106,7 @@ fn prepare(config: &ValidConfig) -> Result<Beside, StartError> {
     let floor = recovered.keep_newest(config.topics_max as usize);
     let histories = recovered.topics.into_iter().map(|(name, history)| (name.into(), history)).collect();
     let control = Control::start(config, Some((task, status)))?;
-    Ok(Beside { control, kept: Some(Kept { epoch, floor, histories, port: Some(port) }) })
+    Ok(Beside { control, kept: Some(Kept { epoch, floor, histories, port: Some(port) }), ticker })
 }
 
 fn routes(config: &ValidConfig) -> Result<Routes, StartError> {

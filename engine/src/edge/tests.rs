@@ -225,6 +225,14 @@ fn an_admin_interface_for_all_needs_a_token() {
 }
 
 #[test]
+fn a_rule_for_origins_that_is_none_is_a_start_error_of_the_node() {
+    let options = options("ringwire --origins=https://a.test,a.test/path");
+    let error = options.node_config().expect_err("a rule that is none");
+    assert!(matches!(error, StartError::Origins(_)), "{error}");
+    options.config().expect("echo and broadcast let all origins in");
+}
+
+#[test]
 fn the_printed_configuration_is_a_file_with_the_same_meaning() {
     let config = options("ringwire --print-config --shards=2 --ping-interval=off").config().expect("valid");
     assert_eq!(file::parse(&file::print(&config)).expect("our own output"), *config);

@@ -2,20 +2,21 @@
 //!
 //! Each symbol has a topic below `demo.ticker.` and is published 20 times a second, as JSON text:
 //! `{"price":…,"open":…,"at":…,"bids":[[price,size],…],"asks":[…]}`, `at` in milliseconds since 1970. Nothing is published while
-//! nobody subscribes.
+//! nobody subscribes to what begins with `demo`.
 //!
 //! Not here: what a slow reader gets of it. The rule of these topics says that (`demo`).
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::demo::TICKER_PREFIX;
-use crate::config::ValidConfig;
-use crate::server::{CommandError, ServerHandle};
+use super::clock::unix_ms;
+use super::demo::{DEMO, PRICES, TICKER_PREFIX, names_demo};
+use crate::server::{Answer, CommandError, ServerHandle, ShardHandle};
 use crate::shard::command::TopicQuery;
 use crate::topic::name::overlaps;
 
@@ -25,8 +26,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// Between two looks whether anybody subscribes.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Places of a shard's table that one look sees.
-const PLACES_MAX: u32 = 1024;
+/// Places of a shard's table that are looked at between two of its turns.
+const PLACES_PER_TURN: u32 = 1024;
 
 /// Levels of each side of an order book.
 const LEVELS: u32 = 16;
@@ -51,8 +52,8 @@ const SYMBOLS: [(&str, f64); 16] = [
     ("WIRE", 148.75),
 ];
 
-/// The running ticker. It ends when this is dropped, or with the server.
-#[derive(Debug)]
+/// The ticker, once it was started. It ends when this is dropped, or with the server.
+#[derive(Debug, Default)]
 pub(super) struct Ticker {
     /// Never sent on: its end tells.
     running: Option<Sender<()>>,
@@ -60,19 +61,12 @@ pub(super) struct Ticker {
 }
 
 impl Ticker {
-    /// Starts it, if there are demos. A node that has no thread for it goes without.
-    pub(super) fn start(config: &ValidConfig, server: ServerHandle) -> Option<Self> {
-        if !config.demo {
-            return None;
-        }
+    /// Starts it, once. A node that has no thread for it goes without.
+    pub(super) fn start(&mut self, server: ServerHandle) {
         let (running, ended) = channel();
-        let thread = thread::Builder::new().name("ticker".into()).spawn(move || run(&server, &ended));
-        match thread {
-            Ok(thread) => Some(Self { running: Some(running), thread: Some(thread) }),
-            Err(error) => {
-                tracing::warn!(%error, "no ticker: its thread cannot start");
-                None
-            }
+        match thread::Builder::new().name("ticker".into()).spawn(move || run(&server, &ended)) {
+            Ok(thread) => (self.running, self.thread) = (Some(running), Some(thread)),
+            Err(error) => tracing::warn!(%error, "no ticker: its thread cannot start"),
         }
     }
 }
@@ -109,14 +103,30 @@ fn has_ended(ended: &Receiver<()>, wait: Duration) -> bool {
     ended.recv_timeout(wait) != Err(RecvTimeoutError::Timeout)
 }
 
-/// Whether anybody subscribes. A table that is larger than what one look sees is not looked through: there may be somebody.
+/// Whether anybody subscribes on any shard.
 fn is_watched(server: &ServerHandle) -> bool {
-    let wanted = format!("{TICKER_PREFIX}*");
-    server.shards().any(|shard| {
-        let query = TopicQuery { from: 0, places_max: PLACES_MAX, after: "".into() };
-        let page = shard.topics(query).and_then(crate::server::Answer::wait);
-        page.is_ok_and(|page| page.next.is_some() || page.topics.iter().any(|topic| overlaps(&topic.name, &wanted)))
-    })
+    server.shards().any(is_watched_on)
+}
+
+/// The table is looked through in parts, to its end or to the first who subscribes. A shard that is busy or has ended tells nothing.
+fn is_watched_on(shard: ShardHandle<'_>) -> bool {
+    // Nothing else is for prices, so nothing before it needs to be told.
+    let after: Arc<str> = DEMO.into();
+    let mut next = Some(0);
+    while let Some(from) = next {
+        let query = TopicQuery { from, places_max: PLACES_PER_TURN, after: Arc::clone(&after) };
+        let Ok(page) = shard.topics(query).and_then(Answer::wait) else { return false };
+        if page.topics.iter().any(|topic| is_for_prices(&topic.name)) {
+            return true;
+        }
+        next = page.next;
+    }
+    false
+}
+
+/// Whether who subscribes to this wants prices. Who wants all there is, with `>` for instance, does not ask for a ticker.
+fn is_for_prices(interest: &str) -> bool {
+    names_demo(interest) && overlaps(interest, PRICES)
 }
 
 /// All symbols.
@@ -144,7 +154,7 @@ impl Market {
 
     /// Publishes a new price of each symbol. What a busy server does not take is left out.
     fn publish(&mut self, server: &ServerHandle) -> Result<(), CommandError> {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let at = unix_ms();
         for quote in &mut self.quotes {
             quote.step(&mut self.random);
             quote.print(&mut self.text, at, &mut self.random);
@@ -170,7 +180,7 @@ impl Quote {
         self.way += swing * self.pace - self.way * 0.0005;
     }
 
-    fn print(&self, out: &mut String, at: u128, random: &mut Rng) {
+    fn print(&self, out: &mut String, at: u64, random: &mut Rng) {
         let price = self.price();
         out.clear();
         // Writing to a String cannot fail.
@@ -190,10 +200,17 @@ impl Quote {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+
     use serde_json::Value;
 
     use super::*;
-    use crate::config::{Config, MessageTypes};
+    use crate::config::{Config, MessageTypes, Pin, Shards};
+    use crate::handler::{Accept, Conn, Handler};
+    use crate::http::{Refusal, Request};
+    use crate::proto::Message;
+    use crate::server::Server;
     use crate::topic::name::{NameLimits, check_name};
 
     #[test]
@@ -217,9 +234,95 @@ mod tests {
     }
 
     #[test]
+    fn who_names_the_demos_wants_prices() {
+        for (interest, wanted) in [
+            ("demo.ticker.RING", true),
+            ("demo.ticker.*", true),
+            ("demo.*.RING", true),
+            ("demo.>", true),
+            ("demo.chat", false),
+            ("demo.*", false),
+            ("demo", false),
+            ("demonstration.ticker.*", false),
+            ("*.ticker.*", false),
+            (">", false),
+        ] {
+            assert_eq!(is_for_prices(interest), wanted, "{interest}");
+        }
+    }
+
+    /// Subscribes each connection to what its path names, and to so many topics before.
+    struct Subscriber;
+
+    impl Handler for Subscriber {
+        type Data = String;
+
+        fn on_connect(&mut self, request: &Request<'_>) -> Result<Accept<String>, Refusal> {
+            Ok(Accept { data: request.path()[1..].to_owned(), protocol: None })
+        }
+
+        fn on_open(&mut self, conn: &mut Conn<'_, String>) {
+            // No path has a `>`.
+            let path = conn.data().replace("%3E", ">");
+            let (interest, before) = path.split_once('/').expect("a name and a number");
+            let before: u32 = before.parse().expect("a number");
+            for index in 0..before {
+                conn.subscribe(&format!("t{index}")).expect("within the limits");
+            }
+            conn.subscribe(interest).expect("within the limits");
+            let _ = conn.send("ready");
+        }
+
+        fn on_message(&mut self, _conn: &mut Conn<'_, String>, _message: Message<'_>) {}
+    }
+
+    /// A connection that has subscribed.
+    fn open(addr: SocketAddr, path: &str) -> TcpStream {
+        let mut client = TcpStream::connect(addr).expect("it listens");
+        client.set_read_timeout(Some(Duration::from_secs(20))).expect("not zero");
+        write!(
+            client,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        .expect("it reads");
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"ready") {
+            let mut byte = [0];
+            client.read_exact(&mut byte).expect("it answers");
+            heard.push(byte[0]);
+        }
+        client
+    }
+
+    #[test]
+    fn a_large_table_is_looked_through_to_its_end() {
+        let config = Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            shards: Shards::Count(1),
+            pin: Pin::None,
+            subscriptions_per_connection_max: 5000,
+            ..Config::default()
+        };
+        let server = Server::start(config, |_| Subscriber).expect("io_uring is there");
+        let (addr, handle) = (server.local_addr(), server.handle());
+        assert!(!is_watched(&handle));
+        let many = open(addr, "/%3E/3000");
+        let query = TopicQuery { from: 0, places_max: PLACES_PER_TURN, after: "".into() };
+        let first = handle.shards().next().expect("one").topics(query).and_then(Answer::wait).expect("it runs");
+        assert!(first.next.is_some(), "more than one part");
+        assert!(!is_watched(&handle), "nobody wants prices");
+        let reader = open(addr, "/demo.ticker.RING/0");
+        assert!(is_watched(&handle), "the last of the table does");
+        drop((many, reader));
+        handle.shutdown(Duration::ZERO);
+        server.join();
+    }
+
+    #[test]
     fn symbols_are_names_that_the_rule_is_for() {
         let mut config = Config::default();
-        super::super::demo::prepare(&mut config);
+        let _ = super::super::demo::prepare(&mut config);
         let config = config.validated().expect("valid");
         let rules = crate::topic::settings::TopicRules::new(&config);
         for Quote { topic, .. } in Market::new(Rng::new()).quotes {

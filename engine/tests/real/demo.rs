@@ -45,9 +45,14 @@ fn member(node: &Node, join: &str) -> tungstenite::WebSocket<std::net::TcpStream
 #[test]
 fn nobody_speaks_in_the_demos_name() {
     let _machine = Shared::wait();
-    let node = Node::start(&["serve", "--shards=2"]);
-    let mut member = member(&node, r#"{"type":"join","name":"Ann"}"#);
-    let mut client = Client::open(&node);
+    closed_demos(&Node::start(&["serve", "--shards=2"]));
+    // A rule for all topics is not about the demos.
+    closed_demos(&Node::configured("[[topics]]\npattern = \">\"\nhistory_count = 100\n", &["--shards=2"]));
+}
+
+fn closed_demos(node: &Node) {
+    let mut member = member(node, r#"{"type":"join","name":"Ann"}"#);
+    let mut client = Client::open(node);
     for topic in ["demo.chat", "demo.chat.presence", "demo.ticker.RING"] {
         let answer = client.answer(&json!({ "op": "publish", "id": 1, "topic": topic, "data": "{}" }));
         assert_eq!(answer["code"], "not_allowed", "{topic}: {answer}");
@@ -64,6 +69,15 @@ fn nobody_speaks_in_the_demos_name() {
     member.send(Message::text(r#"{"type":"say","text":"only me"}"#)).expect("it reads");
     let heard = member.read().expect("it comes").to_string();
     assert!(heard.contains("only me"), "nothing else came before: {heard}");
+}
+
+#[test]
+fn a_start_tells_which_rules_of_the_demos_have_no_room() {
+    let _machine = Shared::wait();
+    let rules: String = (0..999).map(|number| format!("[[topics]]\npattern = \"own.{number}\"\n")).collect();
+    let said = Node::configured(&rules, &[]).said();
+    let warned = |topics: &str| said.contains(&format!("no rule closes the demos' `{topics}` to publishers"));
+    assert_eq!(["demo.chat", "demo.chat.presence", "demo.ticker.*"].map(warned), [false, true, true], "{said}");
 }
 
 #[test]

@@ -159,8 +159,16 @@ fn pages_of_other_origins_need_to_be_listed() {
             assert_eq!(statuses, expected, "{origin}, upgrade: {upgrade}");
         }
     }
-    let wrong = std::process::Command::new(env!("CARGO_BIN_EXE_ringwire")).arg("--origins=a.test/path").output();
-    let wrong = wrong.expect("it starts");
-    let said = String::from_utf8_lossy(&wrong.stderr);
-    assert!(wrong.status.code() == Some(2) && said.contains("'a.test/path' is no rule for origins"), "{said}");
+}
+
+#[test]
+fn a_rule_for_origins_that_is_none_is_refused_before_the_start() {
+    for arguments in [&["serve"][..], &["serve", "--print-config"], &["check"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ringwire"));
+        let wrong = command.args(arguments).arg("--origins=a.test/path").output().expect("it starts");
+        let said = String::from_utf8_lossy(&wrong.stderr);
+        assert_eq!(wrong.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains("'a.test/path' is no rule for origins"), "{arguments:?}: {said}");
+        assert!(wrong.stdout.is_empty(), "{arguments:?} goes no further");
+    }
 }

@@ -69,9 +69,12 @@ impl ApiError {
         Self::unavailable("shard_ended", message)
     }
 
-    /// The disk takes its time.
+    /// The disk takes its time, or the shard that numbers the topic is blocked: who waits cannot tell one from the other.
     pub(super) fn not_yet_durable(waited: Duration) -> Self {
-        let message = format!("published, but not known to be durable after {waited:?}");
+        let message = format!(
+            "not known to be durable after {waited:?}, and it is open whether it was published: the disk is slow, or the topic's \
+             shard is blocked (GET /healthz tells). Look for it in the topic before you publish it again"
+        );
         Self::new(StatusCode::GATEWAY_TIMEOUT, "not_yet_durable", message)
     }
 

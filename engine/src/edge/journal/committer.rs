@@ -12,13 +12,13 @@ use super::directory;
 use super::health::JournalHealth;
 use super::held::Held;
 use super::inbox::Inbox;
-use super::open::now_ms;
 use super::retention::{Retired, SegmentSummary, retire};
 use super::segment::Segment;
 use super::store::Store;
 use super::task::Parts;
 use super::trouble::Trouble;
 use crate::config::JournalConfig;
+use crate::edge::clock::unix_ms;
 use crate::topic::journal::{Ack, Durability, JournalEntry};
 
 /// A group is written when it has so many bytes, whatever still waits.
@@ -71,14 +71,14 @@ impl<S: Store> Committer<S> {
         }
     }
 
-    /// Commits what waits, up to one group a segment, or says that it cannot be.
+    /// Commits what waits, up to one group a segment, or says of some of it that it cannot be.
     pub(super) async fn commit(&mut self) {
         if self.is_mendable() {
             self.mend().await;
         }
         loop {
             if self.trouble.is_some() {
-                self.refuse_all();
+                self.refuse();
                 break;
             }
             self.encode();
@@ -185,7 +185,7 @@ impl<S: Store> Committer<S> {
 
     /// Begins the segment behind this one, of which all that is left is synced.
     pub(super) async fn begin_next(&mut self) -> io::Result<()> {
-        let header = self.segment.successor(u32::from_le_bytes(directory::random()?), now_ms());
+        let header = self.segment.successor(u32::from_le_bytes(directory::random()?), unix_ms());
         let next = Segment::begin(&self.store, header).await?;
         let (file, summary) = mem::replace(&mut self.segment, next).finish();
         self.segments.push(summary);
@@ -195,7 +195,7 @@ impl<S: Store> Committer<S> {
 
     /// Removes the segments that are needed no more, and those that there is no room for.
     pub(super) async fn retire(&mut self) {
-        self.held.expire(now_ms());
+        self.held.expire(unix_ms());
         // There is room for the segment that is written too, however large it becomes.
         let bytes_max = self.config.journal_bytes_max - self.config.segment_bytes_max;
         let Retired { dead, forced } = retire(&self.segments, bytes_max as u64, |topic| self.held.oldest(topic));

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::directory::{self, Directory};
 use super::error::JournalError;
@@ -12,6 +11,7 @@ use super::recovery::{Recovered, Recovery};
 use super::scan::{Place, Scan, scan};
 use super::task::JournalTask;
 use crate::config::JournalConfig;
+use crate::edge::clock::unix_ms;
 use crate::topic::history::{Epoch, HistoryLimits};
 use crate::topic::journal::JournalPort;
 
@@ -49,7 +49,7 @@ impl Journal {
             Some(epoch) => epoch,
             None => Epoch(u64::from_le_bytes(random()?)),
         };
-        let header = recovered.header(epoch, u32::from_le_bytes(random()?), now_ms());
+        let header = recovered.header(epoch, u32::from_le_bytes(random()?), unix_ms());
         let file = directory.begin(&header)?;
         let (inbox, rope) = Inbox::new(config).map_err(JournalError::System)?;
         let (port, status) = (inbox.port.clone(), inbox.status());
@@ -85,7 +85,7 @@ fn recover(
             settle(directory, number, &verdict)?;
         }
     }
-    Ok(recovery.finish(now_ms()))
+    Ok(recovery.finish(unix_ms()))
 }
 
 /// What is left of the last segment is synced before it gets a successor.
@@ -136,9 +136,4 @@ fn held(recovered: &Recovered, limits_of: LimitsOf) -> Held {
 
 fn random<const N: usize>() -> Result<[u8; N], JournalError> {
     directory::random().map_err(JournalError::System)
-}
-
-/// Milliseconds since 1970-01-01 UTC.
-pub(super) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

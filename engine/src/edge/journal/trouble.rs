@@ -17,6 +17,9 @@ use crate::topic::journal::NotDurable;
 const DELAY_MIN: Duration = Duration::from_millis(20);
 const DELAY_MAX: Duration = Duration::from_secs(30);
 
+/// Entries that are refused before the thread's others have their turn.
+const REFUSED_COUNT_MAX: usize = 1024;
+
 /// Why the segment gets nothing more, and when another one is tried.
 #[derive(Debug)]
 pub(super) struct Trouble {
@@ -79,10 +82,12 @@ impl<S: Store> Committer<S> {
         }
     }
 
-    /// Answers all that waits in the queue.
-    pub(super) fn refuse_all(&mut self) {
+    /// Answers what waits in the queue, some of it at a time: shards that publish as fast as this refuses keep it full, and the
+    /// thread has others to serve.
+    pub(super) fn refuse(&mut self) {
         let outcome = Err(self.not_durable());
-        while let Some(entry) = self.next() {
+        for _ in 0..REFUSED_COUNT_MAX {
+            let Some(entry) = self.next() else { break };
             self.lose(1);
             self.group.extend(entry.ack);
             answer(&mut self.group, &outcome);

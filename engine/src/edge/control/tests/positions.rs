@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::TopicConfig;
 use crate::handler::Start;
+use crate::server::ShardInfo;
 use crate::topic::history::{Offset, Position};
 
 /// Resumes each connection where its path `/TOPIC/POSITION` says; `0-0` just subscribes.
@@ -38,12 +39,20 @@ struct Node {
 impl Node {
     /// Keeps 100 messages of each topic below `kept`.
     fn start(shards: usize, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(shards, change, |_| Resumer)
+    }
+
+    fn start_with<H: Handler>(
+        shards: usize,
+        change: impl FnOnce(&mut Config),
+        handler: impl Fn(ShardInfo) -> H + Send + Sync + 'static,
+    ) -> Self {
         let kept = TopicConfig { pattern: "kept.>".to_owned(), history_count: 100, ..TopicConfig::default() };
         let mut config = Config { topics: vec![kept], ..(*config(shards)).clone() };
         change(&mut config);
         let config = config.validated().expect("valid");
         let control = Control::start(&config, None).expect("it starts").expect("it is wanted");
-        let server = Server::start((*config).clone(), |_| Resumer).expect("io_uring is there");
+        let server = Server::start((*config).clone(), handler).expect("io_uring is there");
         control.running(server.handle());
         Self { control, server }
     }
@@ -171,6 +180,27 @@ fn what_there_is_no_room_for_is_refused() {
     node.publish("kept.a", &large);
     let (status, answer) = node.post("/topics/kept.b", "text/plain", &large);
     assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("busy")), "{answer}");
+    node.stop();
+}
+
+#[test]
+fn of_a_durable_publication_without_an_answer_all_is_open() {
+    let (blocked, is_blocked) = channel();
+    let (release, free) = channel();
+    let free = Arc::new(Mutex::new(free));
+    let make = move |_| Blocking { blocked: blocked.clone(), free: Arc::clone(&free) };
+    let node = Node::start_with(1, |_| (), make);
+    let mut client = TcpStream::connect(node.server.local_addr()).expect("it listens");
+    client.write_all(handshake("/").as_bytes()).expect("it reads");
+    is_blocked.recv().expect("a connection opened");
+
+    let (status, answer) = node.post("/topics/kept.a?durable=true", "text/plain", "x");
+    assert_eq!((status, answer["error"]["code"].as_str()), (504, Some("not_yet_durable")), "{answer}");
+    let said = answer["error"]["message"].as_str().expect("a text");
+    assert!(said.contains("it is open whether it was published"), "the shard numbered nothing: {said}");
+
+    release.send(()).expect("the shard waits");
+    drop(client);
     node.stop();
 }
 

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
 
 use super::faulty::{Faults, FaultyStore, Shared};
-use super::node::*;
+use super::node::{message, *};
 use super::*;
 use crate::config::{Fsync, JournalConfig};
 use crate::edge::journal::{Journal, Tail};
 use crate::topic::history::OFFSETS_SKIPPED;
-use crate::topic::journal::{Durability, NotDurable};
+use crate::topic::journal::{Ack, Durability, JournalEntry, JournalPort, NotDurable};
 
 /// A journal on a disk that fails as `faults` says.
 fn start(dir: &TempDir, config: &JournalConfig, faults: &Shared) -> Running {
@@ -62,6 +63,35 @@ fn a_full_disk_is_told_and_another_segment_follows_when_there_is_room() {
     assert_eq!(offsets(&recovered, "a"), [1, 4], "what was acknowledged is there");
     assert!(history(&recovered, "a").is_some_and(|history| history.has_hole_behind(Offset(1))), "and the gap is told");
     assert_eq!(history(&recovered, "a").expect("it is known").head().offset.0, 4 + OFFSETS_SKIPPED);
+}
+
+/// An entry whose publisher has the next one ready when it hears, until it `ended`.
+fn endless(port: &JournalPort, offset: u64, ended: &Arc<AtomicBool>) -> JournalEntry {
+    let (next, is_over) = (port.clone(), Arc::clone(ended));
+    let ack = Ack::new(move |_| {
+        if !is_over.load(Ordering::Relaxed) {
+            push(&next, endless(&next, offset + 1, &is_over)).expect("room in the queue");
+        }
+    });
+    JournalEntry { ack: Some(ack), ..message("a", offset) }
+}
+
+#[test]
+fn publishers_as_fast_as_refusals_do_not_hold_the_thread() {
+    let (dir, faults) = (TempDir::new(), Shared::default());
+    let running = start(&dir, &JournalConfig::default(), &faults);
+    set(&faults, |faults| faults.room = 0);
+    reason(running.publish("a", 1));
+    let ended = Arc::new(AtomicBool::new(false));
+    push(&running.port, endless(&running.port, 2, &ended)).expect("room in the queue");
+    // It is told between the passes.
+    let refused = running.health().lost_count;
+    eventually("told, while more comes", || running.health().lost_count > refused + 5000);
+    set(&faults, |faults| faults.room = u64::MAX);
+    eventually("mended, while more comes", || running.health().trouble.is_none());
+    ended.store(true, Ordering::Relaxed);
+    assert_eq!(running.publish("b", 1), Ok(()));
+    running.stop();
 }
 
 #[test]

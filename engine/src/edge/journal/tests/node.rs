@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::super::directory::Directory;
 use super::super::store::{Store, UringStore};
 use crate::config::JournalConfig;
+use crate::edge::clock::unix_ms;
 use crate::edge::journal::{
     Journal, JournalHealth, JournalStatus, JournalTask, Recovered, segment_name, segment_number,
 };
@@ -153,7 +154,7 @@ pub(super) fn push(port: &JournalPort, entry: JournalEntry) -> Result<(), Journa
 
 /// Its text names topic and offset.
 pub(super) fn message(topic: &str, offset: u64) -> JournalEntry {
-    let time_ms = super::super::open::now_ms();
+    let time_ms = unix_ms();
     let entry = Entry { offset: Offset(offset), time_ms, kind: MessageKind::Text, payload: payload(topic, offset) };
     JournalEntry { topic: topic.into(), entry, oldest: Offset(1), ack: None }
 }

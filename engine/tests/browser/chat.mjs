@@ -167,6 +167,47 @@ export const chat = [
       }
     },
   },
+  {
+    name: "a connection's id makes nobody's line one's own before or after one had it",
+    async run(visit) {
+      const node = await visit.node();
+      const [ann] = names("Ann");
+      const context = await visit.context();
+      const cut = await cutter(context, "/chat");
+      const page = await visit.open(`${node.url}/demo/chat`, context);
+      await enter(page, ann);
+      await say(page, "mine");
+      await expectSaid(page, ann, ["mine"]);
+      await cut();
+      await expectEvent(page, "You are back");
+      const [{ id, from, until }] = await page.evaluate(() => JSON.parse(sessionStorage.getItem("lives")));
+      for (const [text, at] of [["earlier", from - 1], ["later", until + 1]]) await publish(node, { type: "said", id, name: ann, text, at });
+      await expectSaid(page, ann, ["mine", "earlier", "later"]);
+      assert.deepEqual(await page.locator(".said.mine .text").allTextContents(), ["mine"]);
+      await page.reload();
+      await enter(page, ann);
+      await expectSaid(page, ann, ["mine", "earlier", "later"]);
+      assert.deepEqual(await page.locator(".said.mine .text").allTextContents(), ["mine"]);
+    },
+  },
+  {
+    name: "no message on the chat's topics stops the page",
+    async run(visit) {
+      const node = await visit.node();
+      const [ann, bob] = names("Ann", "Bob");
+      const page = await visit.open(`${node.url}/demo/chat`);
+      await enter(page, ann);
+      const line = { type: "said", id: "1", name: bob, text: "when?" };
+      for (const at of [undefined, null, "soon", {}, 1e300]) await publish(node, { ...line, at });
+      for (const wrong of [{}, 7, null, [], { type: "said" }, { ...line, name: 1 }, { ...line, text: null }]) await publish(node, wrong);
+      for (const type of ["joined", "left"]) await publish(node, { type, online: "many" }, "demo.chat.presence");
+      await say(page, "still here");
+      await expectSaid(page, ann, ["still here"]);
+      await expectSaid(page, bob, Array(5).fill("when?"));
+      assert.equal(await events(page, "The node says:"), 7);
+      assert.equal(await online(page), 1);
+    },
+  },
 ];
 
 let serial = 0;
@@ -191,6 +232,12 @@ async function enter(page, name) {
 async function say(page, text) {
   await page.fill("#say", text);
   await page.press("#say", "Enter");
+}
+
+/** As an operator, who may say anything there. */
+async function publish(node, message, topic = "demo.chat") {
+  const answer = await fetch(`${node.admin}/topics/${topic}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(message) });
+  assert.equal(answer.status, 200, await answer.text());
 }
 
 function events(page, text) {

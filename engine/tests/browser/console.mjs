@@ -75,6 +75,21 @@ export const consolePage = [
     },
   },
   {
+    name: "the console asks every few seconds, for the lists more seldom",
+    async run(visit) {
+      const node = await visit.node();
+      const context = await visit.context();
+      const asked = { "/metrics": [], "/connections": [], "/topics": [] };
+      context.on("request", (request) => asked[new URL(request.url()).pathname]?.push(performance.now()));
+      const page = await visit.open(`${node.admin}/console`, context);
+      await page.waitForTimeout(13_000);
+      for (const [path, ms] of [["/metrics", 2_000], ["/connections", 4_000], ["/topics", 6_000]]) {
+        const least = Math.min(...asked[path].slice(1).map((at, index) => at - asked[path][index]));
+        assert.ok(least >= ms - 100 && least < 2 * ms, `${path} after ${least} ms`);
+      }
+    },
+  },
+  {
     name: "latency comes from the histogram once the node has one",
     async run(visit) {
       const node = await visit.node();
@@ -128,9 +143,21 @@ async function unlock(visit, node) {
   await page.fill("#token", "0123456789abcdef-another");
   await page.press("#token", "Enter");
   await expectText(page, "#token-error", /not the token/);
+  let asked = 0;
+  page.on("request", () => { asked += 1; });
+  await page.fill("#token", `${TOKEN}–ж`);
+  await page.press("#token", "Enter");
+  await expectText(page, "#token-error", /not sent/);
+  assert.equal(asked, 0, "no header can carry it");
+  // The first look with the right one fails, and the next does not.
+  visit.forgive(/ERR_FAILED/);
+  await page.route("**/metrics", (route) => route.abort(), { times: 1 });
   await page.fill("#token", TOKEN);
   await page.press("#token", "Enter");
+  await expectText(page, "#trouble", /cannot be reached. Trying again/);
+  await page.waitForSelector("#trouble", { state: "hidden" });
   await page.waitForSelector("#forget:not([hidden])");
+  await page.waitForFunction(() => sessionStorage.getItem("token"));
   const kept = await page.evaluate(() => [sessionStorage.getItem("token"), localStorage.length, document.cookie, location.href]);
   assert.deepEqual(kept, [TOKEN, 0, "", `${node.admin}/console`]);
   await page.reload();

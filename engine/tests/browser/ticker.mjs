@@ -32,6 +32,24 @@ export const ticker = [
     },
   },
   {
+    name: "what is no price does not stop the ticker",
+    async run(visit) {
+      const node = await visit.node();
+      const page = await visit.open(`${node.url}/demo/ticker`);
+      await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 16);
+      const price = { price: 1, open: 1, at: Date.now(), bids: [], asks: [] };
+      for (const body of ["{}", "no JSON", JSON.stringify({ ...price, price: "1" }), JSON.stringify({ ...price, bids: 1 })]) {
+        for (const symbol of ["RING", "NONE"]) await publish(node, symbol, body);
+      }
+      await publish(node, "EMPTY", JSON.stringify(price)); // a price, of a book without orders
+      await page.waitForFunction(() => document.querySelectorAll("#rows tr").length === 17);
+      await expectText(page, "[data-symbol=EMPTY] .num", /^1\.00$/);
+      const before = await page.textContent("[data-symbol=WIRE] .num"); // the last row
+      await page.waitForFunction((text) => document.querySelector("[data-symbol=WIRE] .num").textContent !== text, before);
+      await page.waitForSelector("#fast-skipped[data-count='0']");
+    },
+  },
+  {
     name: "lines of the ticker are drawn, in both colour schemes",
     async run(visit) {
       for (const colorScheme of ["light", "dark"]) {
@@ -43,6 +61,11 @@ export const ticker = [
     },
   },
 ];
+
+async function publish(node, symbol, body) {
+  const answer = await fetch(`${node.admin}/topics/demo.ticker.${symbol}`, { method: "POST", headers: { "Content-Type": "text/plain" }, body });
+  assert.equal(answer.status, 200, await answer.text());
+}
 
 /** In the page: whether each line has left pixels. */
 function inked() {

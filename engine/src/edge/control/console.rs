@@ -20,8 +20,16 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Nobody's frame: a page around it could have its visitor press a button here.
-const NO_FRAME: HeaderValue = HeaderValue::from_static("frame-ancestors 'none'");
+/// The page's own files alone, because the page holds a token; and nobody's frame, because a page around it could have its visitor press
+/// a button here.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
+/// The icon has its style within, and browsers that hold an image to its policy would draw it without.
+const ICON_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
 
 /// Path, content type, body.
 const FILES: [(&str, &str, &[u8]); 7] = [
@@ -46,11 +54,12 @@ pub(super) fn router(api: Arc<Api>) -> Router<Arc<Api>> {
 }
 
 fn file(content_type: &'static str, body: &'static [u8]) -> impl IntoResponse {
+    let policy = if content_type == SVG { ICON_POLICY } else { PAGE_POLICY };
     let fields = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::CONTENT_SECURITY_POLICY, NO_FRAME),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
     (fields, body)

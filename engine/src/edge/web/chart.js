@@ -3,7 +3,7 @@
 import { make } from "/assets/site.js";
 
 const WINDOW_MS = 60_000;
-const LATE_MS = 1_200; // the right edge is this long ago, so that the next sample is there before the edge is
+const LATE_MS = 2_300; // the right edge is this long ago, so that the next sample is there before the edge is
 const GRID = 3;
 const LINE_PX = 1.75;
 

@@ -10,7 +10,7 @@ const TEXT_CHARS_MAX = 500;
 const NAME_CHARS_MAX = 32;
 const ROWS_MAX = 500;
 const NEAR_END_PX = 60;
-const IDS_MAX = 20;
+const LIVES_MAX = 20;
 const DOUBT_MS = 2_000; // after both connections are back
 
 const NAMES = ["Ada", "Blaise", "Carl", "Dorothy", "Edsger", "Frances", "Grace", "Hedy", "Ida", "John", "Katherine", "Leslie"];
@@ -22,9 +22,11 @@ const GAPS = {
 let me = ""; // the name this window goes by, once it has chosen one
 let welcomed = false;
 let ownJoin = null; // the head count that `welcome` told, until our own `joined` has been seen
+let ahead = 0; // the node's time beside this machine's
 let arrival = null; // the row that says so, and the node's time then: what was said before stands above it
 let reader = null; // of the topic; from the first welcome on
-const ids = new Set(JSON.parse(sessionStorage.getItem("ids") ?? "[]")); // of this window's connections
+// This window's connections: `{ id, from, until }`, in the node's time. Ids begin anew when the node does, so an id alone is nobody's.
+const lives = JSON.parse(sessionStorage.getItem("lives") ?? "[]");
 const unheard = []; // texts sent and not yet heard back
 const doubtful = []; // those of a connection that broke
 
@@ -101,8 +103,8 @@ function hear(data) {
     case undefined: return event("The node sent something that this page does not understand", true);
     case "welcome": return welcome(message);
     case "joined": return joined(message);
-    case "left": head(message.online); return event(`${message.name} left`);
-    case "error": return refused(message.message);
+    case "left": head(message.online); return event(`${named(message)} left`);
+    case "error": return refused(String(message.message));
     default: // a later node may know more; what this page does not know it leaves alone
   }
 }
@@ -111,8 +113,10 @@ function welcome({ id, online, at }) {
   const again = !$("room").hidden;
   welcomed = true;
   ownJoin = online;
-  ids.add(id);
-  sessionStorage.setItem("ids", JSON.stringify(Array.from(ids).slice(-IDS_MAX)));
+  ahead = at - Date.now();
+  endLife(at); // of before a reload
+  lives.push({ id, from: at, until: null });
+  keepLives();
   sessionStorage.setItem("name", me);
   document.title = `${me} · Chat · Ringwire`;
   $("who").textContent = me;
@@ -139,32 +143,52 @@ function read() {
 }
 
 // The node tells everybody of a join, perhaps the newcomer too: `welcome` has already said that here.
-function joined({ name, online }) {
+function joined(message) {
+  const { name, online } = message;
   head(online);
   const mine = name === me && online === ownJoin;
   if (mine) ownJoin = null;
-  else event(`${name} joined`);
+  else event(`${named(message)} joined`);
 }
 
 function said(data) {
   const message = parsed(data);
-  // An operator may publish to the topic, and need not know what the chat looks like.
-  if (message?.type !== "said") return event(`The node says: ${data}`);
-  const { id, name, text, at } = message;
-  const mine = name === me && ids.has(id);
-  if (mine) heardBack(text);
-  const before = arrival?.row.isConnected && at < arrival.at ? arrival.row : null;
-  const row = make("li", `said${mine ? " mine" : ""}`);
-  const by = make("div", "by");
-  const time = make("time", "", clock(new Date(at)));
-  time.dateTime = new Date(at).toISOString();
-  by.append(make("b", "", mine ? "You" : name), time);
-  row.append(by, make("div", "text", text));
-  Object.assign(row.dataset, { name, speaker: `${mine} ${id} ${name}`, day: day(at) });
+  // An operator, or whom a rule lets, may publish to the topic, and need not know what the chat looks like.
+  if (!isLine(message)) return event(`The node says: ${plain(data)}`);
+  const mine = isMine(message);
+  if (mine) heardBack(message.text);
+  const before = arrival?.row.isConnected && message.at < arrival.at ? arrival.row : null;
   const previous = before ? before.previousElementSibling : $("talk").lastElementChild;
+  const today = previous?.dataset.day ?? day(Date.now());
+  const row = lineOf(message, mine);
+  row.dataset.day ??= today;
   if (previous?.dataset.speaker === row.dataset.speaker) row.classList.add("same");
-  if ((previous?.dataset.day ?? day(Date.now())) !== row.dataset.day) append(make("li", "event", row.dataset.day), before);
+  if (today !== row.dataset.day) append(make("li", "event", row.dataset.day), before);
   append(row, before);
+}
+
+function isLine(message) {
+  return message?.type === "said" && [message.name, message.text].every((part) => typeof part === "string");
+}
+
+/** Said on a connection of this window, while it had it. */
+function isMine({ id, name, at }) {
+  return name === me && lives.some((life) => life.id === id && at >= life.from && at <= (life.until ?? Infinity));
+}
+
+/** The row for a line; without a time, and a day, where `at` is none. */
+function lineOf({ id, name, text, at }, mine) {
+  const row = make("li", `said${mine ? " mine" : ""}`);
+  const by = row.appendChild(make("div", "by"));
+  by.append(make("b", "", mine ? "You" : cut(name, NAME_CHARS_MAX)));
+  row.append(make("div", "text", cut(text, TEXT_CHARS_MAX)));
+  Object.assign(row.dataset, { name, speaker: `${mine} ${id} ${name}` });
+  const date = new Date(typeof at === "number" ? at : NaN);
+  if (Number.isNaN(date.getTime())) return row;
+  const time = by.appendChild(make("time", "", clock(date)));
+  time.dateTime = date.toISOString();
+  row.dataset.day = day(date);
+  return row;
 }
 
 function heardBack(text) {
@@ -188,8 +212,23 @@ function lose() {
   ownJoin = null;
   $("online").textContent = "";
   doubtful.push(...unheard.splice(0));
-  if (was) event("You lost the connection", true);
+  if (was) {
+    endLife(Date.now() + ahead);
+    keepLives();
+    event("You lost the connection", true);
+  }
   showLine();
+}
+
+/** Lines of its id that come later are another's. */
+function endLife(at) {
+  const last = lives.at(-1);
+  if (last) last.until ??= at;
+}
+
+function keepLives() {
+  lives.splice(0, lives.length - LIVES_MAX);
+  sessionStorage.setItem("lives", JSON.stringify(lives));
 }
 
 /** By now all that was delivered has been heard. */
@@ -222,6 +261,7 @@ function toEnd() {
 }
 
 function head(online) {
+  if (!Number.isInteger(online)) return;
   $("online").textContent = online === 1 ? "only you" : `${online} here`;
   $("online").dataset.online = online;
 }
@@ -246,6 +286,14 @@ function showLine() {
 
 function day(at) {
   return new Date(at).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
+}
+
+function named({ name }) {
+  return cut(String(name), NAME_CHARS_MAX);
+}
+
+function plain(data) {
+  return typeof data === "string" ? cut(data, TEXT_CHARS_MAX) : `${data.length} bytes that are no text`;
 }
 
 function parsed(data) {

@@ -1,20 +1,23 @@
-// The console: asks the admin interface about once a second, and shows what moves. It asks for nothing while it is hidden. A token is
+// The console: asks the admin interface every other second, and shows what moves. It asks for nothing while it is hidden. A token is
 // kept for the tab alone, and sent as a header; names, addresses and paths are others' and become text, never HTML.
 
 import { Chart } from "/assets/chart.js";
 import { Scrape } from "/assets/metrics.js";
 import { $, bytes, make, palette, showState } from "/assets/site.js";
 
-const PERIOD_MS = 1_000;
-const LISTS_EVERY = 2; // periods
+const PERIOD_MS = 2_000; // a scrape looks at every connection
+const CONNS_EVERY = 2; // periods
+const TOPICS_EVERY = 3; // periods
 const DRAW_MS = 50;
 const ANSWER_MS_MAX = 10_000;
 const TOPICS_LIMIT = 1_000;
 const TOPICS_SHOWN = 20;
 const CONNS_LIMIT = 25;
-const LATENCY_SCRAPES = 10; // what percentiles are over
+const LATENCY_SCRAPES = 5; // what percentiles are over
 const LATENCY = "ringwire_delivery_latency_seconds";
 const PERCENTILES = [0.5, 0.99, 0.999];
+const TOKEN = /^[\w.~+/=-]+$/; // others are no token of any node, and most of them no header can carry
+const JUMP = 2 ** 32; // of a topic's offsets, when a node with a journal was killed
 
 const count = (value) => (value >= 10_000 ? `${trim(value / 1000)} k` : trim(value));
 const perSecond = (value) => (value === null ? "–" : `${count(value)} /s`);
@@ -34,7 +37,7 @@ const charts = {
 let token = sessionStorage.getItem("token") ?? "";
 let timer;
 let looks = 0;
-let period = 0;
+let period = 0; // since the page came into view
 let scrapes = []; // the last few, oldest first
 let offsets = new Map(); // topic → where it was, for its rate
 let topics = [];
@@ -58,7 +61,9 @@ document.addEventListener("visibilitychange", () => (document.hidden ? rest() : 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours = palette(); });
 $("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  token = $("token").value.trim();
+  const typed = $("token").value.trim();
+  if (!TOKEN.test(typed)) return show($("token-error"), "A token has letters, digits and any of -._~+/= alone. This one was not sent.");
+  token = typed;
   work();
 });
 $("forget").addEventListener("click", () => {
@@ -83,6 +88,7 @@ requestAnimationFrame(frame);
 
 function work() {
   clearTimeout(timer);
+  period = 0;
   if (!document.hidden) look();
 }
 
@@ -102,23 +108,26 @@ function breakLines() {
 async function look() {
   looks += 1;
   const mine = looks; // who looked last goes on
-  try {
-    await showMetrics();
-    if (period % LISTS_EVERY === 0) await Promise.all([askTopics(), showConnections()]);
-    period += 1;
-    good();
-  } catch (error) {
-    bad(error);
-  }
-  if (mine === looks && $("door").hidden) timer = setTimeout(look, PERIOD_MS);
+  const error = await showAll().then(() => null, (error) => error);
+  if (mine !== looks) return;
+  if (error) bad(error);
+  else good();
+  if ($("door").hidden) timer = setTimeout(look, PERIOD_MS);
+}
+
+async function showAll() {
+  await showMetrics();
+  const lists = [];
+  if (period % TOPICS_EVERY === 0) lists.push(askTopics());
+  if (period % CONNS_EVERY === 0) lists.push(showConnections());
+  await Promise.all(lists);
+  period += 1;
 }
 
 function good() {
-  $("door").hidden = true;
-  $("board").hidden = false;
+  openBoard();
   $("trouble").hidden = true;
   if (token) sessionStorage.setItem("token", token);
-  $("forget").hidden = !token;
   showState($("state"), 1);
 }
 
@@ -127,12 +136,20 @@ function bad(error) {
   if (error.status === 401) return askForToken(token ? "This is not the token of this node." : "");
   showState($("state"), error.status ? 1 : 0);
   show($("trouble"), `${error.message.replace(/\.$/, "")}. Trying again.`);
-  $("board").hidden = false;
+  openBoard();
   breakLines();
+}
+
+/** The token that was typed may be right: the node has not said otherwise. */
+function openBoard() {
+  $("door").hidden = true;
+  $("board").hidden = false;
+  $("forget").hidden = !token;
 }
 
 function askForToken(complaint) {
   clearTimeout(timer);
+  looks += 1; // one that is on its way says nothing more
   sessionStorage.removeItem("token");
   $("board").hidden = true;
   $("forget").hidden = true;
@@ -209,12 +226,18 @@ async function askTopics() {
     const before = offsets.get(topic.name);
     seen.set(topic.name, { epoch, offset: Number(offset), at: now });
     const passed = before && before.epoch === epoch ? (now - before.at) / 1000 : 0;
-    return { ...topic, rate: passed > 0 ? Math.max(0, Number(offset) - before.offset) / passed : null };
+    return { ...topic, rate: passed > 0 ? grown(before.offset, Number(offset)) / passed : null };
   });
   offsets = seen;
   const more = page.next ? ` The node has more topics: these are of the first ${TOPICS_LIMIT.toLocaleString()} by name.` : "";
   $("topics-note").textContent = `Traffic is known of topics with history alone.${more}`;
   showTopics();
+}
+
+/** Below none for a node that was killed and had seen more than its journal. */
+function grown(before, offset) {
+  const count = (offset - before) % JUMP;
+  return count > 0 && count < JUMP / 2 ? count : 0;
 }
 
 function showTopics() {

@@ -21,9 +21,8 @@ export class Scrape {
   }
 
   /** Over all shards, or of one; null where there is no such metric. */
-  sum(name, wanted = {}) {
-    const found = this.samples.get(name)?.filter(({ labels }) => Object.entries(wanted).every(([key, text]) => labels[key] === text));
-    return found?.length ? found.reduce((all, { value }) => all + value, 0) : null;
+  sum(name, wanted) {
+    return total(this.#of(name, wanted));
   }
 
   /** The shards, in order, and whether each answers. */
@@ -31,11 +30,11 @@ export class Scrape {
     return (this.samples.get("ringwire_shard_up") ?? []).map(({ labels, value }) => ({ shard: labels.shard, isUp: value === 1 }));
   }
 
-  /** Of a counter, per second since an earlier scrape. A counter that fell is one of a node that was restarted. */
+  /** Of a counter, per second since an earlier scrape, over the shards that are in both; null when none is. */
   rate(name, before, wanted) {
-    const [now, then] = [this.sum(name, wanted), before?.sum(name, wanted) ?? null];
+    const grown = total(this.#growth(name, before, wanted));
     const passed = (this.at - before?.at) / 1000;
-    return now === null || then === null || now < then || !(passed > 0) ? null : (now - then) / passed;
+    return grown === null || !(passed > 0) ? null : grown / passed;
   }
 
   /** Percentiles, in the histogram's own unit, of what came since an earlier scrape; null when nothing did. */
@@ -46,17 +45,41 @@ export class Scrape {
     return wanted.map((share) => within(buckets, share * total));
   }
 
-  /** Upper bounds and how many were at most that, over all shards. */
+  /** Upper bounds and how many more were at most that, over the shards that are in both scrapes. */
   #buckets(name, before) {
     const counts = new Map();
-    for (const [scrape, sign] of [[this, 1], [before, -1]]) {
-      for (const { labels, value } of scrape?.samples.get(`${name}_bucket`) ?? []) {
-        const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
-        counts.set(bound, (counts.get(bound) ?? 0) + sign * value);
-      }
+    for (const { labels, value } of this.#growth(`${name}_bucket`, before)) {
+      const bound = labels.le === "+Inf" ? Infinity : Number(labels.le);
+      counts.set(bound, (counts.get(bound) ?? 0) + value);
     }
     return Array.from(counts, ([bound, count]) => ({ bound, count })).sort((a, b) => a.bound - b.bound);
   }
+
+  /**
+   * What each counter grew by. One that the earlier scrape lacks would bring all that it ever counted, so it is left out; and so is
+   * a shard of which one fell, because the node was restarted in between.
+   */
+  #growth(name, before, wanted) {
+    const then = new Map(before?.samples.get(name)?.map(({ labels, value }) => [series(labels), value]));
+    const grown = this.#of(name, wanted)
+      .filter(({ labels }) => then.has(series(labels)))
+      .map(({ labels, value }) => ({ labels, value: value - then.get(series(labels)) }));
+    const restarted = new Set(grown.filter(({ value }) => value < 0).map(({ labels }) => labels.shard));
+    return grown.filter(({ labels }) => !restarted.has(labels.shard));
+  }
+
+  /** Samples with these labels. */
+  #of(name, wanted = {}) {
+    return (this.samples.get(name) ?? []).filter(({ labels }) => Object.entries(wanted).every(([key, text]) => labels[key] === text));
+  }
+}
+
+function total(samples) {
+  return samples.length ? samples.reduce((all, { value }) => all + value, 0) : null;
+}
+
+function series(labels) {
+  return JSON.stringify(labels);
 }
 
 /** Where the rank falls, as if a bucket's values were spread evenly; beyond the last bound, that bound. */

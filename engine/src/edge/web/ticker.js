@@ -138,7 +138,8 @@ function price(element, value) {
 
 function depth(element, { bids, asks }) {
   const sum = (side) => side.reduce((all, [, size]) => all + size, 0);
-  element.value = sum(bids) / (sum(bids) + sum(asks));
+  const share = sum(bids) / (sum(bids) + sum(asks));
+  element.value = Number.isFinite(share) ? share : 0; // an empty book has none
 }
 
 function add({ points }, at, value) {

@@ -65,8 +65,10 @@ pub struct ConnInfo {
     pub id: ConnId,
     /// The peer's address.
     pub remote_addr: SocketAddr,
-    /// Index of the route that accepted it, among [`Routes::websockets`](crate::http::Routes::websockets).
+    /// Index of the route that accepted it, among [`Routes::websockets`](crate::http::Routes::websockets); of a stream it says nothing.
     pub route: usize,
+    /// It is a stream of Server-Sent Events, which only sends, and no WebSocket.
+    pub is_stream: bool,
     /// Where it is in its life.
     pub ready_state: ReadyState,
     /// Bytes that wait to be sent.

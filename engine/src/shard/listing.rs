@@ -44,7 +44,7 @@ impl<'q> Wanted<'q> {
 
     fn matches<D>(&self, conn: &Slot<D>) -> bool {
         is_told(conn)
-            && self.filter.route.is_none_or(|route| route == usize::from(conn.route))
+            && self.filter.route.is_none_or(|route| conn.phase != Phase::Stream && route == usize::from(conn.route))
             && self.filter.ready_state.is_none_or(|state| state == ReadyState::of(conn.phase))
             && self
                 .topics
@@ -101,6 +101,7 @@ fn info<D>(local: &Local<D>, slot: u32, conn: &Slot<D>) -> ConnInfo {
         id: local.id(slot),
         remote_addr: conn.peer.into(),
         route: usize::from(conn.route),
+        is_stream: conn.phase == Phase::Stream,
         ready_state: ReadyState::of(conn.phase),
         queued_bytes: conn.queued_bytes(),
         subscription_count: conn.subscriptions.len(),

@@ -31,10 +31,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// Nothing.
-    ///
-    /// # Errors
-    /// None: it stands where others have some.
+    /// Nothing: a server alone. It cannot fail, but stands where others can.
     pub(super) fn nothing(_: &ValidConfig) -> Result<Self, StartError> {
         Ok(Self::default())
     }

@@ -198,13 +198,14 @@ export const chat = [
       const page = await visit.open(`${node.url}/demo/chat`);
       await enter(page, ann);
       const line = { type: "said", id: "1", name: bob, text: "when?" };
-      for (const at of [undefined, null, "soon", {}, 1e300]) await publish(node, { ...line, at });
-      for (const wrong of [{}, 7, null, [], { type: "said" }, { ...line, name: 1 }, { ...line, text: null }]) await publish(node, wrong);
-      for (const type of ["joined", "left"]) await publish(node, { type, online: "many" }, "demo.chat.presence");
+      for (const at of [undefined, null, "soon", { valueOf: 1 }, 1e300]) await publish(node, { ...line, at });
+      const strange = { toString: 1, valueOf: 1 };
+      for (const wrong of [{}, 7, null, [], { type: "said" }, { ...line, name: strange }, { ...line, text: null }, { ...line, id: strange }]) await publish(node, wrong);
+      for (const type of ["joined", "left"]) await publish(node, { type, name: strange, online: "many" }, "demo.chat.presence");
       await say(page, "still here");
       await expectSaid(page, ann, ["still here"]);
       await expectSaid(page, bob, Array(5).fill("when?"));
-      assert.equal(await events(page, "The node says:"), 7);
+      assert.equal(await events(page, "The node says:"), 8);
       assert.equal(await online(page), 1);
     },
   },

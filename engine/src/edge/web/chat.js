@@ -22,7 +22,7 @@ const GAPS = {
 let me = ""; // the name this window goes by, once it has chosen one
 let welcomed = false;
 let ownJoin = null; // the head count that `welcome` told, until our own `joined` has been seen
-let ahead = 0; // the node's time beside this machine's
+let ahead = 0; // of the node's clock, as far as messages tell, which come late
 let arrival = null; // the row that says so, and the node's time then: what was said before stands above it
 let reader = null; // of the topic; from the first welcome on
 // This window's connections: `{ id, from, until }`, in the node's time. Ids begin anew when the node does, so an id alone is nobody's.
@@ -104,7 +104,7 @@ function hear(data) {
     case "welcome": return welcome(message);
     case "joined": return joined(message);
     case "left": head(message.online); return event(`${named(message)} left`);
-    case "error": return refused(String(message.message));
+    case "error": return refused(message.message);
     default: // a later node may know more; what this page does not know it leaves alone
   }
 }
@@ -152,23 +152,28 @@ function joined(message) {
 }
 
 function said(data) {
-  const message = parsed(data);
-  // An operator, or whom a rule lets, may publish to the topic, and need not know what the chat looks like.
-  if (!isLine(message)) return event(`The node says: ${plain(data)}`);
-  const mine = isMine(message);
-  if (mine) heardBack(message.text);
-  const before = arrival?.row.isConnected && message.at < arrival.at ? arrival.row : null;
+  const line = lineIn(data);
+  if (!line) return event(`The node says: ${plain(data)}`);
+  const mine = isMine(line);
+  if (mine) {
+    ahead = Math.max(ahead, line.at - Date.now()); // what came faster than the welcome tells it better
+    heardBack(line.text);
+  }
+  const before = arrival?.row.isConnected && line.at < arrival.at ? arrival.row : null;
   const previous = before ? before.previousElementSibling : $("talk").lastElementChild;
   const today = previous?.dataset.day ?? day(Date.now());
-  const row = lineOf(message, mine);
+  const row = rowOf(line, mine);
   row.dataset.day ??= today;
   if (previous?.dataset.speaker === row.dataset.speaker) row.classList.add("same");
   if (today !== row.dataset.day) append(make("li", "event", row.dataset.day), before);
   append(row, before);
 }
 
-function isLine(message) {
-  return message?.type === "said" && [message.name, message.text].every((part) => typeof part === "string");
+/** Null for all else: an operator, or whom a rule lets, may publish to the topic, and need not know what the chat looks like. */
+function lineIn(data) {
+  const { type, id, name, text, at } = parsed(data) ?? {};
+  const isLine = type === "said" && [id, name, text].every((part) => typeof part === "string");
+  return isLine ? { id, name, text, at: typeof at === "number" ? at : NaN } : null;
 }
 
 /** Said on a connection of this window, while it had it. */
@@ -176,14 +181,14 @@ function isMine({ id, name, at }) {
   return name === me && lives.some((life) => life.id === id && at >= life.from && at <= (life.until ?? Infinity));
 }
 
-/** The row for a line; without a time, and a day, where `at` is none. */
-function lineOf({ id, name, text, at }, mine) {
+/** Without a time, and a day, where `at` is none. */
+function rowOf({ id, name, text, at }, mine) {
   const row = make("li", `said${mine ? " mine" : ""}`);
   const by = row.appendChild(make("div", "by"));
   by.append(make("b", "", mine ? "You" : cut(name, NAME_CHARS_MAX)));
   row.append(make("div", "text", cut(text, TEXT_CHARS_MAX)));
   Object.assign(row.dataset, { name, speaker: `${mine} ${id} ${name}` });
-  const date = new Date(typeof at === "number" ? at : NaN);
+  const date = new Date(at);
   if (Number.isNaN(date.getTime())) return row;
   const time = by.appendChild(make("time", "", clock(date)));
   time.dateTime = date.toISOString();
@@ -289,7 +294,7 @@ function day(at) {
 }
 
 function named({ name }) {
-  return cut(String(name), NAME_CHARS_MAX);
+  return typeof name === "string" ? cut(name, NAME_CHARS_MAX) : "Somebody";
 }
 
 function plain(data) {

@@ -14,7 +14,8 @@
 //
 // After a broken line it comes back by itself, and each subscription goes on behind the last message that it had, none
 // twice. One WebSocket carries everything; where none gets through, it goes on with Server-Sent Events, then with long
-// polling, one request for each subscription. Publishing needs the WebSocket.
+// polling, one request for each subscription, and tries now and then whether something better works by now. Publishing
+// needs the WebSocket.
 
 const PROTOCOL = "ringwire.v1";
 const DEFAULTS = {
@@ -23,6 +24,8 @@ const DEFAULTS = {
   backoffMin: 500,
   backoffMax: 30_000,
   stableAfter: 10_000,
+  probeMin: 30_000,
+  probeMax: 600_000,
   pingInterval: 25_000,
   waitingMax: 1_000,
   onState() {},
@@ -38,8 +41,8 @@ const DEFAULTS = {
 
 /** Positions that one request may carry: in a JSON message, and in a URL. */
 const POSITIONS_MAX = { websocket: 1024, sse: 100, polling: 100 };
-/** Failures to open in a row after which the next transport is tried: of one that never opened, and of one that has. */
-const FAILURES_MAX = { never: 2, before: 6 };
+/** Failures to open in a row after which the next transport is tried: of the first, of others, and of one that has opened. */
+const FAILURES_MAX = { first: 2, lower: 1, before: 6 };
 /** Refusals that pass; what was asked is asked again. */
 const PASSING = new Set(["busy", "too_fast", "closing"]);
 /** Messages without position of which a copy for another subscription is still to come. */
@@ -61,13 +64,19 @@ export function connect(url = "/", options = {}) {
   return new Client(url, options);
 }
 
-/** Keeps one transport open, and moves to the next one when it does not open. */
+/**
+ * Keeps one transport open, and moves to the next one when it does not open; after the last it begins again. A transport is
+ * blocked only if a lower one works while it does not: so whenever a lower one has opened, those above are tried beside it.
+ */
 class Client {
   state = "connecting";
   subscriptions = new Set();
   waiting = []; // publications that no connection has been told of yet
+  held = []; // refusals of what only a better transport can do, while it is not known whether one works
   link = null; // the open or opening transport
   index = 0; // of it in the list
+  trial = null; // a better one, tried while the link goes on
+  probes = 0; // of all better ones in vain, since the link opened
   proven = new Set(); // transports that have opened
   failures = 0; // to open, in a row
   attempts = 0; // to come back, since it was last stable
@@ -92,7 +101,7 @@ class Client {
     const subscription = new Subscription(this, topic, handlers);
     if (this.state === "closed") throw new RingwireError("closed", "the client is closed");
     this.subscriptions.add(subscription);
-    this.link?.add(subscription);
+    for (const link of [this.link, this.trial]) link?.add(subscription);
     return subscription;
   }
 
@@ -120,90 +129,165 @@ class Client {
     this.tell("connecting");
     try {
       this.link = new LINKS[this.transport](this);
+      if (this.index > 0 && this.subscriptions.size === 0) this.reach(this.link);
     } catch (error) {
       this.lost(this.link, error.message);
     }
   }
 
+  /** Without a subscription a lower transport asks for nothing: it works if the node answers at all. */
+  async reach(link) {
+    this.expectOpen(link);
+    try {
+      await this.options.fetch(this.url("topics/any/latest").href, { method: "HEAD", cache: "no-store" });
+      this.opened(link);
+    } catch (error) {
+      this.lost(link, error.message);
+    }
+  }
+
   /** From now on there must be an answer in time. */
-  expectOpen() {
-    if (this.state === "open" || this.openTimer !== undefined) return;
-    const late = () => this.lost(this.link, `no answer within ${this.options.openTimeout} ms`);
-    this.openTimer = this.options.setTimeout(late, this.options.openTimeout);
+  expectOpen(link) {
+    if (link.isOpen || link.openTimer !== undefined) return;
+    const late = () => this.lost(link, `no answer within ${this.options.openTimeout} ms`);
+    link.openTimer = this.options.setTimeout(late, this.options.openTimeout);
   }
 
   opened(link) {
-    if (link !== this.link || this.state === "open") return;
-    this.stopTimers();
+    if (link.isOpen || (link !== this.link && link !== this.trial)) return;
+    if (link === this.trial) this.moveUp();
+    link.isOpen = true;
+    this.options.clearTimeout(link.openTimer);
     this.proven.add(this.transport);
     this.failures = 0;
+    this.probes = 0;
     this.openedAt = this.options.now();
     this.tell("open");
+    this.probe();
   }
 
   /** The transport failed, before or after it was open. */
   lost(link, reason) {
+    if (link && link === this.trial) return this.failed(link);
     if (link !== this.link || this.state === "closed") return;
+    const wasOpen = this.state === "open";
     this.leave();
-    if (this.state === "open") {
-      if (this.options.now() - this.openedAt >= this.options.stableAfter) this.attempts = 0;
-      if (this.proven.has(this.options.transports[0])) this.index = 0;
-    } else {
-      this.failures += 1;
-      this.moveOn();
-    }
-    const { backoffMin, backoffMax, random } = this.options;
-    const most = Math.min(backoffMax, backoffMin * 2 ** this.attempts);
-    const retryIn = most * (0.5 + random() / 2);
+    if (!wasOpen) this.moveOn();
+    const retryIn = this.pause(this.options.backoffMin, this.options.backoffMax, this.attempts);
     this.attempts += 1;
     this.retryTimer = this.options.setTimeout(() => this.begin(), retryIn);
     this.tell("connecting", { reason, retryIn });
   }
 
   moveOn() {
-    const most = this.proven.has(this.transport) ? FAILURES_MAX.before : FAILURES_MAX.never;
+    const { first, lower, before } = FAILURES_MAX;
+    const most = this.proven.has(this.transport) ? before : this.index === 0 ? first : lower;
+    this.failures += 1;
     if (this.failures < most) return;
     this.failures = 0;
     this.index = (this.index + 1) % this.options.transports.length;
+  }
+
+  /** Tries the transports above, best first, while this one goes on. */
+  probe(index = 0) {
+    if (this.state !== "open") return;
+    if (index === this.index) return this.probed();
+    this.trialIndex = index;
     try {
-      this.canPublish();
-    } catch (error) {
-      for (const { reject } of this.waiting.splice(0)) reject(error);
+      this.trial = new LINKS[this.options.transports[index]](this);
+      this.expectOpen(this.trial);
+    } catch {
+      this.probe(index + 1);
     }
   }
 
+  failed(trial) {
+    this.trial = null;
+    this.drop(trial);
+    this.probe(this.trialIndex + 1);
+  }
+
+  /** Nothing above works: what cannot be done here is refused. */
+  probed() {
+    for (const refuse of this.held.splice(0)) refuse();
+    if (this.transport !== "websocket") this.rejectWaiting(this.cannotPublish());
+    if (this.index === 0 || this.state !== "open") return;
+    const pause = this.pause(this.options.probeMin, this.options.probeMax, this.probes);
+    this.probes += 1;
+    this.probeTimer = this.options.setTimeout(() => this.probe(), pause);
+  }
+
+  /** The trial takes over, and resumes where the link was. */
+  moveUp() {
+    const { trial } = this;
+    this.trial = null;
+    this.leave();
+    this.link = trial;
+    this.index = this.trialIndex;
+  }
+
+  /** Whether it is known that nothing above works. */
+  get isSettled() {
+    return this.index === 0 || (this.state === "open" && this.probes > 0);
+  }
+
   canPublish() {
-    if (this.transport !== "websocket") throw new RingwireError("transport", `nothing can be published over ${this.transport}`);
+    const isBlocked = this.transport !== "websocket" && this.isSettled;
+    if (isBlocked || !this.options.transports.includes("websocket")) throw this.cannotPublish();
+  }
+
+  cannotPublish() {
+    return new RingwireError("transport", `nothing can be published over ${this.transport}`);
+  }
+
+  rejectWaiting(error) {
+    for (const { reject } of this.waiting.splice(0)) reject(error);
   }
 
   /** For good. */
   finish(error) {
     if (this.state === "closed") return;
     this.leave();
-    for (const { reject } of this.waiting.splice(0)) reject(error);
+    this.rejectWaiting(error);
     this.subscriptions.clear();
     this.tell("closed", { reason: error.message });
   }
 
   leave() {
-    this.stopTimers();
-    const link = this.link;
-    this.link = null;
-    link?.close();
+    const { link, trial, options } = this;
+    if (this.state === "open" && options.now() - this.openedAt >= options.stableAfter) this.attempts = 0;
+    this.link = this.trial = null;
+    this.held = [];
+    for (const timer of [this.retryTimer, this.probeTimer]) options.clearTimeout(timer);
+    for (const one of [link, trial]) this.drop(one);
     for (const subscription of this.subscriptions) subscription.isLive = false;
   }
 
-  stopTimers() {
-    this.options.clearTimeout(this.openTimer);
-    this.options.clearTimeout(this.retryTimer);
-    this.openTimer = undefined;
+  drop(link) {
+    this.options.clearTimeout(link?.openTimer);
+    link?.close();
+  }
+
+  /** Twice as long each time, half of it random. */
+  pause(least, most, times) {
+    return Math.min(most, least * 2 ** times) * (0.5 + this.options.random() / 2);
   }
 
   /** A subscription that the node refuses for good. */
   refuse(subscription, error) {
     if (!this.subscriptions.delete(subscription)) return;
-    this.link?.remove(subscription, true);
+    this.remove(subscription, true);
     call(subscription.handlers.onError, error);
+  }
+
+  /** What this transport cannot do, but a better one might. */
+  refuseHere(subscription, error) {
+    if (this.isSettled) this.refuse(subscription, error);
+    else this.held.push(() => this.refuse(subscription, error));
+  }
+
+  remove(subscription, isRefused) {
+    for (const link of [this.link, this.trial]) link?.remove(subscription, isRefused);
   }
 
   tell(state, more = {}) {
@@ -243,7 +327,7 @@ class Subscription {
   }
 
   unsubscribe() {
-    if (this.client.subscriptions.delete(this)) this.client.link?.remove(this, false);
+    if (this.client.subscriptions.delete(this)) this.client.remove(this, false);
   }
 
   // What follows is not for users.
@@ -265,7 +349,7 @@ class Subscription {
     // A topic that a pattern has not heard of has been silent since its first subscribe.
     if (this.isPattern) this.since ??= time;
     else if (position === undefined) this.hasNoHistory = true;
-    else if (replayed === 0) this.positions.set(this.topic, position);
+    else if (replayed === 0 && isBehind(this.positions.get(this.topic), position)) this.positions.set(this.topic, position);
     if (gap) this.gap(this.topic, "too_old");
     else if (this.hasBegun && this.hasNoHistory) this.gap(this.topic, "no_history");
     this.hasBegun = true;
@@ -308,13 +392,14 @@ class SocketLink {
     socket.onmessage = ({ data }) => this.take(data);
     socket.onclose = ({ code, reason }) => this.gone(code, reason);
     this.socket = socket;
-    client.expectOpen();
+    client.expectOpen(this);
   }
 
   open() {
     if (this.socket.protocol !== PROTOCOL) return this.client.lost(this, `there is no ${PROTOCOL}`);
     this.isReady = true;
     this.client.opened(this);
+    if (this.client.link !== this) return; // the page has closed it
     for (const subscription of this.client.subscriptions) this.add(subscription);
     for (const publication of this.client.waiting.splice(0)) this.publish(publication);
     this.keepAlive();
@@ -432,20 +517,32 @@ class SocketLink {
   }
 }
 
-/** A stream of Server-Sent Events for each subscription. They come and go together. */
-class StreamLink {
-  streams = new Map();
+/** A request for each subscription. They come and go together. */
+class RequestsLink {
+  ends = new Map(); // subscription → what ends its request
 
   constructor(client) {
     this.client = client;
     for (const subscription of client.subscriptions) this.add(subscription);
   }
 
+  remove(subscription) {
+    this.ends.get(subscription)?.();
+    this.ends.delete(subscription);
+  }
+
+  close() {
+    for (const end of this.ends.values()) end();
+  }
+}
+
+/** Streams of Server-Sent Events. */
+class StreamLink extends RequestsLink {
   add(subscription) {
-    this.client.expectOpen();
     const url = this.client.topicUrl(subscription, subscription.resume());
     const stream = new this.client.options.EventSource(url.href);
-    this.streams.set(subscription, stream);
+    this.ends.set(subscription, () => stream.close());
+    this.client.expectOpen(this);
     stream.addEventListener("subscribed", ({ data }) => {
       this.client.opened(this);
       subscription.began(JSON.parse(data));
@@ -469,35 +566,24 @@ class StreamLink {
     }
     this.client.lost(this, "the stream ended");
   }
-
-  remove(subscription) {
-    this.streams.get(subscription)?.close();
-    this.streams.delete(subscription);
-  }
-
-  close() {
-    for (const stream of this.streams.values()) stream.close();
-  }
 }
 
-/** A chain of long polls for each subscription. */
-class PollLink {
-  polls = new Map();
-
-  constructor(client) {
-    this.client = client;
-    for (const subscription of client.subscriptions) this.add(subscription);
+/** Chains of long polls. */
+class PollLink extends RequestsLink {
+  add(subscription) {
+    this.client.expectOpen(this);
+    const controller = new AbortController();
+    this.ends.set(subscription, () => controller.abort());
+    this.follow(subscription, controller.signal).catch((error) => {
+      if (!controller.signal.aborted) this.failed(subscription, error);
+    });
   }
 
-  add(subscription) {
-    this.client.expectOpen();
-    const controller = new AbortController();
-    this.polls.set(subscription, controller);
-    this.follow(subscription, controller.signal).catch((error) => {
-      if (controller.signal.aborted) return;
-      if (error.isFinal) this.client.refuse(subscription, error);
-      else this.client.lost(this, error.message);
-    });
+  failed(subscription, error) {
+    if (!error.isFinal) return this.client.lost(this, error.message);
+    if (error.code !== "no_history") return this.client.refuse(subscription, error);
+    this.client.opened(this); // the node has answered
+    this.client.refuseHere(subscription, error);
   }
 
   async follow(subscription, signal) {
@@ -528,15 +614,6 @@ class PollLink {
       timer = setTimeout(() => reject(new RingwireError("network", "no answer to a poll")), POLL_WAIT + openTimeout);
     });
     return Promise.race([answer, late]).finally(() => clearTimeout(timer));
-  }
-
-  remove(subscription) {
-    this.polls.get(subscription)?.abort();
-    this.polls.delete(subscription);
-  }
-
-  close() {
-    for (const controller of this.polls.values()) controller.abort();
   }
 }
 

@@ -1,21 +1,9 @@
-// Follows and feeds the topics of a Ringwire node; no dependencies, no build step. Types are in ringwire.d.ts, the
-// protocol in engine/docs/protocol.md.
-//
-//   import { connect } from "/ringwire.js";
-//
-//   const client = connect("https://node.example", { onState: ({ state, transport }) => console.log(state, transport) });
-//   const news = client.subscribe("news.>", {
-//     onMessage: (data, { topic, position }) => console.log(topic, data),   // string, or Uint8Array if it was binary
-//     onGap: ({ topic, reason }) => console.log(topic, "missed something:", reason),
-//   });
-//   const { position } = await client.publish("news.world", "hello", { durable: true });
-//   news.unsubscribe();
-//   client.close();
+// Follows and feeds the topics of a Ringwire node; no dependencies, no build step. How it is used, and its types, are in
+// ringwire.d.ts, the protocol in engine/docs/protocol.md.
 //
 // After a broken line it comes back by itself, and each subscription goes on behind the last message that it had, none
 // twice. One WebSocket carries everything; where none gets through, it goes on with Server-Sent Events, then with long
-// polling, one request for each subscription, and tries now and then whether something better works by now. Publishing
-// needs the WebSocket.
+// polling, one request for each subscription, and looks now and then whether something better does by now.
 
 const PROTOCOL = "ringwire.v1";
 const DEFAULTS = {
@@ -110,8 +98,8 @@ class Client {
     return new Promise((resolve, reject) => {
       if (this.state === "closed") throw new RingwireError("closed", "the client is closed");
       const publication = { topic, data: payload(data), durable, resolve, reject };
-      if (this.link?.isReady) return this.link.publish(publication);
-      this.canPublish();
+      if (this.transport === "websocket" && this.link?.isOpen) return this.link.publish(publication);
+      if (this.obstacle) throw this.obstacle;
       if (this.waiting.length >= this.options.waitingMax) {
         throw new RingwireError("waiting", "too many publications wait for a connection");
       }
@@ -122,8 +110,6 @@ class Client {
   close() {
     this.finish(new RingwireError("closed", "the client was closed"));
   }
-
-  // What follows is not for users.
 
   begin() {
     this.tell("connecting");
@@ -148,16 +134,16 @@ class Client {
 
   /** From now on there must be an answer in time. */
   expectOpen(link) {
-    if (link.isOpen || link.openTimer !== undefined) return;
+    if (link.isOpen || link.timer !== undefined) return;
     const late = () => this.lost(link, `no answer within ${this.options.openTimeout} ms`);
-    link.openTimer = this.options.setTimeout(late, this.options.openTimeout);
+    link.timer = this.options.setTimeout(late, this.options.openTimeout);
   }
 
   opened(link) {
     if (link.isOpen || (link !== this.link && link !== this.trial)) return;
     if (link === this.trial) this.moveUp();
     link.isOpen = true;
-    this.options.clearTimeout(link.openTimer);
+    this.options.clearTimeout(link.timer);
     this.proven.add(this.transport);
     this.failures = 0;
     this.probes = 0;
@@ -168,7 +154,7 @@ class Client {
 
   /** The transport failed, before or after it was open. */
   lost(link, reason) {
-    if (link && link === this.trial) return this.failed(link);
+    if (link && link === this.trial) return this.probe(this.trialIndex + 1);
     if (link !== this.link || this.state === "closed") return;
     const wasOpen = this.state === "open";
     this.leave();
@@ -190,6 +176,8 @@ class Client {
 
   /** Tries the transports above, best first, while this one goes on. */
   probe(index = 0) {
+    this.trial?.close();
+    this.trial = null;
     if (this.state !== "open") return;
     if (index === this.index) return this.probed();
     this.trialIndex = index;
@@ -201,20 +189,13 @@ class Client {
     }
   }
 
-  failed(trial) {
-    this.trial = null;
-    this.drop(trial);
-    this.probe(this.trialIndex + 1);
-  }
-
   /** Nothing above works: what cannot be done here is refused. */
   probed() {
-    for (const refuse of this.held.splice(0)) refuse();
-    if (this.transport !== "websocket") this.rejectWaiting(this.cannotPublish());
-    if (this.index === 0 || this.state !== "open") return;
-    const pause = this.pause(this.options.probeMin, this.options.probeMax, this.probes);
+    const { probeMin, probeMax, setTimeout } = this.options;
+    if (this.index > 0) this.probeTimer = setTimeout(() => this.probe(), this.pause(probeMin, probeMax, this.probes));
     this.probes += 1;
-    this.probeTimer = this.options.setTimeout(() => this.probe(), pause);
+    if (this.obstacle) this.rejectWaiting(this.obstacle);
+    for (const refuse of this.held.splice(0)) refuse();
   }
 
   /** The trial takes over, and resumes where the link was. */
@@ -231,12 +212,10 @@ class Client {
     return this.index === 0 || (this.state === "open" && this.probes > 0);
   }
 
-  canPublish() {
-    const isBlocked = this.transport !== "websocket" && this.isSettled;
-    if (isBlocked || !this.options.transports.includes("websocket")) throw this.cannotPublish();
-  }
-
-  cannotPublish() {
+  /** Why nothing can be published, once that is known. */
+  get obstacle() {
+    const mayCome = this.transport === "websocket" || !this.isSettled;
+    if (mayCome && this.options.transports.includes("websocket")) return undefined;
     return new RingwireError("transport", `nothing can be published over ${this.transport}`);
   }
 
@@ -259,13 +238,8 @@ class Client {
     this.link = this.trial = null;
     this.held = [];
     for (const timer of [this.retryTimer, this.probeTimer]) options.clearTimeout(timer);
-    for (const one of [link, trial]) this.drop(one);
+    for (const one of [link, trial]) one?.close();
     for (const subscription of this.subscriptions) subscription.isLive = false;
-  }
-
-  drop(link) {
-    this.options.clearTimeout(link?.openTimer);
-    link?.close();
   }
 
   /** Twice as long each time, half of it random. */
@@ -278,12 +252,6 @@ class Client {
     if (!this.subscriptions.delete(subscription)) return;
     this.remove(subscription, true);
     call(subscription.handlers.onError, error);
-  }
-
-  /** What this transport cannot do, but a better one might. */
-  refuseHere(subscription, error) {
-    if (this.isSettled) this.refuse(subscription, error);
-    else this.held.push(() => this.refuse(subscription, error));
   }
 
   remove(subscription, isRefused) {
@@ -330,8 +298,6 @@ class Subscription {
     if (this.client.subscriptions.delete(this)) this.client.remove(this, false);
   }
 
-  // What follows is not for users.
-
   /** What to ask for: everything behind what it had. */
   resume() {
     if (this.positions.size > POSITIONS_MAX[this.client.transport]) {
@@ -364,6 +330,11 @@ class Subscription {
     call(this.handlers.onMessage, data, { topic, position: position || undefined });
   }
 
+  /** Losses are those of one name or pattern; others that match may have heard it all. */
+  lost({ topic, count }) {
+    if (topic === this.topic) this.gap(topic, "lost", count);
+  }
+
   gap(topic, reason, count) {
     if (this.client.subscriptions.has(this)) call(this.handlers.onGap, { topic, reason, count });
   }
@@ -375,7 +346,6 @@ class Subscription {
 
 /** Everything over one WebSocket. */
 class SocketLink {
-  isReady = false;
   hasHeard = true; // since the last ping
   requests = new Map(); // id → what to do with the answer
   names = new Set(); // names and patterns that the node sends for
@@ -397,7 +367,6 @@ class SocketLink {
 
   open() {
     if (this.socket.protocol !== PROTOCOL) return this.client.lost(this, `there is no ${PROTOCOL}`);
-    this.isReady = true;
     this.client.opened(this);
     if (this.client.link !== this) return; // the page has closed it
     for (const subscription of this.client.subscriptions) this.add(subscription);
@@ -430,7 +399,7 @@ class SocketLink {
   }
 
   add(subscription) {
-    if (!this.isReady || !this.client.subscriptions.has(subscription)) return;
+    if (!this.isOpen || !this.client.subscriptions.has(subscription)) return;
     const again = () => this.client.link === this && this.add(subscription);
     this.ask({ op: "subscribe", topic: subscription.topic, ...subscription.resume() }, {
       resolve: (ok) => {
@@ -447,7 +416,7 @@ class SocketLink {
   /** Two subscriptions of one name are one to the node. */
   remove({ topic }, isRefused) {
     const isShared = Array.from(this.client.subscriptions).some((other) => other.topic === topic);
-    if (!this.isReady || isShared || isRefused) return;
+    if (!this.isOpen || isShared || isRefused) return;
     this.ask({ op: "unsubscribe", topic }, { resolve: () => this.names.delete(topic), reject() {} });
   }
 
@@ -476,25 +445,19 @@ class SocketLink {
   }
 
   understand(event, bytes) {
-    const subscriptions = () => Array.from(this.client.subscriptions).filter((one) => one.matches(event.topic));
     switch (event.event) {
-      case "message": this.hear(bytes ?? event.data, event, subscriptions()); break;
-      case "lost": this.lose(event); break;
-      case "ok": this.answer(event)?.resolve(event); break;
-      case "error": this.answer(event)?.reject(new RingwireError(event.code, event.message)); break;
+      case "message": return this.hear(bytes ?? event.data, event);
+      case "lost": return this.client.subscriptions.forEach((one) => one.lost(event));
+      case "ok": return this.answer(event)?.resolve(event);
+      case "error": return this.answer(event)?.reject(new RingwireError(event.code, event.message));
       default: // a later node may say more; `closing` is followed by a close
     }
   }
 
-  /** Losses are those of one name or pattern; others that match may have heard it all. */
-  lose({ topic, count }) {
-    for (const one of this.client.subscriptions) if (one.topic === topic) one.gap(topic, "lost", count);
-  }
-
   /** A message comes once for each name and pattern that matches; a subscription hears it once. */
-  hear(data, { topic, position }, subscriptions) {
+  hear(data, { topic, position }) {
     if (position === undefined && this.isCopy(topic, data)) return;
-    for (const one of subscriptions) one.heard(data, topic, position);
+    for (const one of Array.from(this.client.subscriptions)) if (one.matches(topic)) one.heard(data, topic, position);
   }
 
   /** Positions tell what comes twice. Without them, of equal messages every one in so many is new. */
@@ -532,6 +495,7 @@ class RequestsLink {
   }
 
   close() {
+    this.client.options.clearTimeout(this.timer);
     for (const end of this.ends.values()) end();
   }
 }
@@ -549,21 +513,15 @@ class StreamLink extends RequestsLink {
     });
     stream.addEventListener("message", (event) => subscription.heard(event.data, ...origin(subscription, event)));
     stream.addEventListener("binary", (event) => subscription.heard(fromBase64(event.data), ...origin(subscription, event)));
-    stream.addEventListener("lost", ({ data }) => {
-      const { topic, count } = JSON.parse(data);
-      subscription.gap(topic, "lost", count);
-    });
+    stream.addEventListener("lost", ({ data }) => subscription.lost(JSON.parse(data)));
     stream.addEventListener("error", () => this.failed(subscription, url));
   }
 
   /** An EventSource does not tell a refusal from a broken line, so the same is asked by a short poll. */
   async failed(subscription, url) {
     this.remove(subscription);
-    try {
-      if (!subscription.isLive) await ask(this.client, url);
-    } catch (error) {
-      if (error.isFinal && error.code !== "no_history") return this.client.refuse(subscription, error);
-    }
+    const error = subscription.isLive ? undefined : await ask(this.client, url).catch((error) => error);
+    if (error?.isFinal && error.code !== "no_history") return this.client.refuse(subscription, error);
     this.client.lost(this, "the stream ended");
   }
 }
@@ -581,19 +539,22 @@ class PollLink extends RequestsLink {
 
   failed(subscription, error) {
     if (!error.isFinal) return this.client.lost(this, error.message);
-    if (error.code !== "no_history") return this.client.refuse(subscription, error);
-    this.client.opened(this); // the node has answered
-    this.client.refuseHere(subscription, error);
+    const refuse = () => this.client.refuse(subscription, error);
+    if (error.code === "no_history") this.client.opened(this); // it works, but a better one may do more
+    if (error.code !== "no_history" || this.client.isSettled) refuse();
+    else this.client.held.push(refuse);
   }
 
   async follow(subscription, signal) {
+    const { now, setTimeout, clearTimeout, openTimeout } = this.client.options;
     while (!signal.aborted) {
-      const asked = this.client.options.now();
+      const asked = now();
       const isFirst = !subscription.isLive;
       const url = this.client.topicUrl(subscription, subscription.resume());
       // The first answer comes at once: it shows that this transport gets through.
       if (!isFirst) url.searchParams.append("wait", `${POLL_WAIT}ms`);
-      const { messages, ...begun } = await this.inTime(ask(this.client, url, signal));
+      const timer = setTimeout(() => this.client.lost(this, "no answer to a poll"), POLL_WAIT + openTimeout);
+      const { messages, ...begun } = await ask(this.client, url, signal).finally(() => clearTimeout(timer));
       if (signal.aborted) return;
       this.client.opened(this);
       // Later answers go on where the last one ended, so that only a gap is news.
@@ -602,18 +563,9 @@ class PollLink extends RequestsLink {
       for (const { topic, position, data, data64 } of messages) {
         subscription.heard(data ?? fromBase64(data64), topic ?? subscription.topic, position);
       }
-      const isHasty = !isFirst && messages.length === 0 && this.client.options.now() - asked < POLL_PAUSE;
-      if (isHasty) await new Promise((resolve) => this.client.options.setTimeout(resolve, POLL_PAUSE));
+      const isHasty = !isFirst && messages.length === 0 && now() - asked < POLL_PAUSE;
+      if (isHasty) await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE));
     }
-  }
-
-  inTime(answer) {
-    const { setTimeout, clearTimeout, openTimeout } = this.client.options;
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new RingwireError("network", "no answer to a poll")), POLL_WAIT + openTimeout);
-    });
-    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 }
 
@@ -643,12 +595,12 @@ function covers(name, topic) {
   return wanted.every((token, at) => token === "*" || token === tokens[at] || (rest && at === wanted.length - 1));
 }
 
-/** Whether `position` comes after `last`: always, if that is of another epoch. Offsets are u64, so compared as text. */
+/** Whether `position` comes after `last`: always, if that is of another epoch. Offsets are u64. */
 function isBehind(last, position) {
   if (last === undefined) return true;
   const [epoch, offset] = last.split("-");
   const [newEpoch, newOffset] = position.split("-");
-  return epoch !== newEpoch || newOffset.length > offset.length || (newOffset.length === offset.length && newOffset > offset);
+  return epoch !== newEpoch || BigInt(newOffset) > BigInt(offset);
 }
 
 function payload(data) {
@@ -674,7 +626,6 @@ function call(handler, ...args) {
   try {
     handler?.(...args);
   } catch (error) {
-    if (globalThis.reportError) reportError(error);
-    else console.error(error);
+    (globalThis.reportError ?? console.error)(error);
   }
 }

@@ -5,6 +5,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Clock, Node } from "./fakes.mjs";
 
@@ -531,11 +532,47 @@ describe("a better transport", () => {
     followed[2].subscription.unsubscribe();
     const late = follow(client, "b");
     await clock.pass();
-    assert.deepEqual(Array.from(node.streams).filter((one) => one.listeners).length, 3);
+    assert.equal(Array.from(node.streams).filter((one) => one.listeners).length, 2, "the trial's");
     node.publish("b", "1");
     await clock.pass(6_000);
     assert.deepEqual([client.transport, client.state, late.texts()], ["polling", "open", ["1"]]);
+    assert.equal(Array.from(node.streams).filter((one) => one.listeners).length, 0);
     client.close();
+  });
+
+  test("what is subscribed at any moment while it takes over misses nothing from its first message on", async () => {
+    for (let moment = 0; moment < 12; moment += 1) {
+      let round = 0;
+      const all = await low(["websocket", "sse"]);
+      const { clock, node, client } = all;
+      node.blocked.delete("sse");
+      let late;
+      let published = 0;
+      // Every turn something is published; the stream is opened within one of them.
+      const turn = () => {
+        published += 1;
+        node.publish("b", `${published}`);
+        if (client.trial && (round += 1) === moment + 1) late = follow(client, "b");
+      };
+      while (client.transport === "polling" && published < 1_000) {
+        turn();
+        await clock.pass(client.trial ? 0 : 500);
+        for (let at = 0; at < 6; at += 1) {
+          turn();
+          await setImmediate();
+        }
+      }
+      late ??= follow(client, "b");
+      await clock.pass(10);
+      turn();
+      await clock.pass(10);
+      const heard = late.texts().map(Number);
+      assert.equal(client.transport, "sse");
+      assert.deepEqual(heard, heard.map((_, at) => published - heard.length + 1 + at), `moment ${moment}`);
+      assert.ok(heard.length > 0);
+      assert.deepEqual(all.followed[2].texts().map(Number), Array.from({ length: published }, (_, at) => at + 1));
+      client.close();
+    }
   });
 
   test("a topic that cannot be polled is refused only where nothing better works", async () => {

@@ -38,7 +38,7 @@ export interface Options {
   backoffMax?: number;
   /** Milliseconds open after which it starts at `backoffMin` again; default 10,000. */
   stableAfter?: number;
-  /** Milliseconds between attempts with better transports while a lower one goes on, doubled with each; default 30,000. */
+  /** Milliseconds before the second attempt with better transports while a lower one goes on, doubled with each; default 30,000. */
   probeMin?: number;
   /** The most that they grow to; default 600,000. Half of it is random. */
   probeMax?: number;
@@ -96,8 +96,8 @@ export interface Client {
   /**
    * Resolves when the node has put the message in the topic's order; with `durable` when it is on disk. Without a connection it
    * waits for one. Rejects with the node's refusal; with `unknown` if the connection ended before the answer, so that it may
-   * or may not have been published; with `transport` once a
-   * lower transport is open and the WebSocket fails beside it; until that is known it waits.
+   * or may not have been published; with `transport` where a lower
+   * transport is open and the WebSocket fails beside it. Until that is known it waits.
    */
   publish(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: { durable?: boolean }): Promise<{ position?: Position }>;
   close(): void;

@@ -1,6 +1,5 @@
 // Follows and feeds the topics of a Ringwire node; no dependencies, no build step. How it is used, and its types, are in
 // ringwire.d.ts, the protocol in engine/docs/protocol.md.
-//
 // After a broken line it comes back by itself, and each subscription goes on behind the last message that it had, none
 // twice. One WebSocket carries everything; where none gets through, it goes on with Server-Sent Events, then with long
 // polling, one request for each subscription, and looks now and then whether something better does by now.
@@ -42,8 +41,7 @@ const POLL_PAUSE = 1_000;
 export class RingwireError extends Error {
   constructor(code, message) {
     super(message);
-    this.name = "RingwireError";
-    this.code = code;
+    Object.assign(this, { name: "RingwireError", code });
   }
 }
 
@@ -89,7 +87,7 @@ class Client {
     const subscription = new Subscription(this, topic, handlers);
     if (this.state === "closed") throw new RingwireError("closed", "the client is closed");
     this.subscriptions.add(subscription);
-    for (const link of [this.link, this.trial]) link?.add(subscription);
+    this.link?.add(subscription);
     return subscription;
   }
 
@@ -100,9 +98,8 @@ class Client {
       const publication = { topic, data: payload(data), durable, resolve, reject };
       if (this.transport === "websocket" && this.link?.isOpen) return this.link.publish(publication);
       if (this.obstacle) throw this.obstacle;
-      if (this.waiting.length >= this.options.waitingMax) {
-        throw new RingwireError("waiting", "too many publications wait for a connection");
-      }
+      const isFull = this.waiting.length >= this.options.waitingMax;
+      if (isFull) throw new RingwireError("waiting", "too many publications wait for a connection");
       this.waiting.push(publication);
     });
   }
@@ -122,21 +119,17 @@ class Client {
   }
 
   /** Without a subscription a lower transport asks for nothing: it works if the node answers at all. */
-  async reach(link) {
+  reach(link) {
     this.expectOpen(link);
-    try {
-      await this.options.fetch(this.url("topics/any/latest").href, { method: "HEAD", cache: "no-store" });
-      this.opened(link);
-    } catch (error) {
-      this.lost(link, error.message);
-    }
+    const answer = this.options.fetch(new URL("topics/any/latest", this.base).href, { method: "HEAD", cache: "no-store" });
+    answer.then(() => this.opened(link), ({ message }) => this.lost(link, message));
   }
 
   /** From now on there must be an answer in time. */
   expectOpen(link) {
     if (link.isOpen || link.timer !== undefined) return;
-    const late = () => this.lost(link, `no answer within ${this.options.openTimeout} ms`);
-    link.timer = this.options.setTimeout(late, this.options.openTimeout);
+    const { setTimeout, openTimeout } = this.options;
+    link.timer = setTimeout(() => this.lost(link, `no answer within ${openTimeout} ms`), openTimeout);
   }
 
   opened(link) {
@@ -145,20 +138,18 @@ class Client {
     link.isOpen = true;
     this.options.clearTimeout(link.timer);
     this.proven.add(this.transport);
-    this.failures = 0;
-    this.probes = 0;
+    this.failures = this.probes = 0;
     this.openedAt = this.options.now();
+    this.probeTimer = this.options.setTimeout(() => this.probe(), 0);
     this.tell("open");
-    this.probe();
   }
 
   /** The transport failed, before or after it was open. */
   lost(link, reason) {
     if (link && link === this.trial) return this.probe(this.trialIndex + 1);
     if (link !== this.link || this.state === "closed") return;
-    const wasOpen = this.state === "open";
     this.leave();
-    if (!wasOpen) this.moveOn();
+    if (this.state !== "open") this.moveOn();
     const retryIn = this.pause(this.options.backoffMin, this.options.backoffMax, this.attempts);
     this.attempts += 1;
     this.retryTimer = this.options.setTimeout(() => this.begin(), retryIn);
@@ -166,10 +157,8 @@ class Client {
   }
 
   moveOn() {
-    const { first, lower, before } = FAILURES_MAX;
-    const most = this.proven.has(this.transport) ? before : this.index === 0 ? first : lower;
-    this.failures += 1;
-    if (this.failures < most) return;
+    const kind = this.proven.has(this.transport) ? "before" : this.index === 0 ? "first" : "lower";
+    if ((this.failures += 1) < FAILURES_MAX[kind]) return;
     this.failures = 0;
     this.index = (this.index + 1) % this.options.transports.length;
   }
@@ -194,17 +183,17 @@ class Client {
     const { probeMin, probeMax, setTimeout } = this.options;
     if (this.index > 0) this.probeTimer = setTimeout(() => this.probe(), this.pause(probeMin, probeMax, this.probes));
     this.probes += 1;
-    if (this.obstacle) this.rejectWaiting(this.obstacle);
+    if (this.obstacle) for (const { reject } of this.waiting.splice(0)) reject(this.obstacle);
     for (const refuse of this.held.splice(0)) refuse();
   }
 
   /** The trial takes over, and resumes where the link was. */
   moveUp() {
-    const { trial } = this;
+    const { trial: link, trialIndex: index } = this;
     this.trial = null;
     this.leave();
-    this.link = trial;
-    this.index = this.trialIndex;
+    Object.assign(this, { link, index });
+    for (const subscription of this.subscriptions) link.add(subscription);
   }
 
   /** Whether it is known that nothing above works. */
@@ -219,15 +208,11 @@ class Client {
     return new RingwireError("transport", `nothing can be published over ${this.transport}`);
   }
 
-  rejectWaiting(error) {
-    for (const { reject } of this.waiting.splice(0)) reject(error);
-  }
-
   /** For good. */
   finish(error) {
     if (this.state === "closed") return;
     this.leave();
-    this.rejectWaiting(error);
+    for (const { reject } of this.waiting.splice(0)) reject(error);
     this.subscriptions.clear();
     this.tell("closed", { reason: error.message });
   }
@@ -235,8 +220,7 @@ class Client {
   leave() {
     const { link, trial, options } = this;
     if (this.state === "open" && options.now() - this.openedAt >= options.stableAfter) this.attempts = 0;
-    this.link = this.trial = null;
-    this.held = [];
+    Object.assign(this, { link: null, trial: null, held: [] });
     for (const timer of [this.retryTimer, this.probeTimer]) options.clearTimeout(timer);
     for (const one of [link, trial]) one?.close();
     for (const subscription of this.subscriptions) subscription.isLive = false;
@@ -263,15 +247,11 @@ class Client {
     call(this.options.onState, { state, transport: this.transport, ...more });
   }
 
-  url(path) {
-    return new URL(path, this.base);
-  }
-
   /** A subscription's URL, to go on where it is. */
   topicUrl({ topic }, { after, since }) {
-    const url = this.url(`topics/${encodeURIComponent(topic)}`);
-    if (typeof after === "string") url.searchParams.append("after", after);
-    else for (const [name, position] of Object.entries(after ?? {})) url.searchParams.append("after", `${name}:${position}`);
+    const url = new URL(`topics/${encodeURIComponent(topic)}`, this.base);
+    const positions = typeof after === "string" ? [after] : Object.entries(after ?? {}).map((pair) => pair.join(":"));
+    for (const position of positions) url.searchParams.append("after", position);
     if (since !== undefined) url.searchParams.append("since", since);
     return url;
   }
@@ -279,19 +259,15 @@ class Client {
 
 /** What somebody listens to, and how far they have come. */
 class Subscription {
-  positions = new Map(); // topic → the last message's position
   isLive = false; // the node has confirmed it on this connection
   hasBegun = false; // … on any connection
   hasNoHistory = false; // something came without a position
 
   constructor(client, topic, { after, since, ...handlers } = {}) {
-    this.client = client;
-    this.topic = topic;
-    this.handlers = handlers;
-    this.since = since;
+    Object.assign(this, { client, topic, handlers, since });
     this.isPattern = topic.split(".").some((token) => token === "*" || token === ">");
     const positions = typeof after === "string" ? { [topic]: after } : after;
-    for (const [name, position] of Object.entries(positions ?? {})) this.positions.set(name, position);
+    this.positions = new Map(Object.entries(positions ?? {})); // topic → the last message's
   }
 
   unsubscribe() {
@@ -354,14 +330,12 @@ class SocketLink {
 
   constructor(client) {
     this.client = client;
-    const url = client.url("connect");
-    url.protocol = url.protocol.replace("http", "ws");
-    const socket = new client.options.WebSocket(url.href, PROTOCOL);
+    const url = new URL("connect", client.base).href.replace("http", "ws");
+    const socket = (this.socket = new client.options.WebSocket(url, PROTOCOL));
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.open();
     socket.onmessage = ({ data }) => this.take(data);
     socket.onclose = ({ code, reason }) => this.gone(code, reason);
-    this.socket = socket;
     client.expectOpen(this);
   }
 
@@ -433,7 +407,7 @@ class SocketLink {
       this.requests.set(request.id, answer);
     }
     const json = JSON.stringify(request);
-    this.socket.send(bytes ? joined(new TextEncoder().encode(`${json}\n`), bytes) : json);
+    this.socket.send(bytes ? joined(`${json}\n`, bytes) : json);
   }
 
   take(data) {
@@ -444,14 +418,14 @@ class SocketLink {
     this.understand(JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))), bytes.subarray(end + 1));
   }
 
+  /** A later node may say more than this; `closing` is followed by a close. */
   understand(event, bytes) {
-    switch (event.event) {
-      case "message": return this.hear(bytes ?? event.data, event);
-      case "lost": return this.client.subscriptions.forEach((one) => one.lost(event));
-      case "ok": return this.answer(event)?.resolve(event);
-      case "error": return this.answer(event)?.reject(new RingwireError(event.code, event.message));
-      default: // a later node may say more; `closing` is followed by a close
-    }
+    const answer = this.requests.get(event.id);
+    this.requests.delete(event.id);
+    if (event.event === "message") this.hear(bytes ?? event.data, event);
+    else if (event.event === "lost") for (const one of this.client.subscriptions) one.lost(event);
+    else if (event.event === "ok") answer?.resolve(event);
+    else if (event.event === "error") answer?.reject(new RingwireError(event.code, event.message));
   }
 
   /** A message comes once for each name and pattern that matches; a subscription hears it once. */
@@ -472,12 +446,6 @@ class SocketLink {
     if (this.copies.size > COPIES_MAX) this.copies.delete(this.copies.keys().next().value);
     return seen > 1;
   }
-
-  answer({ id }) {
-    const answer = this.requests.get(id);
-    this.requests.delete(id);
-    return answer;
-  }
 }
 
 /** A request for each subscription. They come and go together. */
@@ -486,7 +454,8 @@ class RequestsLink {
 
   constructor(client) {
     this.client = client;
-    for (const subscription of client.subscriptions) this.add(subscription);
+    // Beside a link, what is not live has no position yet: it is added when this takes over.
+    for (const one of client.subscriptions) if (client.link === null || one.isLive) this.add(one);
   }
 
   remove(subscription) {
@@ -503,16 +472,20 @@ class RequestsLink {
 /** Streams of Server-Sent Events. */
 class StreamLink extends RequestsLink {
   add(subscription) {
+    if (this.ends.has(subscription)) return;
     const url = this.client.topicUrl(subscription, subscription.resume());
+    const { topic, isPattern } = subscription;
     const stream = new this.client.options.EventSource(url.href);
+    // Topic and position of an event: for a pattern its id is TOPIC:POSITION:TIME.
+    const origin = ({ lastEventId: id }) => (isPattern ? id.match(/^(.*):(.*):\d+$/).slice(1) : [topic, id]);
     this.ends.set(subscription, () => stream.close());
     this.client.expectOpen(this);
     stream.addEventListener("subscribed", ({ data }) => {
       this.client.opened(this);
       subscription.began(JSON.parse(data));
     });
-    stream.addEventListener("message", (event) => subscription.heard(event.data, ...origin(subscription, event)));
-    stream.addEventListener("binary", (event) => subscription.heard(fromBase64(event.data), ...origin(subscription, event)));
+    stream.addEventListener("message", (event) => subscription.heard(event.data, ...origin(event)));
+    stream.addEventListener("binary", (event) => subscription.heard(fromBase64(event.data), ...origin(event)));
     stream.addEventListener("lost", ({ data }) => subscription.lost(JSON.parse(data)));
     stream.addEventListener("error", () => this.failed(subscription, url));
   }
@@ -529,20 +502,19 @@ class StreamLink extends RequestsLink {
 /** Chains of long polls. */
 class PollLink extends RequestsLink {
   add(subscription) {
+    if (this.ends.has(subscription)) return;
     this.client.expectOpen(this);
     const controller = new AbortController();
+    const { signal } = controller;
     this.ends.set(subscription, () => controller.abort());
-    this.follow(subscription, controller.signal).catch((error) => {
-      if (!controller.signal.aborted) this.failed(subscription, error);
-    });
+    this.follow(subscription, signal).catch((error) => signal.aborted || this.failed(subscription, error));
   }
 
   failed(subscription, error) {
     if (!error.isFinal) return this.client.lost(this, error.message);
-    const refuse = () => this.client.refuse(subscription, error);
-    if (error.code === "no_history") this.client.opened(this); // it works, but a better one may do more
-    if (error.code !== "no_history" || this.client.isSettled) refuse();
-    else this.client.held.push(refuse);
+    if (error.code !== "no_history" || this.client.isSettled) return this.client.refuse(subscription, error);
+    this.client.opened(this); // the node has answered
+    this.client.held.push(() => this.client.refuse(subscription, error));
   }
 
   async follow(subscription, signal) {
@@ -563,8 +535,8 @@ class PollLink extends RequestsLink {
       for (const { topic, position, data, data64 } of messages) {
         subscription.heard(data ?? fromBase64(data64), topic ?? subscription.topic, position);
       }
-      const isHasty = !isFirst && messages.length === 0 && now() - asked < POLL_PAUSE;
-      if (isHasty) await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE));
+      if (isFirst || messages.length > 0 || now() - asked >= POLL_PAUSE) continue;
+      await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE));
     }
   }
 }
@@ -579,11 +551,6 @@ async function ask(client, url, signal) {
   const error = new RingwireError(code ?? "network", message ?? `status ${response.status}`);
   error.isFinal = code !== undefined && !PASSING.has(code) && response.status < 500;
   throw error;
-}
-
-/** Topic and position of an event: for a pattern its id is TOPIC:POSITION:TIME. */
-function origin({ topic, isPattern }, { lastEventId }) {
-  return isPattern ? lastEventId.match(/^(.*):(.*):\d+$/).slice(1) : [topic, lastEventId];
 }
 
 /** Whether `topic` is the name, or matches the pattern. */
@@ -610,7 +577,8 @@ function payload(data) {
   throw new TypeError("publish takes a string, an ArrayBuffer or a view of one; write objects with JSON.stringify");
 }
 
-function joined(head, body) {
+function joined(text, body) {
+  const head = new TextEncoder().encode(text);
   const bytes = new Uint8Array(head.length + body.length);
   bytes.set(head);
   bytes.set(body, head.length);

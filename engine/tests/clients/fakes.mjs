@@ -108,6 +108,7 @@ export class Node {
     if (signal?.aborted) throw new Error("aborted");
     this.asked.push(url.pathname + url.search);
     if (this.blocked.has("polling")) throw new TypeError("fetch failed");
+    if (url.pathname.endsWith("/latest")) return answer(404, { code: "no_message", message: "no_message!" });
     const { pattern, after, since } = parse(url);
     const refusal = this.refused.get(pattern) ?? (this.withoutHistory.has(pattern) ? "no_history" : undefined);
     if (refusal) return answer(refusal === "busy" ? 503 : 400, { code: refusal, message: `${refusal}!` });

@@ -5,6 +5,7 @@ import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { Clock, Node } from "./fakes.mjs";
 
@@ -402,6 +403,196 @@ describe("which transport", () => {
   });
 });
 
+describe("a better transport", () => {
+  const down = (node) => ALL.forEach((one) => node.blocked.add(one));
+  const opened = (node, transport) => node.opened.filter(([name]) => name === transport).length;
+
+  /** A client whose WebSocket is blocked, with what else is. */
+  async function low(blocked = ["websocket"], options = {}) {
+    const all = start({ prepare: (node) => blocked.forEach((one) => node.blocked.add(one)), ...options });
+    const followed = [follow(all.client, "a"), follow(all.client, "a"), follow(all.client, "*")];
+    await all.clock.pass(15_000);
+    assert.equal(all.client.state, "open");
+    return { ...all, followed };
+  }
+
+  test("is found at once when the node was down at the start, however long", async () => {
+    for (const time of [100, 400, 600, 1_000, 2_000, 3_000, 5_000, 10_000, 60_000, 300_000]) {
+      const { clock, node, client } = start({ prepare: down });
+      const { texts, gaps } = follow(client, "a");
+      const waiting = client.publish("a", "waited");
+      await clock.pass(time);
+      node.blocked.clear();
+      await clock.pass(31_000);
+      assert.deepEqual([client.transport, client.state], ["websocket", "open"], `down for ${time} ms`);
+      await waiting;
+      await client.publish("a", "at once");
+      await clock.pass();
+      assert.deepEqual(texts(), ["waited", "at once"]);
+      assert.deepEqual(gaps, []);
+      client.close();
+    }
+  });
+
+  test("is found by a client that only publishes", async () => {
+    for (const time of [600, 1_000, 3_000, 60_000]) {
+      const { clock, node, client } = start({ prepare: down });
+      const waiting = client.publish("a", "1");
+      await clock.pass(time);
+      node.blocked.clear();
+      await clock.pass(31_000);
+      assert.deepEqual([await waiting, client.transport], [{ position: "1f-1" }, "websocket"]);
+      client.close();
+    }
+  });
+
+  test("is taken when it is not blocked any more, and nothing is lost or comes twice", async () => {
+    for (const blocked of [["websocket"], ["websocket", "sse"]]) {
+      const { clock, node, client, followed } = await low(blocked);
+      assert.equal(client.transport, ALL[blocked.length]);
+      node.publish("a", "1");
+      await clock.pass();
+      node.blocked.clear();
+      await clock.pass(2_500);
+      const published = ["1"];
+      while (client.transport !== "websocket" && published.length < 100) {
+        published.push(`${published.length + 1}`);
+        node.publish("a", published.at(-1));
+        await clock.pass(997);
+      }
+      node.publish("a", "last");
+      await clock.pass();
+      for (const { texts, gaps } of followed) assert.deepEqual([texts(), gaps], [[...published, "last"], []]);
+      assert.ok(published.length < 31, "the first probe is after 30 s");
+      assert.deepEqual([node.streams.size, node.followers.size, node.sockets.size], [0, 2, 1], "nothing else goes on");
+      await client.publish("a", "");
+      client.close();
+    }
+  });
+
+  test("of two, the best that works", async () => {
+    const { clock, node, client, followed: [{ texts, gaps }] } = await low(["websocket", "sse"]);
+    node.blocked.delete("sse");
+    await clock.pass(40_000);
+    node.publish("a", "1");
+    await clock.pass();
+    assert.deepEqual([client.transport, texts(), gaps], ["sse", ["1"], []]);
+    node.blocked.clear();
+    await clock.pass(40_000);
+    assert.equal(client.transport, "websocket");
+    client.close();
+  });
+
+  test("is tried ever more seldom, at each return anew, and beside what works", async () => {
+    for (const kind of ["blocked", "silent"]) {
+      const times = [];
+      const { clock, node, states, client } = await low([], {
+        prepare: (node) => {
+          node[kind].add("websocket");
+          const { WebSocket } = node.classes;
+          node.classes.WebSocket = class extends WebSocket {
+            constructor(...given) {
+              super(...given);
+              times.push(node.clock.time);
+            }
+          };
+        },
+      });
+      await clock.pass(3_000_000);
+      const pauses = times.slice(3).map((time, at) => time - times[at + 2]);
+      const late = kind === "silent" ? 5_000 : 0;
+      assert.deepEqual(pauses, [30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000, 600_000].map((pause) => pause + late));
+      assert.equal(opened(node, "sse"), 3, "each subscription once");
+      assert.equal(states.at(-1).state, "open");
+      const before = times.length;
+      node.cut();
+      await clock.pass(1_000);
+      assert.deepEqual([times.length, client.transport], [before + 1, "sse"]);
+      client.close();
+      await clock.pass(6_000);
+      assert.deepEqual([clock.timers.size, node.sockets.size], [0, 0]);
+    }
+  });
+
+  test("one that the page's browser lacks does no harm", async () => {
+    const { clock, client, followed: [{ texts }], node } = await low([], { WebSocket: undefined });
+    await clock.pass(100_000);
+    node.publish("a", "1");
+    await clock.pass();
+    assert.deepEqual([client.transport, client.state, texts()], ["sse", "open", ["1"]]);
+    await rejected(client.publish("a", ""), "transport");
+    client.close();
+  });
+
+  test("subscriptions come and go while it is tried", async () => {
+    const { clock, node, client, followed } = await low(["websocket", "sse"]);
+    node.blocked.delete("sse");
+    node.silent.add("sse");
+    await clock.pass(20_000);
+    followed[2].subscription.unsubscribe();
+    const late = follow(client, "b");
+    await clock.pass();
+    assert.equal(Array.from(node.streams).filter((one) => one.listeners).length, 2, "the trial's");
+    node.publish("b", "1");
+    await clock.pass(6_000);
+    assert.deepEqual([client.transport, client.state, late.texts()], ["polling", "open", ["1"]]);
+    assert.equal(Array.from(node.streams).filter((one) => one.listeners).length, 0);
+    client.close();
+  });
+
+  test("what is subscribed at any moment while it takes over misses nothing from its first message on", async () => {
+    for (let moment = 0; moment < 12; moment += 1) {
+      let round = 0;
+      const all = await low(["websocket", "sse"]);
+      const { clock, node, client } = all;
+      node.blocked.delete("sse");
+      let late;
+      let published = 0;
+      // Every turn something is published; the stream is opened within one of them.
+      const turn = () => {
+        published += 1;
+        node.publish("b", `${published}`);
+        if (client.trial && (round += 1) === moment + 1) late = follow(client, "b");
+      };
+      while (client.transport === "polling" && published < 1_000) {
+        turn();
+        await clock.pass(client.trial ? 0 : 500);
+        for (let at = 0; at < 6; at += 1) {
+          turn();
+          await setImmediate();
+        }
+      }
+      late ??= follow(client, "b");
+      await clock.pass(10);
+      turn();
+      await clock.pass(10);
+      const heard = late.texts().map(Number);
+      assert.equal(client.transport, "sse");
+      assert.deepEqual(heard, heard.map((_, at) => published - heard.length + 1 + at), `moment ${moment}`);
+      assert.ok(heard.length > 0);
+      assert.deepEqual(all.followed[2].texts().map(Number), Array.from({ length: published }, (_, at) => at + 1));
+      client.close();
+    }
+  });
+
+  test("a topic that cannot be polled is refused only where nothing better works", async () => {
+    const prepare = (node) => { down(node); node.withoutHistory.add("a"); };
+    const { clock, node, client } = start({ prepare });
+    const { errors, texts } = follow(client, "a");
+    await clock.pass(3_000);
+    node.blocked.clear();
+    await clock.pass(10_000);
+    node.publish("a", "1");
+    await clock.pass();
+    assert.deepEqual([client.transport, errors, texts()], ["websocket", [], ["1"]]);
+    node.blocked.add("websocket").add("sse");
+    node.cut();
+    await clock.pass(300_000);
+    assert.deepEqual([client.transport, errors], ["polling", ["no_history"]]);
+    client.close();
+  });
+});
+
 describe("publishing", () => {
   test("resolves with the position", async () => {
     const { clock, node, client } = start();
@@ -456,6 +647,26 @@ describe("publishing", () => {
     const outcome = rejected(client.publish("a", ""), "transport");
     await clock.pass(10_000);
     await outcome;
+    client.close();
+  });
+
+  test("waits, only so many, until it is known that the WebSocket is blocked", async () => {
+    const { clock, node, client } = start({ waitingMax: 1, prepare: (node) => ALL.forEach((one) => node.blocked.add(one)) });
+    follow(client, "b");
+    let outcome = "waits";
+    client.publish("a", "1").catch(({ code }) => (outcome = code));
+    await clock.pass(300_000);
+    assert.equal(outcome, "waits", "nobody was reached");
+    await rejected(client.publish("a", "2"), "waiting");
+    node.blocked.delete("sse");
+    await clock.pass(300_000);
+    assert.deepEqual([outcome, client.transport], ["transport", "sse"]);
+    await rejected(client.publish("a", "3"), "transport");
+    node.cut();
+    const late = client.publish("a", "4");
+    node.blocked.clear();
+    await clock.pass(10_000);
+    assert.deepEqual([await late, node.topic("a").last], [{ position: "1f-1" }, 1]);
     client.close();
   });
 

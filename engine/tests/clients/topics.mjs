@@ -65,22 +65,25 @@ async function serve(port = 0) {
   return { port: listens, stop };
 }
 
-/** A client whose lines can be cut. */
-function client(port) {
+/** A client whose lines can be cut, and blocked. */
+function client(port, more = {}) {
   const lines = new Set();
+  let isBlocked = false;
   class Line extends WebSocket {
     constructor(...args) {
       super(...args);
+      if (isBlocked) this.terminate();
       lines.add(this);
       this.on("error", () => {}); // a refused connection is closed as well
       this.on("close", () => lines.delete(this));
     }
   }
-  const options = { transports: ["websocket"], WebSocket: Line, backoffMin: 20, backoffMax: 200 };
+  const options = { transports: ["websocket"], WebSocket: Line, backoffMin: 20, backoffMax: 200, ...more };
   const cut = () => lines.forEach((line) => line.terminate());
   const stall = () => lines.forEach((line) => line.pause());
   const read = () => lines.forEach((line) => line.resume());
-  return Object.assign(connect(`http://127.0.0.1:${port}`, options), { cut, stall, read });
+  const block = (blocks) => (isBlocked = blocks);
+  return Object.assign(connect(`http://127.0.0.1:${port}`, options), { cut, stall, read, block });
 }
 
 function follow(client, topic) {
@@ -203,6 +206,50 @@ const checks = {
     Object.assign(node, await serve(node.port));
     await publisher.publish("kept.restart", "at last").catch(() => publisher.publish("kept.restart", "at last"));
     await until(() => kept.heard.includes("at last"), () => "at last");
+    publisher.close();
+    reader.close();
+  },
+  "who starts while the node is down finds the WebSocket when it is up": async (node) => {
+    await node.stop("SIGKILL");
+    const transports = ["websocket", "polling"];
+    const tried = new Set();
+    const reader = client(node.port, { transports, onState: ({ transport }) => tried.add(transport) });
+    const publisher = client(node.port, { transports });
+    const kept = follow(reader, "kept.early");
+    const waiting = [reader.publish("kept.early", "1"), publisher.publish("kept.other", "2")];
+    await until(() => tried.has("polling"), () => "polling is tried");
+    Object.assign(node, await serve(node.port));
+    await Promise.all(waiting);
+    await until(() => [reader, publisher].every(({ state, transport }) => `${state} ${transport}` === "open websocket"), () => "both");
+    await publisher.publish("kept.early", "3");
+    await until(() => kept.heard.includes("3"), () => "3");
+    assert.deepEqual(kept.heard.slice(-1), ["3"]);
+    publisher.close();
+    reader.close();
+  },
+  "a WebSocket that is blocked is taken once it is not, and nothing is lost or comes twice": async (node) => {
+    const reader = client(node.port, { transports: ["websocket", "polling"], probeMin: 50, probeMax: 50 });
+    const publisher = client(node.port);
+    reader.block(true);
+    reader.cut();
+    const followers = ["kept.blocked", "kept.*"].map((topic) => follow(reader, topic));
+    await begun(publisher, "kept.blocked", followers);
+    await assert.rejects(reader.publish("kept.blocked", "x"), (error) => error.code === "transport");
+    const published = [];
+    for (let round = 0; round < 6; round += 1) {
+      const expected = round % 2 === 0 ? "polling" : "websocket";
+      reader.block(round % 2 === 0);
+      if (round % 2 === 0) reader.cut();
+      const isThere = () => reader.state === "open" && reader.transport === expected;
+      for (let number = 0; !isThere() || number < 200; number += 1) {
+        assert.ok(number < 9_000, `round ${round}: ${reader.transport} and ${reader.state}, not ${expected}`);
+        published.push(`${round} ${number}`);
+        await publisher.publish("kept.blocked", published.at(-1));
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    }
+    await until(() => followers.every(({ heard }) => heard.length >= published.length), () => followers.map(({ heard }) => heard.length).join());
+    for (const { heard, gaps } of followers) assert.deepEqual([heard, gaps], [published, []]);
     publisher.close();
     reader.close();
   },

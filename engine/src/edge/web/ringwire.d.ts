@@ -1,4 +1,15 @@
 // Types of ringwire.js, the browser's client.
+//
+//   import { connect } from "/ringwire.js";
+//
+//   const client = connect("https://node.example", { onState: ({ state, transport }) => console.log(state, transport) });
+//   const news = client.subscribe("news.>", {
+//     onMessage: (data, { topic, position }) => console.log(topic, data),   // string, or Uint8Array if it was binary
+//     onGap: ({ topic, reason }) => console.log(topic, "missed something:", reason),
+//   });
+//   const { position } = await client.publish("news.world", "hello", { durable: true });
+//   news.unsubscribe();
+//   client.close();
 
 /** `EPOCH-OFFSET`, such as `1f3a-17`: everything up to this message. */
 export type Position = `${string}-${string}`;
@@ -27,6 +38,10 @@ export interface Options {
   backoffMax?: number;
   /** Milliseconds open after which it starts at `backoffMin` again; default 10,000. */
   stableAfter?: number;
+  /** Milliseconds before the second attempt with better transports while a lower one goes on, doubled with each; default 30,000. */
+  probeMin?: number;
+  /** The most that they grow to; default 600,000. Half of it is random. */
+  probeMax?: number;
   /** Milliseconds between pings; a line on which nothing came in between is dead. Default 25,000. */
   pingInterval?: number;
   /** Publications that may wait for a connection; default 1,000. */
@@ -81,7 +96,8 @@ export interface Client {
   /**
    * Resolves when the node has put the message in the topic's order; with `durable` when it is on disk. Without a connection it
    * waits for one. Rejects with the node's refusal; with `unknown` if the connection ended before the answer, so that it may
-   * or may not have been published; with `transport` where there is no WebSocket.
+   * or may not have been published; with `transport` where a lower
+   * transport is open and the WebSocket fails beside it. Until that is known it waits.
    */
   publish(topic: string, data: string | ArrayBuffer | ArrayBufferView, options?: { durable?: boolean }): Promise<{ position?: Position }>;
   close(): void;

@@ -1,20 +1,8 @@
-// Follows and feeds the topics of a Ringwire node; no dependencies, no build step. Types are in ringwire.d.ts, the
-// protocol in engine/docs/protocol.md.
-//
-//   import { connect } from "/ringwire.js";
-//
-//   const client = connect("https://node.example", { onState: ({ state, transport }) => console.log(state, transport) });
-//   const news = client.subscribe("news.>", {
-//     onMessage: (data, { topic, position }) => console.log(topic, data),   // string, or Uint8Array if it was binary
-//     onGap: ({ topic, reason }) => console.log(topic, "missed something:", reason),
-//   });
-//   const { position } = await client.publish("news.world", "hello", { durable: true });
-//   news.unsubscribe();
-//   client.close();
-//
+// Follows and feeds the topics of a Ringwire node; no dependencies, no build step. How it is used, and its types, are in
+// ringwire.d.ts, the protocol in engine/docs/protocol.md.
 // After a broken line it comes back by itself, and each subscription goes on behind the last message that it had, none
 // twice. One WebSocket carries everything; where none gets through, it goes on with Server-Sent Events, then with long
-// polling, one request for each subscription. Publishing needs the WebSocket.
+// polling, one request for each subscription, and looks now and then whether something better does by now.
 
 const PROTOCOL = "ringwire.v1";
 const DEFAULTS = {
@@ -23,6 +11,8 @@ const DEFAULTS = {
   backoffMin: 500,
   backoffMax: 30_000,
   stableAfter: 10_000,
+  probeMin: 30_000,
+  probeMax: 600_000,
   pingInterval: 25_000,
   waitingMax: 1_000,
   onState() {},
@@ -38,8 +28,8 @@ const DEFAULTS = {
 
 /** Positions that one request may carry: in a JSON message, and in a URL. */
 const POSITIONS_MAX = { websocket: 1024, sse: 100, polling: 100 };
-/** Failures to open in a row after which the next transport is tried: of one that never opened, and of one that has. */
-const FAILURES_MAX = { never: 2, before: 6 };
+/** Failures to open in a row after which the next transport is tried: of the first, of others, and of one that has opened. */
+const FAILURES_MAX = { first: 2, lower: 1, before: 6 };
 /** Refusals that pass; what was asked is asked again. */
 const PASSING = new Set(["busy", "too_fast", "closing"]);
 /** Messages without position of which a copy for another subscription is still to come. */
@@ -51,8 +41,7 @@ const POLL_PAUSE = 1_000;
 export class RingwireError extends Error {
   constructor(code, message) {
     super(message);
-    this.name = "RingwireError";
-    this.code = code;
+    Object.assign(this, { name: "RingwireError", code });
   }
 }
 
@@ -61,13 +50,19 @@ export function connect(url = "/", options = {}) {
   return new Client(url, options);
 }
 
-/** Keeps one transport open, and moves to the next one when it does not open. */
+/**
+ * Keeps one transport open, and moves to the next one when it does not open; after the last it begins again. A transport is
+ * blocked only if a lower one works while it does not: so whenever a lower one has opened, those above are tried beside it.
+ */
 class Client {
   state = "connecting";
   subscriptions = new Set();
   waiting = []; // publications that no connection has been told of yet
+  held = []; // refusals of what only a better transport can do, while it is not known whether one works
   link = null; // the open or opening transport
   index = 0; // of it in the list
+  trial = null; // a better one, tried while the link goes on
+  probes = 0; // of all better ones in vain, since the link opened
   proven = new Set(); // transports that have opened
   failures = 0; // to open, in a row
   attempts = 0; // to come back, since it was last stable
@@ -101,11 +96,10 @@ class Client {
     return new Promise((resolve, reject) => {
       if (this.state === "closed") throw new RingwireError("closed", "the client is closed");
       const publication = { topic, data: payload(data), durable, resolve, reject };
-      if (this.link?.isReady) return this.link.publish(publication);
-      this.canPublish();
-      if (this.waiting.length >= this.options.waitingMax) {
-        throw new RingwireError("waiting", "too many publications wait for a connection");
-      }
+      if (this.transport === "websocket" && this.link?.isOpen) return this.link.publish(publication);
+      if (this.obstacle) throw this.obstacle;
+      const isFull = this.waiting.length >= this.options.waitingMax;
+      if (isFull) throw new RingwireError("waiting", "too many publications wait for a connection");
       this.waiting.push(publication);
     });
   }
@@ -114,66 +108,104 @@ class Client {
     this.finish(new RingwireError("closed", "the client was closed"));
   }
 
-  // What follows is not for users.
-
   begin() {
     this.tell("connecting");
     try {
       this.link = new LINKS[this.transport](this);
+      if (this.index > 0 && this.subscriptions.size === 0) this.reach(this.link);
     } catch (error) {
       this.lost(this.link, error.message);
     }
   }
 
+  /** Without a subscription a lower transport asks for nothing: it works if the node answers at all. */
+  reach(link) {
+    this.expectOpen(link);
+    const answer = this.options.fetch(new URL("topics/any/latest", this.base).href, { method: "HEAD", cache: "no-store" });
+    answer.then(() => this.opened(link), ({ message }) => this.lost(link, message));
+  }
+
   /** From now on there must be an answer in time. */
-  expectOpen() {
-    if (this.state === "open" || this.openTimer !== undefined) return;
-    const late = () => this.lost(this.link, `no answer within ${this.options.openTimeout} ms`);
-    this.openTimer = this.options.setTimeout(late, this.options.openTimeout);
+  expectOpen(link) {
+    if (link.isOpen || link.timer !== undefined) return;
+    const { setTimeout, openTimeout } = this.options;
+    link.timer = setTimeout(() => this.lost(link, `no answer within ${openTimeout} ms`), openTimeout);
   }
 
   opened(link) {
-    if (link !== this.link || this.state === "open") return;
-    this.stopTimers();
+    if (link.isOpen || (link !== this.link && link !== this.trial)) return;
+    if (link === this.trial) this.moveUp();
+    link.isOpen = true;
+    this.options.clearTimeout(link.timer);
     this.proven.add(this.transport);
-    this.failures = 0;
+    this.failures = this.probes = 0;
     this.openedAt = this.options.now();
+    this.probeTimer = this.options.setTimeout(() => this.probe(), 0);
     this.tell("open");
   }
 
   /** The transport failed, before or after it was open. */
   lost(link, reason) {
+    if (link && link === this.trial) return this.probe(this.trialIndex + 1);
     if (link !== this.link || this.state === "closed") return;
     this.leave();
-    if (this.state === "open") {
-      if (this.options.now() - this.openedAt >= this.options.stableAfter) this.attempts = 0;
-      if (this.proven.has(this.options.transports[0])) this.index = 0;
-    } else {
-      this.failures += 1;
-      this.moveOn();
-    }
-    const { backoffMin, backoffMax, random } = this.options;
-    const most = Math.min(backoffMax, backoffMin * 2 ** this.attempts);
-    const retryIn = most * (0.5 + random() / 2);
+    if (this.state !== "open") this.moveOn();
+    const retryIn = this.pause(this.options.backoffMin, this.options.backoffMax, this.attempts);
     this.attempts += 1;
     this.retryTimer = this.options.setTimeout(() => this.begin(), retryIn);
     this.tell("connecting", { reason, retryIn });
   }
 
   moveOn() {
-    const most = this.proven.has(this.transport) ? FAILURES_MAX.before : FAILURES_MAX.never;
-    if (this.failures < most) return;
+    const kind = this.proven.has(this.transport) ? "before" : this.index === 0 ? "first" : "lower";
+    if ((this.failures += 1) < FAILURES_MAX[kind]) return;
     this.failures = 0;
     this.index = (this.index + 1) % this.options.transports.length;
+  }
+
+  /** Tries the transports above, best first, while this one goes on. */
+  probe(index = 0) {
+    this.trial?.close();
+    this.trial = null;
+    if (this.state !== "open") return;
+    if (index === this.index) return this.probed();
+    this.trialIndex = index;
     try {
-      this.canPublish();
-    } catch (error) {
-      for (const { reject } of this.waiting.splice(0)) reject(error);
+      this.trial = new LINKS[this.options.transports[index]](this);
+      this.expectOpen(this.trial);
+    } catch {
+      this.probe(index + 1);
     }
   }
 
-  canPublish() {
-    if (this.transport !== "websocket") throw new RingwireError("transport", `nothing can be published over ${this.transport}`);
+  /** Nothing above works: what cannot be done here is refused. */
+  probed() {
+    const { probeMin, probeMax, setTimeout } = this.options;
+    if (this.index > 0) this.probeTimer = setTimeout(() => this.probe(), this.pause(probeMin, probeMax, this.probes));
+    this.probes += 1;
+    if (this.obstacle) for (const { reject } of this.waiting.splice(0)) reject(this.obstacle);
+    for (const refuse of this.held.splice(0)) refuse();
+  }
+
+  /** The trial takes over, and resumes where the link was. */
+  moveUp() {
+    const { trial: link, trialIndex: index } = this;
+    this.trial = null;
+    this.leave();
+    Object.assign(this, { link, index });
+    for (const subscription of this.subscriptions) link.add(subscription);
+  }
+
+  /** Whether it is known that nothing above works. */
+  get isSettled() {
+    return this.index === 0 || (this.state === "open" && this.probes > 0);
+  }
+
+  /** Why nothing can be published, once that is known. */
+  get obstacle() {
+    const mayCome = this.transport === "websocket" || !this.isSettled;
+    if (mayCome && this.options.transports.includes("websocket")) return undefined;
+    return new RingwireError("transport", `nothing can be published over ${this.transport}`);
   }
 
   /** For good. */
@@ -186,24 +218,28 @@ class Client {
   }
 
   leave() {
-    this.stopTimers();
-    const link = this.link;
-    this.link = null;
-    link?.close();
+    const { link, trial, options } = this;
+    if (this.state === "open" && options.now() - this.openedAt >= options.stableAfter) this.attempts = 0;
+    Object.assign(this, { link: null, trial: null, held: [] });
+    for (const timer of [this.retryTimer, this.probeTimer]) options.clearTimeout(timer);
+    for (const one of [link, trial]) one?.close();
     for (const subscription of this.subscriptions) subscription.isLive = false;
   }
 
-  stopTimers() {
-    this.options.clearTimeout(this.openTimer);
-    this.options.clearTimeout(this.retryTimer);
-    this.openTimer = undefined;
+  /** Twice as long each time, half of it random. */
+  pause(least, most, times) {
+    return Math.min(most, least * 2 ** times) * (0.5 + this.options.random() / 2);
   }
 
   /** A subscription that the node refuses for good. */
   refuse(subscription, error) {
     if (!this.subscriptions.delete(subscription)) return;
-    this.link?.remove(subscription, true);
+    this.remove(subscription, true);
     call(subscription.handlers.onError, error);
+  }
+
+  remove(subscription, isRefused) {
+    for (const link of [this.link, this.trial]) link?.remove(subscription, isRefused);
   }
 
   tell(state, more = {}) {
@@ -211,15 +247,11 @@ class Client {
     call(this.options.onState, { state, transport: this.transport, ...more });
   }
 
-  url(path) {
-    return new URL(path, this.base);
-  }
-
   /** A subscription's URL, to go on where it is. */
   topicUrl({ topic }, { after, since }) {
-    const url = this.url(`topics/${encodeURIComponent(topic)}`);
-    if (typeof after === "string") url.searchParams.append("after", after);
-    else for (const [name, position] of Object.entries(after ?? {})) url.searchParams.append("after", `${name}:${position}`);
+    const url = new URL(`topics/${encodeURIComponent(topic)}`, this.base);
+    const positions = typeof after === "string" ? [after] : Object.entries(after ?? {}).map((pair) => pair.join(":"));
+    for (const position of positions) url.searchParams.append("after", position);
     if (since !== undefined) url.searchParams.append("since", since);
     return url;
   }
@@ -227,26 +259,20 @@ class Client {
 
 /** What somebody listens to, and how far they have come. */
 class Subscription {
-  positions = new Map(); // topic → the last message's position
   isLive = false; // the node has confirmed it on this connection
   hasBegun = false; // … on any connection
   hasNoHistory = false; // something came without a position
 
   constructor(client, topic, { after, since, ...handlers } = {}) {
-    this.client = client;
-    this.topic = topic;
-    this.handlers = handlers;
-    this.since = since;
+    Object.assign(this, { client, topic, handlers, since });
     this.isPattern = topic.split(".").some((token) => token === "*" || token === ">");
     const positions = typeof after === "string" ? { [topic]: after } : after;
-    for (const [name, position] of Object.entries(positions ?? {})) this.positions.set(name, position);
+    this.positions = new Map(Object.entries(positions ?? {})); // topic → the last message's
   }
 
   unsubscribe() {
-    if (this.client.subscriptions.delete(this)) this.client.link?.remove(this, false);
+    if (this.client.subscriptions.delete(this)) this.client.remove(this, false);
   }
-
-  // What follows is not for users.
 
   /** What to ask for: everything behind what it had. */
   resume() {
@@ -265,7 +291,7 @@ class Subscription {
     // A topic that a pattern has not heard of has been silent since its first subscribe.
     if (this.isPattern) this.since ??= time;
     else if (position === undefined) this.hasNoHistory = true;
-    else if (replayed === 0) this.positions.set(this.topic, position);
+    else if (replayed === 0 && isBehind(this.positions.get(this.topic), position)) this.positions.set(this.topic, position);
     if (gap) this.gap(this.topic, "too_old");
     else if (this.hasBegun && this.hasNoHistory) this.gap(this.topic, "no_history");
     this.hasBegun = true;
@@ -280,6 +306,11 @@ class Subscription {
     call(this.handlers.onMessage, data, { topic, position: position || undefined });
   }
 
+  /** Losses are those of one name or pattern; others that match may have heard it all. */
+  lost({ topic, count }) {
+    if (topic === this.topic) this.gap(topic, "lost", count);
+  }
+
   gap(topic, reason, count) {
     if (this.client.subscriptions.has(this)) call(this.handlers.onGap, { topic, reason, count });
   }
@@ -291,7 +322,6 @@ class Subscription {
 
 /** Everything over one WebSocket. */
 class SocketLink {
-  isReady = false;
   hasHeard = true; // since the last ping
   requests = new Map(); // id → what to do with the answer
   names = new Set(); // names and patterns that the node sends for
@@ -300,21 +330,19 @@ class SocketLink {
 
   constructor(client) {
     this.client = client;
-    const url = client.url("connect");
-    url.protocol = url.protocol.replace("http", "ws");
-    const socket = new client.options.WebSocket(url.href, PROTOCOL);
+    const url = new URL("connect", client.base).href.replace("http", "ws");
+    const socket = (this.socket = new client.options.WebSocket(url, PROTOCOL));
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.open();
     socket.onmessage = ({ data }) => this.take(data);
     socket.onclose = ({ code, reason }) => this.gone(code, reason);
-    this.socket = socket;
-    client.expectOpen();
+    client.expectOpen(this);
   }
 
   open() {
     if (this.socket.protocol !== PROTOCOL) return this.client.lost(this, `there is no ${PROTOCOL}`);
-    this.isReady = true;
     this.client.opened(this);
+    if (this.client.link !== this) return; // the page has closed it
     for (const subscription of this.client.subscriptions) this.add(subscription);
     for (const publication of this.client.waiting.splice(0)) this.publish(publication);
     this.keepAlive();
@@ -345,7 +373,7 @@ class SocketLink {
   }
 
   add(subscription) {
-    if (!this.isReady || !this.client.subscriptions.has(subscription)) return;
+    if (!this.isOpen || !this.client.subscriptions.has(subscription)) return;
     const again = () => this.client.link === this && this.add(subscription);
     this.ask({ op: "subscribe", topic: subscription.topic, ...subscription.resume() }, {
       resolve: (ok) => {
@@ -362,7 +390,7 @@ class SocketLink {
   /** Two subscriptions of one name are one to the node. */
   remove({ topic }, isRefused) {
     const isShared = Array.from(this.client.subscriptions).some((other) => other.topic === topic);
-    if (!this.isReady || isShared || isRefused) return;
+    if (!this.isOpen || isShared || isRefused) return;
     this.ask({ op: "unsubscribe", topic }, { resolve: () => this.names.delete(topic), reject() {} });
   }
 
@@ -379,7 +407,7 @@ class SocketLink {
       this.requests.set(request.id, answer);
     }
     const json = JSON.stringify(request);
-    this.socket.send(bytes ? joined(new TextEncoder().encode(`${json}\n`), bytes) : json);
+    this.socket.send(bytes ? joined(`${json}\n`, bytes) : json);
   }
 
   take(data) {
@@ -390,26 +418,20 @@ class SocketLink {
     this.understand(JSON.parse(new TextDecoder().decode(bytes.subarray(0, end))), bytes.subarray(end + 1));
   }
 
+  /** A later node may say more than this; `closing` is followed by a close. */
   understand(event, bytes) {
-    const subscriptions = () => Array.from(this.client.subscriptions).filter((one) => one.matches(event.topic));
-    switch (event.event) {
-      case "message": this.hear(bytes ?? event.data, event, subscriptions()); break;
-      case "lost": this.lose(event); break;
-      case "ok": this.answer(event)?.resolve(event); break;
-      case "error": this.answer(event)?.reject(new RingwireError(event.code, event.message)); break;
-      default: // a later node may say more; `closing` is followed by a close
-    }
-  }
-
-  /** Losses are those of one name or pattern; others that match may have heard it all. */
-  lose({ topic, count }) {
-    for (const one of this.client.subscriptions) if (one.topic === topic) one.gap(topic, "lost", count);
+    const answer = this.requests.get(event.id);
+    this.requests.delete(event.id);
+    if (event.event === "message") this.hear(bytes ?? event.data, event);
+    else if (event.event === "lost") for (const one of this.client.subscriptions) one.lost(event);
+    else if (event.event === "ok") answer?.resolve(event);
+    else if (event.event === "error") answer?.reject(new RingwireError(event.code, event.message));
   }
 
   /** A message comes once for each name and pattern that matches; a subscription hears it once. */
-  hear(data, { topic, position }, subscriptions) {
+  hear(data, { topic, position }) {
     if (position === undefined && this.isCopy(topic, data)) return;
-    for (const one of subscriptions) one.heard(data, topic, position);
+    for (const one of Array.from(this.client.subscriptions)) if (one.matches(topic)) one.heard(data, topic, position);
   }
 
   /** Positions tell what comes twice. Without them, of equal messages every one in so many is new. */
@@ -424,90 +446,87 @@ class SocketLink {
     if (this.copies.size > COPIES_MAX) this.copies.delete(this.copies.keys().next().value);
     return seen > 1;
   }
-
-  answer({ id }) {
-    const answer = this.requests.get(id);
-    this.requests.delete(id);
-    return answer;
-  }
 }
 
-/** A stream of Server-Sent Events for each subscription. They come and go together. */
-class StreamLink {
-  streams = new Map();
+/** A request for each subscription. They come and go together. */
+class RequestsLink {
+  ends = new Map(); // subscription → what ends its request
 
   constructor(client) {
     this.client = client;
-    for (const subscription of client.subscriptions) this.add(subscription);
+    // Beside a link, what is not live has no position yet: it is added when this takes over.
+    for (const one of client.subscriptions) if (client.link === null || one.isLive) this.add(one);
   }
 
+  remove(subscription) {
+    this.ends.get(subscription)?.();
+    this.ends.delete(subscription);
+  }
+
+  close() {
+    this.client.options.clearTimeout(this.timer);
+    for (const end of this.ends.values()) end();
+  }
+}
+
+/** Streams of Server-Sent Events. */
+class StreamLink extends RequestsLink {
   add(subscription) {
-    this.client.expectOpen();
+    if (this.ends.has(subscription)) return;
     const url = this.client.topicUrl(subscription, subscription.resume());
+    const { topic, isPattern } = subscription;
     const stream = new this.client.options.EventSource(url.href);
-    this.streams.set(subscription, stream);
+    // Topic and position of an event: for a pattern its id is TOPIC:POSITION:TIME.
+    const origin = ({ lastEventId: id }) => (isPattern ? id.match(/^(.*):(.*):\d+$/).slice(1) : [topic, id]);
+    this.ends.set(subscription, () => stream.close());
+    this.client.expectOpen(this);
     stream.addEventListener("subscribed", ({ data }) => {
       this.client.opened(this);
       subscription.began(JSON.parse(data));
     });
-    stream.addEventListener("message", (event) => subscription.heard(event.data, ...origin(subscription, event)));
-    stream.addEventListener("binary", (event) => subscription.heard(fromBase64(event.data), ...origin(subscription, event)));
-    stream.addEventListener("lost", ({ data }) => {
-      const { topic, count } = JSON.parse(data);
-      subscription.gap(topic, "lost", count);
-    });
+    stream.addEventListener("message", (event) => subscription.heard(event.data, ...origin(event)));
+    stream.addEventListener("binary", (event) => subscription.heard(fromBase64(event.data), ...origin(event)));
+    stream.addEventListener("lost", ({ data }) => subscription.lost(JSON.parse(data)));
     stream.addEventListener("error", () => this.failed(subscription, url));
   }
 
   /** An EventSource does not tell a refusal from a broken line, so the same is asked by a short poll. */
   async failed(subscription, url) {
     this.remove(subscription);
-    try {
-      if (!subscription.isLive) await ask(this.client, url);
-    } catch (error) {
-      if (error.isFinal && error.code !== "no_history") return this.client.refuse(subscription, error);
-    }
+    const error = subscription.isLive ? undefined : await ask(this.client, url).catch((error) => error);
+    if (error?.isFinal && error.code !== "no_history") return this.client.refuse(subscription, error);
     this.client.lost(this, "the stream ended");
-  }
-
-  remove(subscription) {
-    this.streams.get(subscription)?.close();
-    this.streams.delete(subscription);
-  }
-
-  close() {
-    for (const stream of this.streams.values()) stream.close();
   }
 }
 
-/** A chain of long polls for each subscription. */
-class PollLink {
-  polls = new Map();
-
-  constructor(client) {
-    this.client = client;
-    for (const subscription of client.subscriptions) this.add(subscription);
+/** Chains of long polls. */
+class PollLink extends RequestsLink {
+  add(subscription) {
+    if (this.ends.has(subscription)) return;
+    this.client.expectOpen(this);
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.ends.set(subscription, () => controller.abort());
+    this.follow(subscription, signal).catch((error) => signal.aborted || this.failed(subscription, error));
   }
 
-  add(subscription) {
-    this.client.expectOpen();
-    const controller = new AbortController();
-    this.polls.set(subscription, controller);
-    this.follow(subscription, controller.signal).catch((error) => {
-      if (controller.signal.aborted) return;
-      if (error.isFinal) this.client.refuse(subscription, error);
-      else this.client.lost(this, error.message);
-    });
+  failed(subscription, error) {
+    if (!error.isFinal) return this.client.lost(this, error.message);
+    if (error.code !== "no_history" || this.client.isSettled) return this.client.refuse(subscription, error);
+    this.client.opened(this); // the node has answered
+    this.client.held.push(() => this.client.refuse(subscription, error));
   }
 
   async follow(subscription, signal) {
+    const { now, setTimeout, clearTimeout, openTimeout } = this.client.options;
     while (!signal.aborted) {
-      const asked = this.client.options.now();
+      const asked = now();
       const isFirst = !subscription.isLive;
       const url = this.client.topicUrl(subscription, subscription.resume());
       // The first answer comes at once: it shows that this transport gets through.
       if (!isFirst) url.searchParams.append("wait", `${POLL_WAIT}ms`);
-      const { messages, ...begun } = await this.inTime(ask(this.client, url, signal));
+      const timer = setTimeout(() => this.client.lost(this, "no answer to a poll"), POLL_WAIT + openTimeout);
+      const { messages, ...begun } = await ask(this.client, url, signal).finally(() => clearTimeout(timer));
       if (signal.aborted) return;
       this.client.opened(this);
       // Later answers go on where the last one ended, so that only a gap is news.
@@ -516,27 +535,9 @@ class PollLink {
       for (const { topic, position, data, data64 } of messages) {
         subscription.heard(data ?? fromBase64(data64), topic ?? subscription.topic, position);
       }
-      const isHasty = !isFirst && messages.length === 0 && this.client.options.now() - asked < POLL_PAUSE;
-      if (isHasty) await new Promise((resolve) => this.client.options.setTimeout(resolve, POLL_PAUSE));
+      if (isFirst || messages.length > 0 || now() - asked >= POLL_PAUSE) continue;
+      await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE));
     }
-  }
-
-  inTime(answer) {
-    const { setTimeout, clearTimeout, openTimeout } = this.client.options;
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new RingwireError("network", "no answer to a poll")), POLL_WAIT + openTimeout);
-    });
-    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
-  }
-
-  remove(subscription) {
-    this.polls.get(subscription)?.abort();
-    this.polls.delete(subscription);
-  }
-
-  close() {
-    for (const controller of this.polls.values()) controller.abort();
   }
 }
 
@@ -552,11 +553,6 @@ async function ask(client, url, signal) {
   throw error;
 }
 
-/** Topic and position of an event: for a pattern its id is TOPIC:POSITION:TIME. */
-function origin({ topic, isPattern }, { lastEventId }) {
-  return isPattern ? lastEventId.match(/^(.*):(.*):\d+$/).slice(1) : [topic, lastEventId];
-}
-
 /** Whether `topic` is the name, or matches the pattern. */
 function covers(name, topic) {
   const wanted = name.split(".");
@@ -566,12 +562,12 @@ function covers(name, topic) {
   return wanted.every((token, at) => token === "*" || token === tokens[at] || (rest && at === wanted.length - 1));
 }
 
-/** Whether `position` comes after `last`: always, if that is of another epoch. Offsets are u64, so compared as text. */
+/** Whether `position` comes after `last`: always, if that is of another epoch. Offsets are u64. */
 function isBehind(last, position) {
   if (last === undefined) return true;
   const [epoch, offset] = last.split("-");
   const [newEpoch, newOffset] = position.split("-");
-  return epoch !== newEpoch || newOffset.length > offset.length || (newOffset.length === offset.length && newOffset > offset);
+  return epoch !== newEpoch || BigInt(newOffset) > BigInt(offset);
 }
 
 function payload(data) {
@@ -581,7 +577,8 @@ function payload(data) {
   throw new TypeError("publish takes a string, an ArrayBuffer or a view of one; write objects with JSON.stringify");
 }
 
-function joined(head, body) {
+function joined(text, body) {
+  const head = new TextEncoder().encode(text);
   const bytes = new Uint8Array(head.length + body.length);
   bytes.set(head);
   bytes.set(body, head.length);
@@ -597,7 +594,6 @@ function call(handler, ...args) {
   try {
     handler?.(...args);
   } catch (error) {
-    if (globalThis.reportError) reportError(error);
-    else console.error(error);
+    (globalThis.reportError ?? console.error)(error);
   }
 }

@@ -64,7 +64,10 @@ fn the_console_loads_without_the_token_and_tells_nothing() {
         let response = admin.request("GET", target, "", "");
         assert_eq!((response.status, response.header("Content-Type")), (200, Some(content_type)), "{target}");
         let policy = response.header("Content-Security-Policy").unwrap_or_default();
-        assert!(policy.starts_with("default-src 'none'; ") && policy.ends_with("; frame-ancestors 'none'"), "{target}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; ") && policy.ends_with("; frame-ancestors 'none'"),
+            "{target}: {policy}"
+        );
         assert!(response.body.len() > 100 && !response.text().contains(TOKEN), "{target}");
     }
     let response = admin.request("GET", "/", "", "");

@@ -89,6 +89,8 @@ pub struct ConnDetail {
     pub silence: Duration,
     /// The handler has it paused, or its send queue is above the high mark: nothing is read from it.
     pub is_held: bool,
+    /// Messages in histories that it is to get, or to miss, when it has read what is queued: it reads too slowly, or came back.
+    pub behind_count: u64,
     /// Messages of topics that it did not get; 4,294,967,295 stands for that many and more.
     pub lost_count: u32,
     /// Names and patterns that it subscribed to, at most [`ConnDetail::TOPICS_MAX`].

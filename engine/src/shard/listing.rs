@@ -11,6 +11,7 @@ use crate::handler::ReadyState;
 use crate::handler::local::Local;
 use crate::handler::wheel::TICK;
 use crate::topic::TopicId;
+use crate::topic::history::Offset;
 use crate::topic::name::Interest;
 
 pub(super) fn list<D>(local: &Local<D>, query: &ConnQuery) -> ConnPage {
@@ -61,6 +62,7 @@ pub(super) fn inspect<D>(local: &Local<D>, id: ConnId) -> Option<ConnDetail> {
         protocol: local.protocols.name(conn.protocol).map(Into::into),
         silence: TICK * local.now.wrapping_sub(conn.received_at),
         is_held: conn.paused || conn.congested,
+        behind_count: behind_count(local, conn),
         lost_count: conn.lost_count,
         topics: topics.map(|subscription| local.topics.topic(subscription.topic).name().into()).collect(),
     })
@@ -94,6 +96,16 @@ pub(super) fn histories<D>(local: &Local<D>, query: &HistoryQuery) -> Vec<Histor
 /// Whether others hear of it: it is a WebSocket or a stream, and not over.
 fn is_told<D>(conn: &Slot<D>) -> bool {
     matches!(conn.phase, Phase::Open | Phase::Closing | Phase::Stream)
+}
+
+/// Messages between what a connection is behind with and the present.
+fn behind_count<D>(local: &Local<D>, conn: &Slot<D>) -> u64 {
+    let topics = conn.queue.iter().flat_map(|queue| &queue.behind).flat_map(|behind| &behind.topics);
+    let count = |(name, last): &(Arc<str>, u64)| {
+        let head = local.histories.find(name).map(|history| history.head().offset);
+        head.map_or(0, |head| Offset(*last).messages_to(head))
+    };
+    topics.map(count).sum()
 }
 
 fn info<D>(local: &Local<D>, slot: u32, conn: &Slot<D>) -> ConnInfo {

@@ -198,6 +198,7 @@ fn shown_in_detail(paths: &[String], detail: &ConnDetail) -> Value {
     value["protocol"] = json!(detail.protocol);
     value["silent_ms"] = json!(detail.silence.as_millis() as u64);
     value["held"] = json!(detail.is_held);
+    value["behind"] = json!(detail.behind_count);
     value["dropped"] = json!(detail.lost_count);
     value["topics"] = json!(detail.topics);
     value

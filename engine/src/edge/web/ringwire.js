@@ -167,7 +167,6 @@ class Client {
   probe(index = 0) {
     this.trial?.close();
     this.trial = null;
-    if (this.state !== "open") return;
     if (index === this.index) return this.probed();
     this.trialIndex = index;
     try {

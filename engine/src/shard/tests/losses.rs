@@ -8,6 +8,7 @@ use crate::conn::Channel;
 use crate::handler::Start;
 use crate::metrics::Losses;
 use crate::ring::sim::world::Sizes;
+use crate::shard::command::Command;
 use crate::shard::sim::Conduct;
 use crate::topic::history::{History, MessageKind};
 
@@ -197,6 +198,15 @@ fn what_did_not_fit_when_a_slow_consumer_was_closed_is_counted() {
     stage.end();
 }
 
+/// What an operator sees of the first connection.
+fn behind(stage: &mut Stage) -> u64 {
+    let id = stage.sim.shard.local.id(0);
+    let (reply, answer) = oneshot::channel();
+    stage.command(Command::Inspect { id, reply });
+    stage.turns(1);
+    answer.try_recv().expect("an answer").expect("it is open").behind_count
+}
+
 /// The newest message grew too old while its reader was behind: there is nothing to send, and nothing to close for.
 #[test]
 fn a_conflating_reader_outlasts_the_newest_message() {
@@ -211,6 +221,8 @@ fn a_conflating_reader_outlasts_the_newest_message() {
     let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 20, 300), ..SIZES });
     let client = follower(&mut stage, "k.a");
     publish(&mut stage, "k.a", 30);
+    let behind = behind(&mut stage);
+    assert!((1..30).contains(&behind), "{behind} wait");
     stage.turns_for(Duration::from_secs(3));
     assert!(stage.sim.shard.local.histories.find("k.a").is_some_and(History::is_empty), "it was to be too old");
     let (count, told) = heard(&mut stage, &client);

@@ -66,3 +66,15 @@ fn a_record_names_its_topic() {
     let mut bytes = Vec::new();
     SegmentWriter::start(header(1, 0), &mut bytes).push(&message("", 1).record(), &mut bytes);
 }
+
+/// A fuzzer wrote another header with its right checksum over the whole file.
+#[test]
+fn a_forged_header_is_no_damage() {
+    let decisions = [
+        0x7e, 0x43, 0, 0, 0x89, 0x52, 0x57, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a, 1, 0, 0xa8, 0, 0, 0, 0, 0x23, 0x40, 0, 0x89,
+        0x52, 0x57, 0x4a, 0x0d, 0x0a, 0x1a, 0x0a, 1, 0, 0, 0, 0, 0, 0, 0, 0xdb, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0,
+        0, 0, 0x15, 0xda, 0, 0, 0, 0, 0, 0, 0x9b, 0x61, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0x0a, 0x84, 0, 0,
+        0x40, 0x31, 0xf8, 0x0c, 0, 0, 0,
+    ];
+    crate::edge::journal::trial::check(&decisions);
+}

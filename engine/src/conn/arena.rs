@@ -13,7 +13,7 @@ pub(crate) const CHUNK_BYTES: usize = if cfg!(test) { 4096 } else { 256 * 1024 }
 /// Chunks that a side keeps when it is empty.
 const SPARE_CHUNKS: usize = 2;
 
-/// A range of a chunk. None is the empty one at the start of the first chunk, which is always there.
+/// A range of a chunk; empty means none, whatever chunk it names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Segment {
     chunk: u32,
@@ -32,10 +32,12 @@ impl Segment {
         self.len as usize
     }
 
-    /// The segment; none is left.
+    /// The segment; what is left is empty.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
-        std::mem::take(self)
+        let taken = *self;
+        self.len = 0;
+        taken
     }
 }
 
@@ -136,6 +138,10 @@ impl Side {
 
     #[inline]
     fn bytes(&self, segment: Segment) -> &[u8] {
+        // Its chunk may be gone by now.
+        if segment.is_empty() {
+            return &[];
+        }
         &self.chunks[segment.chunk as usize].bytes[segment.range()]
     }
 

@@ -20,7 +20,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if !self.unfed.is_empty() {
             self.arm_unfed();
         }
-        let mut next = 0;
+        let (mut next, mut replied_bytes) = (0, 0);
         // Held input may dirty more connections, and the same again.
         while let Some(&slot) = self.local.dirty.get(next) {
             next += 1;
@@ -28,12 +28,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             let is_replying = conn.is_replying();
             conn.dirty = false;
             if is_replying {
-                self.local.counters.bytes_out += conn.segment.len() as u64;
+                replied_bytes += conn.segment.len();
                 send_segment(&mut self.ring, &self.local.arena, self.local.flight, slot, conn);
             } else {
                 self.flush_any(slot);
             }
         }
+        self.local.counters.bytes_out += replied_bytes as u64;
         self.local.dirty.clear();
         self.local.arena.launch();
     }

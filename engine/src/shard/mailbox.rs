@@ -103,6 +103,8 @@ impl Mailbox {
 }
 
 impl<R: Ring, H: Handler> Shard<R, H> {
+    // Out of the way of the turn's hot loops.
+    #[inline(never)]
     pub(super) fn run_mailbox(&mut self) {
         for _ in 0..COMMANDS_PER_TURN {
             let Some(command) = self.mailbox.commands.pop() else { break };
@@ -115,6 +117,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Takes what other shards sent. Before completions: who was told a position by another shard, and comes here with it, must
     /// not hear that it was never reached.
+    #[inline(never)]
     pub(super) fn take_parcels(&mut self) {
         let Self { local, mailbox, .. } = self;
         for queue in &mut mailbox.inbound {

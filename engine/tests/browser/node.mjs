@@ -47,8 +47,14 @@ export class Node {
     this.ports = { listen: port("listening on "), "admin-listen": port("admin interface at http://") };
   }
 
+  /** As a crash ends it. */
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.ended;
+  }
+
   async stop() {
-    if (!this.process || this.process.exitCode !== null) return;
+    if (!this.process || this.process.exitCode !== null || this.process.signalCode !== null) return;
     this.process.kill("SIGTERM");
     const late = setTimeout(() => this.process.kill("SIGKILL"), STOP_MS_MAX);
     await this.ended;

@@ -24,6 +24,7 @@
 //! }
 //! ```
 
+pub mod client;
 pub mod config;
 mod conn;
 #[cfg(feature = "node")]

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// A module of the engine, and those that it may import beside what these may. One that is not listed imports nothing
 /// of ours; `LEAVES` are open to all that are.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("edge", &["server"]),
+    ("client", &["conn", "ring"]),
     ("server", &["shard"]),
     ("shard", &["handler", "conn", "topic", "ring", "http"]),
     ("handler", &["conn", "topic", "http"]),

@@ -85,6 +85,13 @@ impl Arena {
         }
     }
 
+    /// The last `len` bytes of a segment that was written this turn.
+    #[inline(always)]
+    pub(crate) fn tail_mut(&mut self, segment: Segment, len: usize) -> &mut [u8] {
+        let range = segment.range();
+        &mut self.pending.chunks[segment.chunk as usize].bytes[range.end - len..range.end]
+    }
+
     /// As [`Arena::append_frame`], for bytes of any kind.
     pub(crate) fn append(&mut self, segment: &mut Segment, bytes: &[u8]) {
         let side = &mut self.pending;

@@ -31,6 +31,11 @@ impl ConnId {
         usize::from(self.shard)
     }
 
+    /// The connection's place among those of its shard or client: small, and used again by later ones.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+
     /// The id as one number: 12 bits of shard, 24 of generation, 28 of slot.
     pub fn to_bits(self) -> u64 {
         u64::from(self.shard) << (GENERATION_BITS + SLOT_BITS)

@@ -20,6 +20,8 @@ pub(crate) enum OpKind {
     Wake,
     /// We woke somebody.
     WakeShard,
+    /// A client's.
+    Connect,
 }
 
 /// The `user_data` of an op: `kind` in the top 8 bits, then 24 bits of generation, then the slot.
@@ -38,7 +40,7 @@ impl Token {
     /// The token in a completion's `user_data`.
     #[inline]
     pub(crate) fn from_bits(bits: u64) -> Self {
-        debug_assert!(bits >> 56 <= OpKind::WakeShard as u64, "user_data {bits:#x} is not one of ours");
+        debug_assert!(bits >> 56 <= OpKind::Connect as u64, "user_data {bits:#x} is not one of ours");
         Self { bits }
     }
 
@@ -64,7 +66,8 @@ impl Token {
             6 => OpKind::Close,
             7 => OpKind::StopAccepting,
             8 => OpKind::Wake,
-            _ => OpKind::WakeShard,
+            9 => OpKind::WakeShard,
+            _ => OpKind::Connect,
         }
     }
 
@@ -81,7 +84,7 @@ impl Token {
 mod tests {
     use super::*;
 
-    const KINDS: [OpKind; 10] = [
+    const KINDS: [OpKind; 11] = [
         OpKind::Accept,
         OpKind::Recv,
         OpKind::Send,
@@ -92,6 +95,7 @@ mod tests {
         OpKind::StopAccepting,
         OpKind::Wake,
         OpKind::WakeShard,
+        OpKind::Connect,
     ];
 
     #[test]

@@ -44,6 +44,8 @@ pub(crate) struct UringRing {
     buffers: Buffers,
     accepts: Box<[AcceptEntry]>,
     listener: Option<OwnedFd>,
+    /// Addresses that connects refer to until they are submitted; one for each server.
+    targets: Vec<Box<Target>>,
     waker: Arc<Waker>,
     wake_count: Box<u64>,
     /// Completions taken off the queue before their turn, oldest first; but for sends.
@@ -53,6 +55,13 @@ pub(crate) struct UringRing {
     counters: RingCounters,
 }
 
+/// An address to connect to, and as the kernel wants it.
+struct Target {
+    addr: SocketAddr,
+    storage: libc::sockaddr_storage,
+    len: libc::socklen_t,
+}
+
 /// Where the kernel writes a peer's address.
 struct AcceptEntry {
     addr: libc::sockaddr_storage,
@@ -60,11 +69,11 @@ struct AcceptEntry {
 }
 
 impl UringRing {
-    /// Makes the ring on the calling thread, which alone may use it (`SINGLE_ISSUER`).
+    /// Makes the ring on the calling thread, which alone may use it (`SINGLE_ISSUER`). A client's has no listener.
     ///
     /// # Errors
     /// Those of `io_uring_setup(2)` and `io_uring_register(2)`; the start turns them into advice.
-    pub(crate) fn new(options: UringOptions, listener: OwnedFd, waker: Arc<Waker>) -> io::Result<Self> {
+    pub(crate) fn new(options: UringOptions, listener: Option<OwnedFd>, waker: Arc<Waker>) -> io::Result<Self> {
         let ring = build(options.entries)?;
         ring.submitter().register_files_sparse(options.descriptors)?;
         let buffers = Buffers::register(&ring, options.buffer_count, options.buffer_bytes)?;
@@ -74,7 +83,8 @@ impl UringRing {
             ring,
             buffers,
             accepts: (0..options.accepts).map(|_| empty()).collect(),
-            listener: Some(listener),
+            listener,
+            targets: Vec::new(),
             waker,
             wake_count: Box::new(0),
             backlog: VecDeque::new(),
@@ -88,11 +98,31 @@ impl UringRing {
         self.ring.as_raw_fd()
     }
 
+    /// Makes `socket` the direct descriptor `slot`, which must be free; the ordinary one is closed.
+    ///
+    /// # Errors
+    /// Those of `IORING_REGISTER_FILES_UPDATE`.
+    pub(crate) fn adopt(&mut self, slot: u32, socket: OwnedFd) -> io::Result<()> {
+        self.ring.submitter().register_files_update(slot, &[socket.as_raw_fd()]).map(drop)
+    }
+
+    /// Asks to connect the direct descriptor `slot`.
+    pub(crate) fn push_connect(&mut self, slot: u32, generation: u32, addr: SocketAddr) {
+        let index = self.targets.iter().position(|target| target.addr == addr).unwrap_or_else(|| {
+            let (storage, len) = socket::to_storage(addr);
+            self.targets.push(Box::new(Target { addr, storage, len }));
+            self.targets.len() - 1
+        });
+        let target = &self.targets[index];
+        let connect = opcode::Connect::new(Fixed(slot), (&raw const target.storage).cast(), target.len).build();
+        self.push_entry(&tagged(connect, OpKind::Connect, slot, generation));
+    }
+
     #[inline(always)]
     fn push_entry(&mut self, entry: &squeue::Entry) {
         loop {
-            // SAFETY: the memory that entries refer to outlives their ops (rules 1 and 4): recv buffers, accept entries and
-            // the wake counter live as long as this ring; send memory is kept by the arena or queue that lent it.
+            // SAFETY: the memory that entries refer to outlives their ops (rules 1 and 4): recv buffers, accept entries, boxed
+            // targets and the wake counter live as long as this ring; send memory is kept by the arena or queue that lent it.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;
             }

@@ -240,7 +240,7 @@ impl Birth {
         }
         let options = self.uring_options();
         let Inheritance { listener, link, kept } = self.inheritance;
-        let ring = match UringRing::new(options, listener, Arc::clone(&link.waker)) {
+        let ring = match UringRing::new(options, Some(listener), Arc::clone(&link.waker)) {
             Ok(ring) => ring,
             Err(error) => return greeter.greet(Err(StartError::Shard { shard, error })),
         };

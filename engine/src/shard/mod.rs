@@ -261,6 +261,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::Shutdown => self.on_shut_down(completion),
             OpKind::CancelAll => self.on_all_cancelled(completion),
             OpKind::StopAccepting | OpKind::WakeShard => {}
+            OpKind::Connect => unreachable!("shards do not connect"),
         }
     }
 

@@ -7,6 +7,7 @@
 #![cfg_attr(not(feature = "node"), allow(dead_code))]
 
 pub(crate) mod affinity;
+pub(crate) mod entropy;
 pub(crate) mod kernel;
 pub(crate) mod limits;
 pub(crate) mod pages;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::size_of;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,7 @@ fn local_addr(socket: &OwnedFd) -> io::Result<SocketAddr> {
     from_storage(&storage).ok_or_else(|| io::Error::other("the kernel returned an address of an unknown family"))
 }
 
-fn to_storage(addr: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+pub(crate) fn to_storage(addr: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
     // SAFETY: all zeroes is a valid value of this plain C struct.
     let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
     match addr {
@@ -131,6 +131,21 @@ fn to_storage(addr: SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
             (storage, size_of::<libc::sockaddr_in6>() as libc::socklen_t)
         }
     }
+}
+
+/// A socket that is about to connect to `target`, from `source` if that matters. TCP_NODELAY is set.
+///
+/// # Errors
+/// Those of `socket(2)`; of `bind(2)` when `source` is no address of this machine.
+pub(crate) fn outgoing(target: SocketAddr, source: Option<IpAddr>) -> io::Result<OwnedFd> {
+    let socket = tcp_socket(target)?;
+    set(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    if let Some(source) = source {
+        // The port is chosen by the connect, which knows both ends: else a source address had but one use of each.
+        set(&socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
+        bind(&socket, SocketAddr::new(source, 0))?;
+    }
+    Ok(socket)
 }
 
 /// The address in `storage`; `None` for families other than IPv4 and IPv6.

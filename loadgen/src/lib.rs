@@ -5,5 +5,7 @@
 
 pub mod latency;
 pub mod ledger;
+pub mod objective;
 pub mod payload;
+pub mod report;
 pub mod schedule;

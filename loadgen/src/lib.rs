@@ -1,0 +1,11 @@
+//! What `ringwire-load` is made of: what is sent and when, what came of it, and how that is told.
+//!
+//! Nothing in this library opens a socket: time is an argument, buffers are the caller's, and the commands bring both
+//! together with connections.
+
+pub mod latency;
+pub mod ledger;
+pub mod objective;
+pub mod payload;
+pub mod report;
+pub mod schedule;

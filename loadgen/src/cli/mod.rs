@@ -1,0 +1,102 @@
+//! The command line. What is typed (`options`) becomes what is meant (`plan`), or an error that says what to type instead.
+//!
+//! Not here: what the commands do.
+
+mod options;
+mod plan;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use clap::{Parser, Subcommand};
+
+use options::{Compare, Connect, Echo, Fanout, Idle};
+pub use plan::{
+    Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Outputs, Pace, Plan, Task, Transport,
+    UsageError, Window,
+};
+
+/// Adds to a command's examples how values are written, and what the exit codes say.
+macro_rules! after {
+    ($($example:literal)*) => {
+        concat!("Examples:\n", $("  ringwire-load ", $example, "\n",)* "\n\
+Sizes: 64, 16KiB; --size also uniform:20-2000, normal:1000/200 (mean/deviation), list:20*90,16KiB*10 (size*weight).
+Durations: 250ms, 30s, 2m. Rates are per second, of all senders together: 0.5, 1000, 20k, 1.5M.
+Exit codes: 0 objectives met, 1 missed, 2 the command line is wrong, 3 the run is invalid or could not be made.")
+    };
+}
+
+const EXAMPLES: &str = after!(
+    "echo ws://127.0.0.1:9001/ws --connections=1000 --rate=20k --p99-max=5ms"
+    "fanout ws://127.0.0.1:9001 --subscribers=10k --rate=100 --reach-min=1"
+    "idle ws://127.0.0.1:9001/ws --connections=100k --server-pid=$(pidof ringwire)"
+    "compare ws://127.0.0.1:9001 --viewers=100 --frames=30 --html=compare.html"
+);
+const ECHO: &str = after!(
+    "echo ws://127.0.0.1:9001/ws                                         50 connections, 1,000 messages per second"
+    "echo ws://127.0.0.1:9001/ws --connections=1000 --rate=20k --p99-max=5ms"
+    "echo ws://127.0.0.1:9001/ws --depth=16 --duration=30s               as much as the server can do"
+    "echo ws://127.0.0.1:9001/ws --size=list:64*95,16KiB*5 --form=text"
+);
+const FANOUT: &str = after!(
+    "fanout ws://127.0.0.1:9001 --subscribers=10k --rate=100 --reach-min=1"
+    "fanout ws://127.0.0.1:9001 --transports=websocket,sse,long-poll --topics=10"
+    "fanout ws://127.0.0.1:8080/room --transports=broadcast --subscribers=500    any server that sends to all what one sends"
+);
+const IDLE: &str = after!(
+    "idle ws://127.0.0.1:9001/ws --connections=100k --connect-rate=5k --server-pid=$(pidof ringwire)"
+    "idle ws://127.0.0.1:9001/ws --connections=1000 --duration=10m"
+);
+const CONNECT: &str = after!(
+    "connect ws://127.0.0.1:9001/ws --rate=2k --p99-max=10ms"
+    "connect ws://127.0.0.1:9001/ws --rate=500 --hold=5s                 2,500 connections that come and go"
+);
+const COMPARE: &str = after!(
+    "compare ws://127.0.0.1:9001 --viewers=100 --frames=30 --html=compare.html"
+    "compare ws://127.0.0.1:9001 --transports=websocket,short-poll --poll-intervals=100ms,1s"
+);
+
+/// Load on WebSocket servers, on a schedule: latency from the planned send, and every message checked.
+#[derive(Debug, Clone, PartialEq, Parser)]
+#[command(name = "ringwire-load", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, PartialEq, Subcommand)]
+enum Command {
+    /// Send messages to a server that sends them back
+    #[command(after_help = ECHO)]
+    Echo(Echo),
+    /// Publish to many subscribers, by one transport or several
+    #[command(after_help = FANOUT)]
+    Fanout(Fanout),
+    /// Open connections, hold them, and see what they cost the server
+    #[command(after_help = IDLE)]
+    Idle(Idle),
+    /// Open and close connections
+    #[command(after_help = CONNECT)]
+    Connect(Connect),
+    /// Compare WebSocket with Server-Sent Events, long polling and short polling
+    #[command(after_help = COMPARE)]
+    Compare(Compare),
+}
+
+impl Cli {
+    /// What is to be done.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] when options do not go together, or a value is out of its range.
+    pub fn into_plan(self) -> Result<Plan, UsageError> {
+        match self.command {
+            Command::Echo(typed) => typed.meant(),
+            Command::Fanout(typed) => typed.meant(),
+            Command::Idle(typed) => typed.meant(),
+            Command::Connect(typed) => typed.meant(),
+            Command::Compare(typed) => typed.meant(),
+        }
+    }
+}

@@ -44,7 +44,8 @@ pub(super) fn run_client(client: &Path, patterns: &[String], full: bool) -> Resu
     let output = wstest.folder.join("client.txt");
     let mut command = Command::new(client);
     command.arg(address.to_string()).stdin(Stdio::null()).stdout(std::fs::File::create(&output)?);
-    let status = Guard::spawn(&mut command, None)?.wait(if full { FULL_RUN_MAX } else { RUN_MAX }).context("the client")?;
+    let status =
+        Guard::spawn(&mut command, None)?.wait(if full { FULL_RUN_MAX } else { RUN_MAX }).context("the client")?;
     drop(suite);
     ensure!(status.success(), "the client ended with {status}; the suite said\n{}", wstest.said()?);
     let said = std::fs::read_to_string(output)?;

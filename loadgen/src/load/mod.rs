@@ -1,0 +1,3 @@
+//! What connections send, and what they make of what comes: one file for each kind of load.
+
+pub mod echo;

@@ -18,7 +18,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub(super) fn run(common: &Common, plan: &EchoPlan, report: &mut Report) -> anyhow::Result<()> {
     let shape = Shape {
         connections: plan.connections,
-        threads: common.threads,
+        threads: stage::threads(common, plan.connections),
+        opens_all: true,
         connect_rate: common.connect_rate,
         open_timeout: common.connect_timeout,
         warm_up: plan.window.warm_up,

@@ -1,6 +1,8 @@
 //! The commands: each makes a run of a plan, and a report of what came of it.
 
+mod connect;
 mod echo;
+mod idle;
 mod stage;
 
 use crate::cli::{Plan, Task};
@@ -14,7 +16,9 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     let mut report = Report::begin(&plan.common.target.to_string(), plan.settings.clone());
     match &plan.task {
         Task::Echo(task) => echo::run(&plan.common, task, &mut report)?,
-        _ => anyhow::bail!("not yet"),
+        Task::Idle(task) => idle::run(&plan.common, task, &mut report)?,
+        Task::Connect(task) => connect::run(&plan.common, task, &mut report)?,
+        Task::Fanout(_) | Task::Compare(_) => anyhow::bail!("not yet"),
     }
     report.check_validity(plan.common.bounds);
     report.objectives = plan.common.objectives.judge(&report.groups);

@@ -13,6 +13,9 @@ use crate::watched::Watched;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
+/// Of the limit on open files, what a ring has beside its connections and an eighth of them.
+const RING_SPARE: u32 = 128;
+
 /// Watches one run.
 struct Stage {
     watched: Option<Watched>,
@@ -21,6 +24,7 @@ struct Stage {
     live: Option<Live<Stderr>>,
     told: Instant,
     received: u64,
+    warm_up: Duration,
     length: Duration,
 }
 
@@ -40,6 +44,7 @@ pub(super) fn perform<L: Load>(
         live: (!common.outputs.quiet).then(Live::stderr),
         told: Instant::now(),
         received: 0,
+        warm_up: shape.warm_up,
         length: shape.window,
     };
     let finished = run::run(shape, make, |shared| stage.watch(shared));
@@ -81,7 +86,7 @@ impl Stage {
         let received = shared.received.load(Ordering::Relaxed);
         let p99 = shared.p99.load(Ordering::Relaxed);
         let progress = Progress {
-            elapsed: shared.start().map_or(Duration::ZERO, |start| now.saturating_duration_since(start)),
+            elapsed: shared.start().map_or(Duration::ZERO, |start| now.saturating_duration_since(start + self.warm_up)),
             length: shared.start().map_or(Duration::ZERO, |_| self.length),
             rate: (received - self.received) as f64 / now.duration_since(self.told).as_secs_f64(),
             p99: (p99 > 0).then_some(p99),
@@ -93,6 +98,13 @@ impl Stage {
             let _ = live.tell(&progress);
         }
     }
+}
+
+/// Threads for so many connections: what was asked for, or more where one ring could not hold its share of them.
+pub(super) fn threads(common: &Common, connections: u32) -> u32 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let each = u32::try_from(limit).unwrap_or(u32::MAX).saturating_sub(RING_SPARE) / 9 * 8;
+    common.threads.max(connections.div_ceil(each.max(1)))
 }
 
 /// A group of what a run found out of its connections and bytes; the command fills in the rest.

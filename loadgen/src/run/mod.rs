@@ -35,6 +35,8 @@ pub struct Shape {
     pub connections: u32,
     /// Threads that share the connections; each has its own ring.
     pub threads: u32,
+    /// Whether all are opened before the run starts; else the load says [when](Load::wants).
+    pub opens_all: bool,
     /// Connections begun per second.
     pub connect_rate: Rate,
     /// How long one connection may take to open.
@@ -47,6 +49,17 @@ pub struct Shape {
     pub drain_max: Duration,
     /// Largest message that is taken, in bytes.
     pub message_bytes_max: usize,
+}
+
+/// What the end of a connection means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Something went wrong: it is counted and told.
+    Failure,
+    /// It was to end.
+    Expected,
+    /// It was to end, and is opened again at once.
+    Reopen,
 }
 
 /// What the connections of one thread send, and what comes of it.
@@ -63,8 +76,8 @@ pub trait Load: Send + 'static {
     fn open(&mut self, conns: &mut Conns, index: u32) -> io::Result<ConnId>;
 
     /// It is open.
-    fn on_open(&mut self, conns: &mut Conns, fleet: &Fleet, index: u32) {
-        let _ = (conns, fleet, index);
+    fn on_open(&mut self, conns: &mut Conns, index: u32, now: u64) {
+        let _ = (conns, index, now);
     }
 
     /// A message came on it.
@@ -77,10 +90,17 @@ pub trait Load: Send + 'static {
         let _ = (conns, index, bytes, now);
     }
 
-    /// It ended. Whether it is to be opened again, now.
-    fn on_close(&mut self, index: u32, now: u64) -> bool {
+    /// It ended, or did not open. What that means.
+    fn on_close(&mut self, index: u32, now: u64) -> Ended {
         let _ = (index, now);
-        false
+        Ended::Failure
+    }
+
+    /// The next connection that is to be opened at `now`, of a load that [opens by itself](Shape::opens_all). To be asked again
+    /// until there is none.
+    fn wants(&mut self, now: u64) -> Option<u32> {
+        let _ = now;
+        None
     }
 
     /// Sends what is due at `now`. Called every turn from the start of the run to its end; `now` is read for this call.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use ringwire::client::{Client, ClientHandler, ConnId, Conns, End};
 use ringwire::proto::{CloseCode, Message};
 
-use super::{Fleet, FleetOutcome, Load, Phase, Shape, Shared, client_config};
+use super::{Ended, Fleet, FleetOutcome, Load, Phase, Shape, Shared, client_config};
 use crate::report::ThreadUse;
 use crate::watched::ThreadShare;
 
@@ -84,7 +84,9 @@ impl<'a, L: Load> Worker<'a, L> {
 
     /// Goes through all phases.
     pub(super) fn run(mut self, thread: u32) -> anyhow::Result<Done<L::Outcome>> {
-        self.open_all()?;
+        if self.crew.shape.opens_all {
+            self.open_all()?;
+        }
         self.crew.shared.note_ready();
         while self.crew.shared.start().is_none() && !self.crew.shared.is_stopped() {
             self.turn()?;
@@ -211,7 +213,8 @@ impl<L: Load> ClientHandler for Crew<'_, L> {
         self.open[index as usize] = true;
         self.fleet.note_opened(index, conns.now());
         self.shared.open.fetch_add(1, Ordering::Relaxed);
-        self.load.on_open(conns, &self.fleet, index);
+        let now = self.nanoseconds(conns.now());
+        self.load.on_open(conns, index, now);
     }
 
     #[inline]
@@ -240,11 +243,13 @@ impl<L: Load> ClientHandler for Crew<'_, L> {
             return;
         }
         let now = self.nanoseconds(conns.now());
-        if self.load.on_close(index, now) {
-            self.again.push(index);
-        } else {
-            self.shared.failed.fetch_add(1, Ordering::Relaxed);
-            self.fleet.note_failure(was_open, end.to_string());
+        match self.load.on_close(index, now) {
+            Ended::Reopen => self.again.push(index),
+            Ended::Expected => {}
+            Ended::Failure => {
+                self.shared.failed.fetch_add(1, Ordering::Relaxed);
+                self.fleet.note_failure(was_open, end.to_string());
+            }
         }
     }
 
@@ -259,6 +264,9 @@ impl<L: Load> ClientHandler for Crew<'_, L> {
         let now = Instant::now();
         if self.start.is_some_and(|start| now >= start) {
             let since = self.nanoseconds(now);
+            while let Some(index) = self.load.wants(since) {
+                self.open_one(conns, index);
+            }
             self.load.on_turn(conns, &self.fleet, since);
         }
         if now.saturating_duration_since(self.told.0) > TELL_EVERY {

@@ -3,6 +3,7 @@
 //! Not here: what the commands do.
 
 mod options;
+mod outputs;
 mod plan;
 mod settings;
 
@@ -12,8 +13,9 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use options::{Compare, Connect, Echo, Fanout, Idle};
+pub use outputs::{Outputs, WriteError};
 pub use plan::{
-    Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Outputs, Pace, Plan, Task, Transport,
+    Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Pace, Plan, Task, Transport,
     UsageError, Window,
 };
 

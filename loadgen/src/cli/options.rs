@@ -12,9 +12,8 @@ use crate::sizes::Sizes;
 use crate::target::Target;
 
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Load")]
 pub(super) struct Echo {
-    #[command(flatten)]
-    pub(super) common: Common,
     /// Connections, each of which sends and gets back
     #[arg(long, value_name = "COUNT", default_value = "50", value_parser = count)]
     pub(super) connections: u32,
@@ -31,12 +30,13 @@ pub(super) struct Echo {
     pub(super) window: Window,
     #[command(flatten)]
     pub(super) messages: Messages,
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Load")]
 pub(super) struct Fanout {
-    #[command(flatten)]
-    pub(super) common: Common,
     /// Subscribers by each transport, spread over the topics
     #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = count)]
     pub(super) subscribers: u32,
@@ -56,12 +56,13 @@ pub(super) struct Fanout {
     pub(super) window: Window,
     #[command(flatten)]
     pub(super) messages: Messages,
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Load")]
 pub(super) struct Idle {
-    #[command(flatten)]
-    pub(super) common: Common,
     /// Connections to hold
     #[arg(long, value_name = "COUNT", default_value = "10k", value_parser = count)]
     pub(super) connections: u32,
@@ -71,12 +72,13 @@ pub(super) struct Idle {
     /// Whether each connection has to answer an echo at the end
     #[arg(long, value_name = "true|false", default_value = "true", hide_possible_values = true, action = clap::ArgAction::Set)]
     pub(super) verify: bool,
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Load")]
 pub(super) struct Connect {
-    #[command(flatten)]
-    pub(super) common: Common,
     /// Connections to begin per second
     #[arg(long, value_name = "RATE", default_value = "100")]
     pub(super) rate: Rate,
@@ -85,12 +87,13 @@ pub(super) struct Connect {
     pub(super) hold: Duration,
     #[command(flatten)]
     pub(super) window: Window,
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Clone, PartialEq, Args)]
+#[command(next_help_heading = "Load")]
 pub(super) struct Compare {
-    #[command(flatten)]
-    pub(super) common: Common,
     /// Viewers by each transport and interval
     #[arg(long, value_name = "COUNT", default_value = "100", value_parser = count)]
     pub(super) viewers: u32,
@@ -109,18 +112,20 @@ pub(super) struct Compare {
     /// Intervals of short polling, each with viewers of its own
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "100ms,250ms,1s", value_parser = parse_duration)]
     pub(super) poll_intervals: Vec<Duration>,
-    #[command(flatten)]
-    pub(super) window: Window,
     /// Size of a frame, in bytes
     #[arg(long, value_name = "SIZE", default_value = "200")]
     pub(super) size: Sizes,
+    #[command(flatten)]
+    pub(super) window: Window,
+    #[command(flatten)]
+    pub(super) common: Common,
 }
 
 /// What all commands have.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(super) struct Common {
     /// The server, such as ws://127.0.0.1:9001/path?query
-    #[arg(value_name = "URL")]
+    #[arg(value_name = "URL", help_heading = None::<&'static str>)]
     pub(super) target: Target,
     #[command(flatten)]
     pub(super) connecting: Connecting,
@@ -161,7 +166,7 @@ pub(super) struct Window {
 #[derive(Debug, Clone, PartialEq, Args)]
 #[command(next_help_heading = "Messages")]
 pub(super) struct Messages {
-    /// Payload sizes: one, or a distribution; 20 bytes or more, 40 in text
+    /// Payload sizes, from 20 bytes on, 40 in text: one, or uniform:20-2000, normal:1000/200 (mean/deviation), list:20*90,16KiB*10 (size*weight)
     #[arg(long, value_name = "SIZES", default_value = "64")]
     pub(super) size: Sizes,
     /// How payloads are written: binary, or text that is valid UTF-8 and stands in JSON as it is

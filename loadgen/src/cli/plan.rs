@@ -1,13 +1,13 @@
 //! What is meant: values that are within their ranges and go together.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use ringwire::config::text::print_duration;
 
 use super::options::{self, Errors};
+use super::outputs::Outputs;
 use super::settings::settings;
 use crate::objective::Objectives;
 use crate::payload::{Codec, Form, SENDER_MAX, TooSmall};
@@ -69,21 +69,6 @@ pub struct Common {
     pub server_pid: Option<u32>,
     /// Where results go, beside the terminal.
     pub outputs: Outputs,
-}
-
-/// Where results go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outputs {
-    /// File for JSON.
-    pub json: Option<PathBuf>,
-    /// File for CSV.
-    pub csv: Option<PathBuf>,
-    /// File for the page.
-    pub html: Option<PathBuf>,
-    /// Folder for plots.
-    pub svg: Option<PathBuf>,
-    /// No progress.
-    pub quiet: bool,
 }
 
 /// `echo`.

@@ -52,6 +52,9 @@ pub(super) struct Fanout {
     /// Transports, one after the other
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', default_value = "websocket")]
     pub(super) transports: Vec<Transport>,
+    /// How often each subscriber by short-poll asks
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
+    pub(super) poll_interval: Duration,
     #[command(flatten)]
     pub(super) window: Window,
     #[command(flatten)]

@@ -2,7 +2,10 @@
 
 mod connect;
 mod echo;
+mod fanout;
 mod idle;
+mod refused;
+mod show;
 mod stage;
 
 use crate::cli::{Plan, Task};
@@ -18,7 +21,8 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
         Task::Echo(task) => echo::run(&plan.common, task, &mut report)?,
         Task::Idle(task) => idle::run(&plan.common, task, &mut report)?,
         Task::Connect(task) => connect::run(&plan.common, task, &mut report)?,
-        Task::Fanout(_) | Task::Compare(_) => anyhow::bail!("not yet"),
+        Task::Fanout(task) => fanout::run(&plan.common, task, &mut report)?,
+        Task::Compare(_) => anyhow::bail!("not yet"),
     }
     report.check_validity(plan.common.bounds);
     report.objectives = plan.common.objectives.judge(&report.groups);

@@ -140,6 +140,8 @@ pub struct ComparePlan {
     pub transports: Vec<Transport>,
     /// Intervals of short polling, each above 0.
     pub poll_intervals: Vec<Duration>,
+    /// Whether each transport runs alone too, behind the run of all.
+    pub apart: bool,
     /// How long.
     pub window: Window,
     /// Frames; they are text, which all transports carry.
@@ -305,8 +307,9 @@ impl options::Compare {
         check_target(&self.common.target, &self.transports)?;
         let window = self.window.meant()?;
         let messages = options::Messages { size: self.size, form: options::Form::Text }.meant()?;
-        let Self { common, viewers, frames, transports, poll_intervals, .. } = self;
-        plan(common, Task::Compare(ComparePlan { viewers, frames, transports, poll_intervals, window, messages }))
+        let Self { common, viewers, frames, transports, poll_intervals, apart, .. } = self;
+        let compare = ComparePlan { viewers, frames, transports, poll_intervals, apart, window, messages };
+        plan(common, Task::Compare(compare))
     }
 }
 

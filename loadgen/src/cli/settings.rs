@@ -63,6 +63,7 @@ fn of_task(task: &Task) -> Vec<Setting> {
                 ("frames", plan.frames.as_f64().to_string()),
                 ("transports", names(&plan.transports)),
                 ("poll-intervals", joined(plan.poll_intervals.iter().copied().map(print_duration))),
+                ("apart", plan.apart.to_string()),
             ];
             own.into_iter().chain(of_window(plan.window)).chain(of_messages(&plan.messages)).collect()
         }

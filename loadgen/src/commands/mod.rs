@@ -1,8 +1,10 @@
 //! The commands: each makes a run of a plan, and a report of what came of it.
 
+mod compare;
 mod connect;
 mod echo;
 mod fanout;
+mod headline;
 mod idle;
 mod refused;
 mod show;
@@ -22,7 +24,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
         Task::Idle(task) => idle::run(&plan.common, task, &mut report)?,
         Task::Connect(task) => connect::run(&plan.common, task, &mut report)?,
         Task::Fanout(task) => fanout::run(&plan.common, task, &mut report)?,
-        Task::Compare(_) => anyhow::bail!("not yet"),
+        Task::Compare(task) => compare::run(&plan.common, task, &mut report)?,
     }
     report.check_validity(plan.common.bounds);
     report.objectives = plan.common.objectives.judge(&report.groups);

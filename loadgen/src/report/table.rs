@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::units::{bytes, count, percent, rate, scaled, time};
-use super::{Group, Report, ServerUse};
+use super::{Group, Report, ServerUse, viewers};
 use crate::objective::{Judged, Outcome, Unit};
 
 /// The summary, as lines of at most 100 columns unless names are long.
@@ -12,6 +12,10 @@ pub fn table(report: &Report) -> String {
     let warm_up = report.window.warm_up_seconds;
     let after = if warm_up > 0.0 { format!(" after {} s of warm-up", scaled(warm_up)) } else { String::new() };
     let _ = writeln!(text, "{}, {} s{after}\n", report.target, scaled(report.window.seconds));
+    if let Some(headline) = &report.headline {
+        let _ = writeln!(text, "{headline}\n");
+    }
+    text += &viewers(report);
     text += &traffic(&report.groups);
     text += &latencies(&report.groups);
     text += &checks(&report.groups);
@@ -47,6 +51,11 @@ fn traffic(groups: &[Group]) -> String {
         [group.name.clone(), opened, sent, received, expected, reach, per, bytes_in, bytes_out].to_vec()
     });
     aligned(&head, rows.collect())
+}
+
+fn viewers(report: &Report) -> String {
+    let Some((head, rows)) = viewers::viewers(report) else { return String::new() };
+    aligned(&head, rows) + &viewers::server_sentence(report).map_or_else(String::new, |sentence| sentence + "\n\n")
 }
 
 fn latencies(groups: &[Group]) -> String {

@@ -69,6 +69,10 @@ fn what_rules_forbid_is_said_with_the_line_that_allows_it() {
         let refused = error(&format!("bare.topic --transports={transport}"));
         assert!(refused.contains("no_history") && refused.contains("history_count = 1000"), "{refused}");
     }
+}
+
+#[test]
+fn a_server_without_topics_is_told_so() {
     let broadcast = Node::broadcast();
     let lost = load(&broadcast, &format!("fanout ws://{{addr}} --subscribers=3 --transports=sse {SHORT}"));
     let lost = lost.expect_err("it has no topics").to_string();

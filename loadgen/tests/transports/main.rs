@@ -1,5 +1,6 @@
 //! `fanout` and `compare` against a real node, by every transport.
 
+mod compare;
 mod fanout;
 mod node;
 

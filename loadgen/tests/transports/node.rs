@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,33 +33,50 @@ pattern = ">"
 history_count = 1000
 "#;
 
+/// Those that measure have the machine alone; for all others it is shared.
+static MACHINE: RwLock<()> = RwLock::new(());
+
 /// A process that is killed when dropped.
 pub(crate) struct Node {
     child: Child,
+    _machine: Turn,
     pub(crate) addr: SocketAddr,
     config: String,
 }
 
+/// Held as long as the node is there.
+#[expect(dead_code, reason = "held, not read")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
 impl Node {
+    /// `ringwire serve` with [`RULES`], while no other test has a node.
+    #[track_caller]
+    pub(crate) fn alone() -> Self {
+        Self::start("serve", Turn::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+
     /// `ringwire serve` with [`RULES`].
     #[track_caller]
     pub(crate) fn serve() -> Self {
-        Self::start("serve")
+        Self::start("serve", shared())
     }
 
     /// `ringwire broadcast`.
     #[track_caller]
     pub(crate) fn broadcast() -> Self {
-        Self::start("broadcast")
+        Self::start("broadcast", shared())
     }
 
     #[track_caller]
-    fn start(command: &str) -> Self {
+    fn start(command: &str, machine: Turn) -> Self {
         // The port is free again when the node binds it.
         let addr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|one| one.local_addr()).expect("a free port");
         let config = format!("{}/node-{}.toml", env!("CARGO_TARGET_TMPDIR"), addr.port());
         fs::write(&config, RULES).expect("cargo made the folder");
-        let mut node = Self { child: spawn(command, addr, &config), addr, config };
+        let mut node = Self { child: spawn(command, addr, &config), _machine: machine, addr, config };
         node.wait_until_it_listens();
         node
     }
@@ -91,6 +109,11 @@ impl Drop for Node {
         let _ = self.child.wait();
         let _ = fs::remove_file(&self.config);
     }
+}
+
+/// A test that failed leaves nothing behind in the lock.
+fn shared() -> Turn {
+    Turn::Shared(MACHINE.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn spawn(command: &str, addr: SocketAddr, config: &str) -> Child {

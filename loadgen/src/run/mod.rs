@@ -182,7 +182,12 @@ pub fn run<L: Load>(
         .collect::<Result<_, _>>()?;
     while threads.iter().any(|thread| !thread.is_finished()) {
         shared.advance(Instant::now());
+        // Before `watch` looks: it may take a while, and the window end meanwhile.
+        let phase = shared.phase(Instant::now());
         watch(&shared);
+        if phase == Phase::Drain {
+            shared.note_end_seen();
+        }
         shared.wait_for_change(Duration::from_millis(100));
     }
     let mut finished =

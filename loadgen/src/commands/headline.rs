@@ -4,13 +4,15 @@ use crate::latency::Summary;
 use crate::report::Group;
 use crate::report::units::{percent, time};
 
-/// The freshest group that gets all, beside the middle one of those that ask at an interval, or beside the stalest; `None` where there are
-/// not two to compare.
+/// A WebSocket, or else the freshest group that gets all, beside the middle one of those that ask at an interval, or beside the
+/// stalest; `None` where there are not two to compare.
 pub(super) fn headline(groups: &[Group]) -> Option<String> {
     let mut aged: Vec<(&Group, &Summary)> =
         groups.iter().filter_map(|group| Some((group, group.latencies.staleness.as_ref()?))).collect();
     aged.sort_by_key(|(_, staleness)| staleness.mean);
-    let fresh = aged.iter().find(|(group, _)| !group.may_skip).or(aged.first())?;
+    // Among those that are pushed to, who is first is the server's order of sending, and no property of a transport.
+    let socket = ["websocket", "v1"].iter().find_map(|name| aged.iter().find(|(group, _)| group.name == *name));
+    let fresh = socket.or(aged.iter().find(|(group, _)| !group.may_skip)).or(aged.first())?;
     let asking: Vec<_> = aged.iter().filter(|(group, _)| group.may_skip && group.name != fresh.0.name).collect();
     let stale =
         asking.get(asking.len() / 2).copied().or(aged.last()).filter(|(group, _)| group.name != fresh.0.name)?;
@@ -37,7 +39,10 @@ pub(super) fn headline(groups: &[Group]) -> Option<String> {
 /// A group's name in words.
 fn spoken(name: &str) -> String {
     match name.split_once(' ') {
-        Some((_, interval)) => format!("asking every {interval}"),
+        Some((_, interval)) => {
+            let (number, unit) = interval.split_at(interval.find(char::is_alphabetic).unwrap_or(interval.len()));
+            format!("asking every {number} {unit}")
+        }
         None => match name {
             "websocket" => "by WebSocket".to_owned(),
             "v1" => "by WebSocket with ringwire.v1".to_owned(),
@@ -84,6 +89,7 @@ mod tests {
     fn it_is_one_plain_sentence() {
         let groups = [
             group("short-poll 1s", 517, 400),
+            group("long-poll", 16, 300),
             group("sse", 18, 150),
             group("websocket", 17, 100),
             group("short-poll 100ms", 67, 600),
@@ -91,11 +97,11 @@ mod tests {
         ];
         assert_eq!(
             headline(&groups).unwrap(),
-            "By WebSocket, what a viewer sees is 17.0 ms old on average; asking every 250ms it is 142 ms old, 8.4 times as old, \
+            "By WebSocket, what a viewer sees is 17.0 ms old on average; asking every 250 ms it is 142 ms old, 8.4 times as old, \
              75 % of the updates are never seen, and each one that is costs 5.0 times the bytes."
         );
         assert_eq!(
-            headline(&groups[1..3]).unwrap(),
+            headline(&groups[2..4]).unwrap(),
             "By WebSocket, what a viewer sees is 17.0 ms old on average; by Server-Sent Events it is 18.0 ms old, 1.1 times as old, \
              and each one that is costs 1.5 times the bytes."
         );

@@ -17,13 +17,16 @@ use crate::payload::{Codec, Corrupt, Form, Stamp};
 use crate::run::{self, Ended, Fleet, Load, Site};
 use crate::schedule::{Plan, Rota};
 use crate::sizes::Sizes;
-use crate::transport::{Follower, Heard, Refusal, Route, Way, v1};
+use crate::transport::{Follower, Heard, Refusal, Route, Trouble, Way, v1};
 
 /// Heads and JSON around the payloads of one answer.
 const ANSWER_SPARE_BYTES: usize = 4 << 20;
 
 /// Code of the refusal of a publisher's connection.
 pub const PUBLISHER: &str = "publisher";
+
+/// Code of what is no answer.
+const TROUBLE: &str = "answer";
 
 /// One way of following, by one group of followers.
 #[derive(Debug, Clone)]
@@ -188,43 +191,56 @@ impl Fanout {
         let Self { followers, accounts, show, routes, refusals, .. } = self;
         let seat = &mut followers[(index - self.publisher.count()) as usize];
         let (account, topic) = (&mut accounts[seat.role.group as usize], seat.role.topic);
-        let (mut updates, mut was_placed, mut answered, mut is_last) = (0, false, false, false);
+        let (mut said, refused_before) = (Said::default(), refusals.len());
         let mut hear = |heard: Heard<'_>| match heard {
             Heard::Update(payload) => {
-                updates += 1;
+                said.updates += 1;
                 account.book(seat.receiver, read(show, topic, payload), now);
             }
-            Heard::Placed => was_placed = true,
-            Heard::Answered => answered = true,
-            Heard::AnsweredLast => is_last = true,
+            Heard::Placed => said.is_placed = true,
+            Heard::Answered => said.is_answered = true,
+            Heard::AnsweredLast => said.is_last = true,
             Heard::Refused(refusal) => refusals.push(refusal),
         };
         self.out.clear();
-        let mut trouble = None;
         match come {
             Come::Open => seat.follower.begin(&routes[topic as usize], &mut self.out, &mut hear),
             Come::Message(message) => seat.follower.on_message(message, &mut hear),
-            Come::Bytes(bytes) => trouble = seat.follower.on_bytes(bytes, &mut hear).err(),
+            Come::Bytes(bytes) => said.trouble = seat.follower.on_bytes(bytes, &mut hear).err(),
         }
-        if was_placed && seat.place == Place::Awaited {
+        said.is_refused = refusals.len() > refused_before;
+        self.follow_up(conns, index, now, said);
+        self.judge_refusals();
+        said.updates
+    }
+
+    /// Notes where the follower is now, and asks again or ends its connection.
+    fn follow_up(&mut self, conns: &mut Conns, index: u32, now: u64, said: Said) {
+        let seat = &mut self.followers[(index - self.publisher.count()) as usize];
+        let account = &mut self.accounts[seat.role.group as usize];
+        let is_long_poll = self.show.lines[seat.role.group as usize].way == Way::LongPoll;
+        if said.is_placed && seat.place == Place::Awaited {
             seat.place = Place::There;
             account.told.opened += 1;
             self.unsettled -= 1;
         }
+        if let Some(trouble) = said.trouble {
+            self.refusals.push(Refusal { code: TROUBLE.into(), message: trouble.to_string() });
+        }
+        // A poll that waits would ask a server that refuses as fast as it can.
+        let is_lost = said.trouble.is_some() || (said.is_refused && is_long_poll);
+        if is_lost && seat.place == Place::There {
+            seat.place = Place::Gone;
+            account.told.lost += 1;
+        }
+        if let Some(id) = self.ids[index as usize].filter(|_| said.is_last || is_lost) {
+            return conns.close(id, CloseCode::NORMAL, "");
+        }
         // A poll that waits follows each answer at once.
-        if answered && show.lines[seat.role.group as usize].way == Way::LongPoll && seat.place == Place::There {
-            seat.follower.ask(&routes[topic as usize], &mut self.out);
+        if said.is_answered && is_long_poll && seat.place == Place::There {
+            seat.follower.ask(&self.routes[seat.role.topic as usize], &mut self.out);
         }
-        if let Some(trouble) = trouble {
-            refusals.push(Refusal { code: "answer".into(), message: trouble.to_string() });
-        }
-        if let Some(id) = self.ids[index as usize].filter(|_| is_last || trouble.is_some()) {
-            conns.close(id, CloseCode::NORMAL, "");
-        } else {
-            self.send(conns, index, now);
-        }
-        self.judge_refusals();
-        updates
+        self.send(conns, index, now);
     }
 
     /// Sends the request that a follower has written.
@@ -246,7 +262,7 @@ impl Fanout {
 
     /// Before the first publication each refusal ends the run; later those that will not pass.
     fn judge_refusals(&mut self) {
-        const PASSING: [&str; 6] = ["busy", "closing", "503", "429", "too_fast", "answer"];
+        const PASSING: [&str; 6] = ["busy", "closing", "503", "429", "too_fast", TROUBLE];
         let lasting = |refusal: &Refusal| !PASSING.contains(&refusal.code.as_str());
         if let Some(at) = self.refusals.iter().position(|refusal| self.now == 0 || lasting(refusal)) {
             self.refusals.swap(0, at);
@@ -280,6 +296,17 @@ impl Fanout {
         let owing = self.show.lines.iter().zip(&self.accounts).filter(|(line, _)| !line.way.may_skip());
         owing.map(|(_, account)| account.arrived).sum::<u64>() >= self.owed
     }
+}
+
+/// What a follower made of what came.
+#[derive(Debug, Default, Clone, Copy)]
+struct Said {
+    updates: u64,
+    is_placed: bool,
+    is_answered: bool,
+    is_last: bool,
+    is_refused: bool,
+    trouble: Option<Trouble>,
 }
 
 /// What comes on a follower's connection.

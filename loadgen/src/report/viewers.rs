@@ -8,7 +8,7 @@ pub(super) fn viewers(report: &Report) -> Option<(Vec<&'static str>, Vec<Vec<Str
     let groups = || report.groups.iter().filter(|group| group.latencies.staleness.is_some());
     groups().next()?;
     let is_apart = groups().any(|group| group.server.is_some());
-    let mut head = vec!["", "viewers", "age mean", "p50", "p99", "shown each", "missed", "bytes/update", "requests"];
+    let mut head = vec!["", "viewers", "age mean", "p99", "shown each", "missed", "per update", "requests"];
     head.extend(is_apart.then_some("CPU/1,000"));
     let row = |group: &Group| {
         let mut row = row(group);
@@ -26,17 +26,15 @@ pub(super) fn server_sentence(report: &Report) -> Option<String> {
 }
 
 fn row(group: &Group) -> Vec<String> {
-    let [mean, p50, p99] = group
-        .latencies
-        .staleness
-        .as_ref()
-        .map_or([const { String::new() }; 3], |staleness| [staleness.mean, staleness.p50, staleness.p99].map(time));
+    let staleness = group.latencies.staleness.as_ref();
+    let [mean, p99] =
+        staleness.map_or([const { String::new() }; 2], |staleness| [staleness.mean, staleness.p99].map(time));
     let viewers = group.connections.opened;
     let each = |number: f64| if viewers > 0 { number / viewers as f64 } else { 0.0 };
     let missed = group.reach().map_or_else(String::new, |reach| percent((1.0 - reach).max(0.0)));
     let weight = group.bytes_per_update().map_or_else(|| "-".to_owned(), bytes);
     let requests = if group.seconds > 0.0 { group.requests as f64 / group.seconds } else { 0.0 };
-    vec![group.name.clone(), count(viewers), mean, p50, p99, rate(each(group.rate())), missed, weight, rate(requests)]
+    vec![group.name.clone(), count(viewers), mean, p99, rate(each(group.rate())), missed, weight, rate(requests)]
 }
 
 fn per_thousand(group: &Group) -> String {

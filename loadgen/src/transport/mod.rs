@@ -171,10 +171,7 @@ impl Follower {
     /// Its connection ended. Whether that is the server's right, so that the next is opened at once.
     pub fn end(&mut self, hear: &mut dyn FnMut(Heard<'_>)) -> bool {
         match self {
-            Self::Poll(poll) => {
-                poll.end(hear);
-                poll.may_end()
-            }
+            Self::Poll(poll) => poll.end(hear),
             _ => false,
         }
     }

@@ -112,11 +112,6 @@ impl Poll {
         self.is_waiting
     }
 
-    /// Whether the server may end this connection and be in its right: it has answered on it.
-    pub fn may_end(&self) -> bool {
-        self.answered > 0
-    }
-
     /// Takes what came.
     ///
     /// # Errors
@@ -134,13 +129,14 @@ impl Poll {
         outcome
     }
 
-    /// The connection ended.
-    pub fn end(&mut self, hear: &mut dyn FnMut(Heard<'_>)) {
+    /// The connection ended. Whether that is the server's right, since it has answered on it.
+    pub fn end(&mut self, hear: &mut dyn FnMut(Heard<'_>)) -> bool {
         let mut reader = std::mem::take(&mut self.reader);
         // Then the connection is over, whatever its last answer was.
         reader.end(&mut |part| {
             let _ = self.take(part, hear);
         });
+        std::mem::take(&mut self.answered) > 0
     }
 
     fn take(&mut self, part: Part<'_>, hear: &mut dyn FnMut(Heard<'_>)) -> Result<(), Trouble> {

@@ -88,7 +88,7 @@ fn assert_told(report: &Report) {
     let headline = report.headline.as_ref().unwrap();
     assert!(headline.starts_with("By ") && headline.contains("asking every"), "{headline}");
     for text in [report::table(report), report::page(report)] {
-        assert!(text.contains(headline.as_str()) && text.contains("bytes/update"), "{text}");
+        assert!(text.contains(headline.as_str()) && text.contains("per update"), "{text}");
     }
 }
 

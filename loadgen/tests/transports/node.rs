@@ -117,7 +117,7 @@ fn shared() -> Turn {
 }
 
 fn spawn(command: &str, addr: SocketAddr, config: &str) -> Child {
-    let mut words = vec![command.to_owned(), format!("--listen={addr}"), "--shards=1".into(), "--pin=none".into()];
+    let mut words = vec![command.to_owned(), format!("--listen={addr}"), "--shards=2".into(), "--pin=none".into()];
     words.push(format!("--config={config}"));
     words.push("--admin-listen=none".into());
     Command::new(env::current_exe().expect("this test runs"))

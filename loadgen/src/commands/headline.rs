@@ -10,7 +10,7 @@ pub(super) fn headline(groups: &[Group]) -> Option<String> {
     let mut aged: Vec<(&Group, &Summary)> =
         groups.iter().filter_map(|group| Some((group, group.latencies.staleness.as_ref()?))).collect();
     aged.sort_by_key(|(_, staleness)| staleness.mean);
-    // Among those that are pushed to, who is first is the server's order of sending, and no property of a transport.
+    // Among those that are pushed to, ages tell who comes first when one publication goes to all, not who is fresher alone.
     let socket = ["websocket", "v1"].iter().find_map(|name| aged.iter().find(|(group, _)| group.name == *name));
     let fresh = socket.or(aged.iter().find(|(group, _)| !group.may_skip)).or(aged.first())?;
     let asking: Vec<_> = aged.iter().filter(|(group, _)| group.may_skip && group.name != fresh.0.name).collect();

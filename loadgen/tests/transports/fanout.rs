@@ -111,6 +111,27 @@ fn a_server_that_stops_for_a_while_is_slow_from_the_planned_publication_on() {
     assert!(delivery.p90 > 150_000_000, "{delivery:?}");
 }
 
+/// The kernel takes connections for a server that has stopped: open, they are followers in no topic.
+#[test]
+fn nothing_is_published_before_all_followers_are_in_place() {
+    let node = Node::serve();
+    let report = thread::scope(|scope| {
+        scope.spawn(|| {
+            // The publisher is there, and of the followers some.
+            thread::sleep(Duration::from_millis(200));
+            node.signal("STOP");
+            thread::sleep(Duration::from_millis(1000));
+            node.signal("CONT");
+        });
+        let line = "--transports=sse --subscribers=10 --rate=100 --connect-rate=20 --duration=600ms --warm-up=0";
+        load(&node, &format!("fanout ws://{{addr}} {line}")).unwrap()
+    });
+    let group = &report.groups[0];
+    assert_flawless(group);
+    // What is published to a server that has stopped is late by hundreds of milliseconds.
+    assert!(group.latencies.delivery.as_ref().unwrap().p50 < 200_000_000, "{:?}", group.latencies);
+}
+
 #[test]
 fn a_server_that_ends_is_told_by_connections_and_reach() {
     for transport in ["v1", "sse", "long-poll", "short-poll"] {

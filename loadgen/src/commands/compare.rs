@@ -7,7 +7,7 @@ use super::show::{self, Seen, Wanted};
 use crate::cli::{Common, ComparePlan, Transport};
 use crate::load::Timed;
 use crate::load::cast::Cast;
-use crate::load::fanout::Line;
+use crate::load::show::Line;
 use crate::report::{Report, Window};
 use crate::transport::Way;
 

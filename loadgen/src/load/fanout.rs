@@ -4,18 +4,17 @@
 //! are all in place before the first publication, because the run starts when each has said so, or never will.
 
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 
 use ringwire::client::{ConnId, Conns};
 use ringwire::proto::{CloseCode, EncodedHeader, Message, Opcode};
 
-use super::account::{Account, Timed, Told};
-use super::cast::{Cast, Role};
+use super::account::{Account, Told};
+use super::cast::Role;
 use super::publisher::{Published, Publisher};
-use crate::payload::{Codec, Corrupt, Form, Stamp};
-use crate::run::{self, Ended, Fleet, Load, Site};
-use crate::schedule::{Plan, Rota};
+use super::show::{Line, Show};
+use crate::run::{self, Ended, Fleet, Load};
+use crate::schedule::Rota;
 use crate::sizes::Sizes;
 use crate::transport::{Follower, Heard, Refusal, Route, Trouble, Way, v1};
 
@@ -27,42 +26,6 @@ pub const PUBLISHER: &str = "publisher";
 
 /// Code of what is no answer.
 const TROUBLE: &str = "answer";
-
-/// One way of following, by one group of followers.
-#[derive(Debug, Clone)]
-pub struct Line {
-    /// Which.
-    pub way: Way,
-    /// How often is asked, in nanoseconds, by a way that asks.
-    pub interval: u64,
-}
-
-/// What a run is.
-#[derive(Debug, Clone)]
-pub struct Show {
-    /// The server; its path is the one of a broadcast.
-    pub site: Site,
-    /// Who is who.
-    pub cast: Cast,
-    /// How each group follows.
-    pub lines: Vec<Line>,
-    /// Names of the topics.
-    pub topics: Vec<String>,
-    /// When what is published.
-    pub plan: Plan,
-    /// How payloads are written.
-    pub codec: Codec,
-    /// Text or binary.
-    pub form: Form,
-    /// How large they are.
-    pub sizes: Sizes,
-    /// Of the sizes that are drawn.
-    pub seed: u64,
-    /// What is measured, in nanoseconds since the run's start.
-    pub window: Range<u64>,
-    /// What is timed.
-    pub timed: Timed,
-}
 
 /// The connections of one thread.
 pub struct Fanout {
@@ -195,7 +158,7 @@ impl Fanout {
         let mut hear = |heard: Heard<'_>| match heard {
             Heard::Update(payload) => {
                 said.updates += 1;
-                account.book(seat.receiver, read(show, topic, payload), now);
+                account.book(seat.receiver, show.read(topic, payload), now);
             }
             Heard::Placed => said.is_placed = true,
             Heard::Answered => said.is_answered = true,
@@ -375,7 +338,7 @@ impl Load for Fanout {
         let account = &mut accounts[seat.role.group as usize];
         let may_end = seat.follower.end(&mut |heard| {
             if let Heard::Update(payload) = heard {
-                account.book(seat.receiver, read(show, seat.role.topic, payload), now);
+                account.book(seat.receiver, show.read(seat.role.topic, payload), now);
             }
         });
         if may_end && was_asked && seat.place == Place::There {
@@ -432,17 +395,6 @@ impl Load for Fanout {
             refusals: self.refusals,
             has_failed: self.has_failed,
         }
-    }
-}
-
-/// What a payload that came to a follower of this topic is, with its sender as a stream of the topic.
-#[inline]
-fn read(show: &Show, topic: u32, payload: &[u8]) -> Result<Stamp, Corrupt> {
-    let local = |stamp: Stamp| show.cast.stream_of(topic, stamp.sender).map(|sender| Stamp { sender, ..stamp });
-    match show.codec.read(payload) {
-        Ok(stamp) => local(stamp).ok_or(Corrupt::Stamp),
-        Err(Corrupt::Fill(stamp)) => Err(local(stamp).map_or(Corrupt::Stamp, Corrupt::Fill)),
-        Err(Corrupt::Stamp) => Err(Corrupt::Stamp),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod echo;
 pub mod fanout;
 pub mod idle;
 mod publisher;
+pub mod show;
 mod staleness;
 
 pub use account::{Timed, Told};

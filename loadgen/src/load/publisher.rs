@@ -6,7 +6,7 @@ use ringwire::client::{ConnId, Conns};
 use ringwire::proto::Message;
 
 use super::echo::BOUND;
-use super::fanout::Show;
+use super::show::Show;
 use crate::latency::Latency;
 use crate::payload::{Form, Stamp};
 use crate::schedule::{Due, Open};

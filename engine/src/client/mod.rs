@@ -157,7 +157,7 @@ impl Client {
             OpKind::Connect => self.conns.on_connected(handler, completion),
             OpKind::Send => self.conns.on_send(completion),
             OpKind::Close => self.conns.vacate(slot),
-            OpKind::CancelAll => self.conns.on_all_cancelled(completion),
+            OpKind::CancelRecv | OpKind::CancelSend => self.conns.on_cancelled(completion),
             kind => unreachable!("a client asks for no {kind:?}"),
         }
     }

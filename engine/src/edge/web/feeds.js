@@ -23,9 +23,9 @@ const encoder = new TextEncoder();
 export class WebSocketFeed {
   constructor(handlers) {
     this.wire = new Wire(TOPIC, {
-      // Of an earlier socket, which may still be closing, nothing is told.
-      state: () => handlers.state(this.wire.readyState === WebSocket.OPEN ? "open" : this.wire.attempt ? "lost" : "connecting"),
-      close: () => this.wire.wanted && handlers.state("lost"),
+      // The one that is there now is asked: an earlier one, which was let go of, may still be closing.
+      state: () => handlers.state(this.#state),
+      waiting: () => handlers.state("lost"),
       message(text, receivedAt) {
         const size = encoder.encode(text).length;
         handlers.traffic(size + (size < 126 ? WS_HEAD_BYTES : WS_HEAD_BYTES + 2), 0);
@@ -36,6 +36,12 @@ export class WebSocketFeed {
 
   start() { this.wire.connect(); }
   stop() { this.wire.close(); }
+
+  get #state() {
+    const { readyState, attempt } = this.wire;
+    if (readyState === WebSocket.OPEN) return "open";
+    return readyState === WebSocket.CONNECTING && attempt === 0 ? "connecting" : "lost";
+  }
 }
 
 export class SseFeed {

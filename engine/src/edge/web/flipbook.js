@@ -76,7 +76,7 @@ $("builtin").addEventListener("click", () => change({ type: "builtin" }, "The ho
 // Who wants less motion gets none that was not asked for.
 if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
   panels.forEach((panel) => panel.pause(true));
-  note("Your system asks for less motion, so nothing moves yet. Play starts it.");
+  $("sentence").textContent = "Your system asks for less motion, so nothing moves yet: Play starts a panel, Play all starts the four of them.";
 }
 tellPause();
 if (!document.hidden) wake();

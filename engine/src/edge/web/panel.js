@@ -23,10 +23,12 @@ export class Panel {
     this.name = document.querySelector(`#${id} h2`).textContent;
     this.parts = Object.fromEntries(Array.from(document.querySelectorAll(`#${id} [data-of]`), (part) => [part.dataset.of, part]));
     [this.page, this.spark] = document.querySelectorAll(`#${id} canvas`);
+    // What a connection that was let go of still says is of no interest.
+    const whileRunning = (act) => (...said) => this.isRunning && act(...said);
     this.feed = new Feed({
-      state: (word) => this.#state(word),
-      traffic: (bytes, requests) => this.lateness.count(this.#now(), bytes, requests),
-      frame: (text, receivedAt) => this.#frame(text, receivedAt, onFrame),
+      state: whileRunning((word) => this.#state(word)),
+      traffic: whileRunning((bytes, requests) => this.lateness.count(this.#now(), bytes, requests)),
+      frame: whileRunning((text, receivedAt) => this.#frame(text, receivedAt, onFrame)),
     });
     this.parts.pause.addEventListener("click", () => {
       this.pause(!this.isPaused);

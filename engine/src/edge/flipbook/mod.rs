@@ -103,6 +103,8 @@ struct Player {
     frame: u64,
     fps: u32,
     book: u64,
+    /// Whether the book was, to whoever may come.
+    is_told: bool,
     due: Instant,
     /// When somebody looked last.
     seen: Instant,
@@ -111,14 +113,11 @@ struct Player {
 impl Player {
     fn new(server: ServerHandle, orders: Receiver<Order>) -> Self {
         let now = Instant::now();
-        Self { server, orders, frame: 0, fps: FPS_DEFAULT, book: BUILTIN, due: now, seen: now }
+        Self { server, orders, frame: 0, fps: FPS_DEFAULT, book: BUILTIN, is_told: false, due: now, seen: now }
     }
 
     /// The thread's body: breaks when it is to end.
     fn run(mut self) -> ControlFlow<()> {
-        // So that whoever asks for the latest finds something.
-        self.show(BUILTIN, None)?;
-        self.publish_frame()?;
         loop {
             if audience::is_watched(&self.server, is_for_frames) {
                 self.play(LOOK)?;
@@ -132,6 +131,9 @@ impl Player {
     fn play(&mut self, time: Duration) -> ControlFlow<()> {
         self.seen = Instant::now();
         let end = self.seen + time;
+        if !self.is_told {
+            self.show(BUILTIN, None)?;
+        }
         loop {
             let now = Instant::now();
             if now >= end {
@@ -189,7 +191,7 @@ impl Player {
 
     /// Publishes a book; frames from now on are its pages.
     fn show(&mut self, book: u64, pages: Option<&Drawing>) -> ControlFlow<()> {
-        self.book = book;
+        (self.book, self.is_told) = (book, true);
         let pages =
             pages.map_or("null".into(), |pages| simd_json::serde::to_string(pages).expect("numbers are always JSON"));
         self.publish(FLIPBOOK_BOOK, &format!("{{\"type\":\"book\",\"book\":{book},\"pages\":{pages}}}"))

@@ -13,8 +13,8 @@ const TELL_MS = 400;
 const CLOCK_FIRST = 6;
 const CLOCK_FIRST_MS = 60;
 const CLOCK_MS = 5_000;
-/** Without an answer the panels go on by this machine's clock. */
-const CLOCK_WAIT_MS = 3_000;
+/** Without answers the panels go on by this machine's clock. */
+const START_MS_MAX = 3_000;
 const EVERY_MS = [50, 100, 150, 200, 250, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000];
 const BUILTIN = 0;
 
@@ -25,6 +25,7 @@ let nextId = 1;
 let fps = 30;
 let fpsWanted = null; // while somebody moves the slider
 let isStarted = false;
+let isTold = false; // which book is shown: there are frames from then on
 let colours = colourScheme();
 
 const panels = [["websocket", WebSocketFeed], ["sse", SseFeed], ["long", LongPollFeed], ["short", ShortPollFeed]].map(
@@ -40,7 +41,7 @@ const wire = new Wire("/flipbook/control", {
     clock.forget();
     for (let index = 0; index < CLOCK_FIRST; index += 1) setTimeout(askClock, index * CLOCK_FIRST_MS);
   },
-  message: (text, receivedAt) => heard(JSON.parse(text), receivedAt),
+  message: (text, receivedAt) => heard(parsed(text), receivedAt),
   close() {
     for (const { fail } of asked.values()) fail(new Error("the connection was lost"));
     asked.clear();
@@ -84,11 +85,10 @@ setInterval(tell, TELL_MS);
 setInterval(() => !document.hidden && askClock(), CLOCK_MS);
 requestAnimationFrame(frame);
 
-/** Somebody looks. The panels begin when the clocks were compared, or frames would come before they were published. */
+/** Somebody looks. The panels begin when the clocks were compared, or frames would come before they were published, and the node plays. */
 function wake() {
   wire.connect();
-  if (clock.isKnown) start();
-  else setTimeout(start, CLOCK_WAIT_MS);
+  setTimeout(start, START_MS_MAX);
 }
 
 /** Nobody looks: nothing is asked of the node. */
@@ -135,7 +135,7 @@ function heard(said, receivedAt) {
   if (said.type === "clock" && sentAt !== undefined) {
     clock.hear(sentAt, receivedAt, said.at);
     $("rtt").textContent = ms(clock.rtt);
-    start();
+    if (isTold) start();
   } else if (said.type === "done") done?.();
   else if (said.type === "error") fail?.(new Error(said.message));
 }
@@ -143,8 +143,24 @@ function heard(said, receivedAt) {
 /** Frames of a book that is not known are not drawn; of those that were, one at most is still to come. */
 function heardBook({ book, pages }) {
   for (const other of [...books.keys()].slice(1, -1)) books.delete(other);
-  if (Array.isArray(pages)) books.set(book, pages);
+  if (isDrawing(pages)) books.set(book, pages);
   panels.forEach((panel) => panel.invalidate());
+  isTold = true;
+  if (clock.isKnown) start();
+}
+
+/** Whether it can be drawn: an operator's rule may let others publish here. */
+function isDrawing(pages) {
+  const isStroke = (stroke) => Array.isArray(stroke) && stroke.length > 2 && stroke.every(Number.isFinite);
+  return Array.isArray(pages) && pages.length > 0 && pages.every((page) => Array.isArray(page) && page.every(isStroke));
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 /** The rate is what frames say; whoever moves the slider sees what was wished until they do. */

@@ -18,6 +18,9 @@ use crate::sizes::{Draws, Sizes};
 /// Times above this are told as this.
 pub const BOUND: Duration = Duration::from_secs(300);
 
+/// How long nothing comes, in nanoseconds, until what is missing counts as lost; longer if answers took longer.
+const QUIET: u64 = 1_000_000_000;
+
 /// When messages are sent.
 #[derive(Debug, Clone)]
 pub enum Pace {
@@ -55,6 +58,8 @@ pub struct Echo {
     first: u32,
     pace: Paced,
     ledger: Ledger,
+    /// When the last message came.
+    last_at: u64,
     /// By connection: when what is in flight was sent.
     in_flight: Vec<InFlight>,
     times: Times,
@@ -127,6 +132,7 @@ impl Echo {
             first,
             pace,
             ledger: Ledger::own(first, count),
+            last_at: 0,
             in_flight: (0..count).map(|_| InFlight::default()).collect(),
             times: Times::new(),
             counts: Counts::default(),
@@ -198,6 +204,7 @@ impl Load for Echo {
 
     #[inline]
     fn on_message(&mut self, _conns: &mut Conns, index: u32, message: Message<'_>, now: u64) {
+        self.last_at = now;
         let read = self.sending.codec.read(message.as_bytes());
         let arrival = self.ledger.book(index, read);
         if let Paced::Closed { senders, free, .. } = &mut self.pace {
@@ -233,8 +240,10 @@ impl Load for Echo {
         }
     }
 
-    fn is_drained(&self) -> bool {
-        self.counts.received + self.counts.unsent >= self.counts.planned
+    /// All came; or nothing has for so long that what is missing is lost.
+    fn is_drained(&self, now: u64) -> bool {
+        let quiet = QUIET.max(2 * self.times.response.longest());
+        self.counts.received + self.counts.unsent >= self.counts.planned || now > self.last_at + quiet
     }
 
     fn newest_p99(&mut self, now: u64) -> Option<u64> {

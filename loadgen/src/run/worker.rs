@@ -122,7 +122,7 @@ impl<'a, L: Load> Worker<'a, L> {
     fn drain(&mut self) -> anyhow::Result<()> {
         let mut told = false;
         while !self.crew.shared.is_over(Instant::now()) {
-            if !told && self.crew.load.is_drained() {
+            if !told && self.crew.load.is_drained(self.crew.nanoseconds(Instant::now())) {
                 told = true;
                 self.crew.shared.note_drained();
             }

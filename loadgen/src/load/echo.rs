@@ -157,7 +157,9 @@ impl Echo {
         let sent = fleet.id(index).is_some_and(|id| conns.send(id, message).is_ok());
         if is_measured {
             self.counts.unsent += u64::from(!sent);
-            self.times.offer_lag.record(now.saturating_sub(due.planned));
+            if matches!(self.pace, Paced::Open(_)) {
+                self.times.offer_lag.record(now.saturating_sub(due.planned));
+            }
         }
     }
 
@@ -216,10 +218,13 @@ impl Load for Echo {
         if arrival.is_first() && self.sending.window.contains(&stamp.planned) {
             self.counts.received += 1;
             let response = now.saturating_sub(stamp.planned);
-            self.times.response.record(response);
             self.times.timeline.record(now - self.sending.window.start, response);
-            if let Some(sent_at) = sent_at {
-                self.times.service.record(now.saturating_sub(sent_at));
+            if matches!(self.pace, Paced::Open(_)) {
+                self.times.response.record(response);
+                sent_at.into_iter().for_each(|sent_at| self.times.service.record(now.saturating_sub(sent_at)));
+            } else {
+                // A message is planned when it is sent: of the times there is only one.
+                self.times.service.record(response);
             }
         }
     }
@@ -242,7 +247,7 @@ impl Load for Echo {
 
     /// All came; or nothing has for so long that what is missing is lost.
     fn is_drained(&self, now: u64) -> bool {
-        let quiet = QUIET.max(2 * self.times.response.longest());
+        let quiet = QUIET.max(2 * self.times.service.longest());
         self.counts.received + self.counts.unsent >= self.counts.planned || now > self.last_at + quiet
     }
 
@@ -272,7 +277,11 @@ impl InFlight {
         let index = usize::try_from(sequence.checked_sub(self.base)?).ok()?;
         let sent_at = *self.sent_at.get(index)?;
         self.base = sequence + 1;
-        self.sent_at.drain(..=index);
+        if index == 0 {
+            self.sent_at.pop_front();
+        } else {
+            self.sent_at.drain(..=index);
+        }
         Some(sent_at)
     }
 

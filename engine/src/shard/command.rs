@@ -125,6 +125,8 @@ pub struct ConnFilter {
     pub topic: Option<Box<str>>,
     /// Where they are in their lives.
     pub ready_state: Option<ReadyState>,
+    /// Whether they are streams of Server-Sent Events, or WebSockets.
+    pub is_stream: Option<bool>,
 }
 
 impl Default for ConnQuery {

@@ -47,6 +47,7 @@ impl<'q> Wanted<'q> {
         is_told(conn)
             && self.filter.route.is_none_or(|route| conn.phase != Phase::Stream && route == usize::from(conn.route))
             && self.filter.ready_state.is_none_or(|state| state == ReadyState::of(conn.phase))
+            && self.filter.is_stream.is_none_or(|wanted| wanted == (conn.phase == Phase::Stream))
             && self
                 .topics
                 .as_ref()

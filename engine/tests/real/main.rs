@@ -22,6 +22,7 @@ mod hostile;
 mod http;
 mod journal;
 mod polls;
+mod refusals;
 mod request;
 mod shutdown;
 mod slow;

@@ -166,8 +166,8 @@ async function ask(target, options = {}) {
   const asked = fetch(target, { cache: "no-store", headers, signal: AbortSignal.timeout(ANSWER_MS_MAX), ...options });
   const response = await asked.catch(() => { throw new Refusal(0, "network", "The node cannot be reached."); });
   if (response.ok) return response;
-  const { error } = await response.json().catch(() => ({}));
-  throw new Refusal(response.status, error?.code, error?.message ?? `status ${response.status}`);
+  const { code, message } = await response.json().catch(() => ({}));
+  throw new Refusal(response.status, code, message ?? `status ${response.status}`);
 }
 
 async function json(target) {

@@ -127,6 +127,7 @@ async function showAll() {
 function good() {
   openBoard();
   $("trouble").hidden = true;
+  $("board").classList.remove("stale");
   if (token) sessionStorage.setItem("token", token);
   showState($("state"), 1);
 }
@@ -137,6 +138,7 @@ function bad(error) {
   showState($("state"), error.status ? 1 : 0);
   show($("trouble"), `${error.message.replace(/\.$/, "")}. Trying again.`);
   openBoard();
+  $("board").classList.add("stale"); // what it shows was true
   breakLines();
 }
 

@@ -44,8 +44,9 @@ fn code_of(status: u16) -> Code {
         408 => Code::SlowRequest,
         429 => Code::TooFast,
         503 => Code::Busy,
-        500.. => Code::Internal,
-        _ => Code::BadRequest,
+        // Another version of HTTP is no fault of ours.
+        400..500 | 505 => Code::BadRequest,
+        _ => Code::Internal,
     }
 }
 

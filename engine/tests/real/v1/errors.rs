@@ -136,7 +136,7 @@ fn what_is_no_json_is_told_in_words_with_its_place() {
     for (request, expected) in [
         ("", "it ends too early at byte 0"),
         ("nope", "a word that is none of true, false and null at byte 0"),
-        (r#"{"op":"ping" "id":7}"#, "a ',' is missing at byte 13"),
+        (r#"{"op":"ping" "id":7}"#, "something that may not stand there at byte 13"),
         (r#"{"op":"ping","id":1e999}"#, "a number that is none, or too large at byte 18"),
         (r#"{"op":"publish","topic":"a","data":"\ud800"}"#, "lone surrogate or bad escape in a string at byte 35"),
         ("{\"op\":\"ping\"} x", "something that may not stand there at byte 14"),

@@ -48,13 +48,16 @@ impl Console {
 
     fn text(&self) -> String {
         match self {
-            Self::Nowhere => "It has no admin interface, and so no console: --admin-listen gives it one.".into(),
-            Self::InTheLog => "Its console is at /console of the admin interface, whose address stands in its log.".into(),
-            Self::Port(port) => format!("Its console is at /console of port {port}."),
-            Self::At(addr) if addr.ip().is_loopback() => {
-                format!("Its console is at http://{addr}/console, on the node's own machine.")
+            Self::Nowhere => "This node has no admin interface, and so no console: --admin-listen gives it one.".into(),
+            Self::InTheLog => {
+                "The console of this node is at /console of the admin interface, whose address stands in its log."
+                    .into()
             }
-            Self::At(addr) => format!("Its console is at http://{addr}/console."),
+            Self::Port(port) => format!("The console of this node is at /console of port {port}."),
+            Self::At(addr) if addr.ip().is_loopback() => {
+                format!("The console of this node is at http://{addr}/console, on the node's own machine.")
+            }
+            Self::At(addr) => format!("The console of this node is at http://{addr}/console."),
         }
     }
 

@@ -65,7 +65,9 @@ pub enum StartError {
     #[error("origins: {0}")]
     Origins(#[from] OriginRulesError),
     /// A journal for a server that has no topics to keep.
-    #[error("--journal…: `ringwire echo` and `ringwire broadcast` keep nothing; `ringwire serve` has topics and a journal")]
+    #[error(
+        "--journal…: `ringwire echo` and `ringwire broadcast` keep nothing; `ringwire serve` has topics and a journal"
+    )]
     NothingToKeep,
     /// The journal cannot be opened.
     #[error(transparent)]

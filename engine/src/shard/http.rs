@@ -131,7 +131,9 @@ impl<H: Handler> Requests<'_, H> {
     ) -> Result<(), Refusal> {
         // Not descriptors: those who were refused and linger take nobody's place.
         if !self.local.open_count.try_take() {
-            return Err(Refusal::service_unavailable("this server has as many connections as it may (`connections_max`): try again later"));
+            return Err(Refusal::service_unavailable(
+                "this server has as many connections as it may (`connections_max`): try again later",
+            ));
         }
         if let Err(refusal) = self.consent(slot, request, route, upgrade) {
             self.local.open_count -= 1;

@@ -18,8 +18,18 @@ fn refused() -> Vec<(&'static str, String, u16, &'static str)> {
     vec![
         ("a post", request("POST /topics/a", "Content-Length: 5\r\n") + "hello", 405, "method_not_allowed"),
         ("a post without an end", request("POST /topics/a", "Content-Length: 99999999\r\n"), 405, "method_not_allowed"),
-        ("a chunked put", request("PUT /topics/a", "Transfer-Encoding: chunked\r\n") + "5\r\nhe", 405, "method_not_allowed"),
-        ("a post that asks first", request("POST /topics/a", "Content-Length: 9\r\nExpect: 100-continue\r\n"), 405, "method_not_allowed"),
+        (
+            "a chunked put",
+            request("PUT /topics/a", "Transfer-Encoding: chunked\r\n") + "5\r\nhe",
+            405,
+            "method_not_allowed",
+        ),
+        (
+            "a post that asks first",
+            request("POST /topics/a", "Content-Length: 9\r\nExpect: 100-continue\r\n"),
+            405,
+            "method_not_allowed",
+        ),
         ("a delete", request("DELETE /topics/a", ""), 405, "method_not_allowed"),
         ("a get with a body", request("GET /topics/a", "Content-Length: 5\r\n") + "hello", 413, "bad_request"),
         ("no escape", request("GET /topics/%zz", ""), 400, "bad_request"),
@@ -58,7 +68,12 @@ fn each_is_json_that_an_allowed_page_may_read() {
         }
         let response = client.response();
         check(name, &response, status, code);
-        assert_eq!(response.header("Access-Control-Allow-Origin"), Some("https://page.test"), "{name}: {}", response.head);
+        assert_eq!(
+            response.header("Access-Control-Allow-Origin"),
+            Some("https://page.test"),
+            "{name}: {}",
+            response.head
+        );
         assert_eq!(response.header("Vary"), Some("Origin"), "{name}");
         client.expect_end();
     }
@@ -70,7 +85,9 @@ fn other_pages_may_not_read_it_and_a_head_has_no_body() {
     let server = sse::node(config(1));
     for origin in ["https://other.test", "null", "https://page.test\r\nOrigin: https://page.test"] {
         let mut client = Raw::connect(server.addr());
-        client.write(format!("POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nOrigin: {origin}\r\n\r\nx").as_bytes());
+        client.write(
+            format!("POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nOrigin: {origin}\r\n\r\nx").as_bytes(),
+        );
         let response = client.response();
         assert_eq!(response.header("Access-Control-Allow-Origin"), None, "{origin}: {}", response.head);
         client.expect_end();

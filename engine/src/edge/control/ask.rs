@@ -19,7 +19,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Ask<T> {
         let query = parts.uri.query().unwrap_or_default();
         // The parser would take other bytes for U+FFFD.
         if let Some(pair) = query.split('&').find(|pair| !is_utf8(pair)) {
-            return Err(ApiError::bad_request("bad_request", format!("{pair} in the query is not percent-encoded UTF-8")));
+            return Err(ApiError::bad_request(
+                "bad_request",
+                format!("{pair} in the query is not percent-encoded UTF-8"),
+            ));
         }
         match Query::try_from_uri(&parts.uri) {
             Ok(Query(asked)) => Ok(Self(asked)),

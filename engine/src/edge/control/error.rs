@@ -180,7 +180,9 @@ impl From<serde_json::Error> for ApiError {
         let (line, column) = (error.line(), error.column());
         match error.classify() {
             Category::Data => Self::bad_request("bad_request", error.to_string()),
-            Category::Eof => Self::bad_request("bad_json", format!("it ends too early, at line {line} column {column}")),
+            Category::Eof => {
+                Self::bad_request("bad_json", format!("it ends too early, at line {line} column {column}"))
+            }
             _ => Self::bad_request("bad_json", format!("it is not JSON at line {line} column {column}")),
         }
     }

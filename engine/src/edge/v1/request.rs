@@ -120,14 +120,18 @@ impl Parser {
         let request = match simd_json::fill_tape(bytes, &mut self.buffers, &mut tape) {
             Ok(()) => Fields::of(&tape.0).and_then(|mut fields| read(&mut fields)),
             Err(error) => {
-                let (what, at) = (syntax(error.error()), error.index());
-                Err(Refusal::new(None, Code::BadJson, format!("not one JSON object: {what} at byte {at}")))
+                let what = syntax(error.error());
+                // Within strings the parser does not know where it is, and has changed the bytes that would tell.
+                let place = if what == BAD_ESCAPE { String::new() } else { format!(" at byte {}", error.index()) };
+                Err(Refusal::new(None, Code::BadJson, format!("not one JSON object: {what}{place}")))
             }
         };
         self.tape = tape.reset();
         request
     }
 }
+
+const BAD_ESCAPE: &str = "lone surrogate or bad escape in a string";
 
 /// What a parser's error means to who wrote the request.
 fn syntax(error: &ErrorType) -> &'static str {
@@ -139,9 +143,7 @@ fn syntax(error: &ErrorType) -> &'static str {
         ErrorType::InvalidNumber | ErrorType::InvalidExponent | ErrorType::ExpectedNumber => {
             "a number that is none, or too large"
         }
-        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeEscape | ErrorType::InvalidUnicodeCodepoint => {
-            "lone surrogate or bad escape in a string"
-        }
+        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeEscape | ErrorType::InvalidUnicodeCodepoint => BAD_ESCAPE,
         ErrorType::InvalidUtf8 => "bytes that are not UTF-8",
         ErrorType::DepthLimitExceeded => "more than 8 levels of objects and arrays",
         ErrorType::ExpectedObjectColon => "a ':' is missing",

@@ -230,6 +230,31 @@ fn what_a_stalled_reader_loses_is_counted_wherever_one_looks() {
 }
 
 #[test]
+fn what_was_lost_is_told_when_nobody_subscribes_any_more() {
+    let rules = RulesFile::new("lost", "[[topics]]\npattern = \"slow.*\"\noverflow = \"disconnect\"\n");
+    let admin = Admin::start(&[&rules.option()]);
+    let losses = || {
+        let topics = admin.get("/topics?limit=1000")["topics"].as_array().expect("a list").clone();
+        let lost = topics.into_iter().filter(|topic| topic["dropped"]["disconnect"].as_u64().is_some_and(|n| n > 0));
+        lost.map(|topic| (topic["name"].as_str().expect("a name").to_owned(), topic["subscribers"].as_u64()))
+            .collect::<Vec<_>>()
+    };
+    let _stalled = [Raw::open_at(admin.node.addr, "/topics/slow.a"), Raw::open_at(admin.node.addr, "/topics/slow.%3E")];
+    let body = vec![b'x'; 900_000];
+    let all = [("slow.>".to_owned(), Some(0)), ("slow.a".to_owned(), Some(0))];
+    eventually("both are closed, and what they lost is told", || {
+        good(&admin.post("/topics/slow.a", "text/plain", &body));
+        losses() == all
+    });
+    let dropped = || admin.get("/topics?after=slow.A")["topics"][0]["dropped"]["disconnect"].as_u64().expect("some");
+    let before = dropped();
+    let mut back = Raw::open_at(admin.node.addr, "/topics/slow.a");
+    good(&admin.post("/topics/slow.a", "text/plain", "small"));
+    assert_eq!(back.text(), "small");
+    assert_eq!((dropped(), losses()[1].1), (before, Some(1)), "with a subscriber again it is as much, and one entry");
+}
+
+#[test]
 fn the_message_type_of_a_rule_holds_for_the_admin_interface() {
     let rules = RulesFile::new("types", RULES);
     let admin = Admin::start(&[&rules.option()]);

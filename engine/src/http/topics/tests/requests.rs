@@ -49,7 +49,11 @@ fn streams_begin_where_the_client_left_off() {
     stream(line, "b::5000", follow("*", None, Some(4000)));
     stream(line, "b:1-9:999", follow("*", each(&[("b", "1-9")]), Some(0)));
     for accept in ["text/event-stream;q=0", "text/event-stream; a=b ; Q=0.000, application/json"] {
-        assert_asks("GET /topics/a", &[&format!("Accept: {accept}")], &Operation::Poll { follow: follow("a", None, None), wait: Duration::ZERO });
+        assert_asks(
+            "GET /topics/a",
+            &[&format!("Accept: {accept}")],
+            &Operation::Poll { follow: follow("a", None, None), wait: Duration::ZERO },
+        );
     }
     for accept in ["text/event-stream;q=0.001", "text/event-stream", "text/event-stream;q=0, text/event-stream"] {
         assert_asks("GET /topics/a", &[&format!("Accept: {accept}")], &Operation::Stream(follow("a", None, None)));

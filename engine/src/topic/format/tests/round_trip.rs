@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::super::poll::{self, Answer};
 use super::super::{Format, Publication, sse, v1};
 use super::{in_format, publication};
-use crate::proto::{CloseCode, Opcode};
 use crate::proto::frame::{Header, Role};
+use crate::proto::{CloseCode, Opcode};
 use crate::topic::history::MessageKind::{Binary, Text};
 use crate::topic::history::{Epoch, History, HistoryLimits, Offset, Position};
 

@@ -40,7 +40,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     steps.run("test", || cargo(&["test", "--workspace", "--no-fail-fast"]));
     steps.run("loom", loom);
     steps.run("doc", doc);
-    steps.run("conformance", || conformance::main(&conformance::Options::default()));
+    steps.run("conformance", conformance::both);
     steps.run("clients", clients::main);
     steps.run("browser", clients::browser);
     steps.run("fuzz", || fuzz::main(&fuzz::Options { seconds: options.fuzz_seconds, ..fuzz::Options::default() }));

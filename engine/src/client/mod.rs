@@ -34,6 +34,7 @@ pub use self::opening::{Open, OpenAs};
 pub use crate::conn::ConnId;
 use crate::proto::Message;
 use crate::ring::{Completion, OpKind, Ring, UringOptions, UringRing, Wait};
+use crate::sys::timer;
 use crate::sys::waker::Waker;
 
 /// How long a dropped client waits for the kernel to let go of its connections.
@@ -99,6 +100,11 @@ impl Client {
         Ok(Self { conns: Conns::new(config, ring.now()), ring, unfed: Vec::new() })
     }
 
+    /// Has this thread's waits end when they are to; else the kernel may let them take up to 50 µs longer.
+    pub fn wait_precisely(&self) {
+        timer::wait_precisely();
+    }
+
     /// The connections.
     pub fn conns(&mut self) -> &mut Conns {
         &mut self.conns
@@ -151,7 +157,7 @@ impl Client {
             OpKind::Connect => self.conns.on_connected(handler, completion),
             OpKind::Send => self.conns.on_send(completion),
             OpKind::Close => self.conns.vacate(slot),
-            OpKind::CancelAll => self.conns.on_all_cancelled(completion),
+            OpKind::CancelRecv | OpKind::CancelSend => self.conns.on_cancelled(completion),
             kind => unreachable!("a client asks for no {kind:?}"),
         }
     }

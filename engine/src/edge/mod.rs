@@ -5,6 +5,7 @@
 //! Not here: the server itself, which an embedder uses without any of this.
 
 mod announce;
+mod audience;
 mod broadcast;
 mod chat;
 mod check;
@@ -16,6 +17,7 @@ mod control;
 mod demo;
 mod denial;
 mod echo;
+mod flipbook;
 mod home;
 pub(crate) mod journal;
 mod node;

@@ -12,4 +12,5 @@ pub(crate) mod kernel;
 pub(crate) mod limits;
 pub(crate) mod pages;
 pub(crate) mod socket;
+pub(crate) mod timer;
 pub(crate) mod waker;

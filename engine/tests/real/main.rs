@@ -15,6 +15,7 @@ mod curl;
 mod demo;
 mod echo;
 mod examples;
+mod flipbook;
 mod flow;
 mod handle;
 mod history;

@@ -19,6 +19,7 @@ use verdicts::Verdicts;
 const MESSAGE_BYTES_MAX: &str = "--message-bytes-max=67108864";
 
 const EXPECTED: &str = "engine/tests/autobahn/expected.json";
+const EXPECTED_OF_CLIENT: &str = "engine/tests/autobahn/expected-client.json";
 
 /// Run Autobahn's cases, and compare with the expected verdicts.
 #[derive(Args, Default)]
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// Another server, with {listen} or {port} where its address goes.
     #[arg(long)]
     server_cmd: Option<String>,
+    /// The client's role: the suite is the server then, and our client sends back what it gets.
+    #[arg(long, conflicts_with_all = ["kosoku", "server_cmd"])]
+    client: bool,
     /// Write the verdicts down as the expected ones; refused if any is worse than INFORMATIONAL or UNIMPLEMENTED.
     #[arg(long)]
     bless: bool,
@@ -58,16 +62,10 @@ impl Options {
 
 pub(crate) fn main(options: &Options) -> Result<()> {
     let patterns = options.patterns();
-    let mut server = start(options)?;
-    let verdicts = match options.kosoku {
-        true => kosoku::run(server.address, &patterns),
-        false => autobahn::run(server.address, &patterns, options.full),
-    };
-    server.check_alive()?;
-    let verdicts = verdicts?;
-    server.stop()?;
+    let verdicts = if options.client { of_client(options, &patterns)? } else { of_server(options, &patterns)? };
     println!("{} cases: {}", verdicts.len(), verdicts.summary());
-    let path = artifact::root().join(EXPECTED);
+    let expected = if options.client { EXPECTED_OF_CLIENT } else { EXPECTED };
+    let path = artifact::root().join(expected);
     if options.bless {
         return verdicts.bless(&path);
     }
@@ -78,7 +76,29 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     for difference in &differences {
         println!("{difference}");
     }
-    bail!("{} verdicts differ from {EXPECTED}; the reports are below target/autobahn/", differences.len())
+    bail!("{} verdicts differ from {expected}; the reports are below target/autobahn/", differences.len())
+}
+
+/// `cargo xtask ci` runs both roles.
+pub(crate) fn both() -> Result<()> {
+    main(&Options::default())?;
+    main(&Options { client: true, ..Options::default() })
+}
+
+fn of_client(options: &Options, patterns: &[String]) -> Result<Verdicts> {
+    autobahn::run_client(&artifact::debug_example("ringwire", "autobahn_client")?, patterns, options.full)
+}
+
+fn of_server(options: &Options, patterns: &[String]) -> Result<Verdicts> {
+    let mut server = start(options)?;
+    let verdicts = match options.kosoku {
+        true => kosoku::run(server.address, patterns),
+        false => autobahn::run(server.address, patterns, options.full),
+    };
+    server.check_alive()?;
+    let verdicts = verdicts?;
+    server.stop()?;
+    Ok(verdicts)
 }
 
 fn start(options: &Options) -> Result<Server> {

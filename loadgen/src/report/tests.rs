@@ -1,0 +1,159 @@
+//! Renderers on sample reports: what must be in them, and that nothing breaks out of them.
+
+use super::*;
+use crate::objective::Outcome;
+
+#[test]
+fn json_is_read_back_as_it_was() {
+    for report in [sample::echo(), sample::compare()] {
+        let read: Report = serde_json::from_str(&report.to_json()).unwrap();
+        assert!(read == report, "{}", report.to_json());
+    }
+}
+
+/// The names that README.md documents: who reads the JSON relies on them.
+#[test]
+fn every_field_of_the_json_is_documented() {
+    fn names(value: &serde_json::Value, into: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                into.push(name.clone());
+                // Settings are named by the options.
+                if name != "settings" {
+                    names(value, into);
+                }
+            }),
+            serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, into)),
+            _ => {}
+        }
+    }
+    let readme = include_str!("../../README.md");
+    let mut found = Vec::new();
+    names(&serde_json::to_value(sample::echo()).unwrap(), &mut found);
+    names(&serde_json::to_value(sample::compare()).unwrap(), &mut found);
+    let missing: Vec<_> = found.into_iter().filter(|name| !readme.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "not in README.md: {missing:?}");
+}
+
+#[test]
+fn the_table_tells_the_figures_and_the_verdict() {
+    let report = sample::echo();
+    let text = table(&report);
+    for part in
+        ["1,000", "40,000", "100 %", "2.00 k/s", "response", "service", "offer lag", "every message came whole", "met"]
+    {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    let p99 = units::time(report.groups[0].latencies.response.as_ref().unwrap().p99);
+    assert!(text.contains(&p99), "{p99} is missing in:\n{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+}
+
+#[test]
+fn faults_and_reasons_are_told() {
+    let mut report = sample::echo();
+    report.groups[0].checks.corrupt = 3;
+    report.groups[0].connections.opened = 900;
+    report.check_validity(Bounds::default());
+    let text = table(&report);
+    assert!(text.contains("corrupt") && text.contains("900 of 1,000"), "{text}");
+    assert!(text.contains("INVALID echo: 900 connections were opened of the 1,000 asked for"), "{text}");
+    assert_eq!(Outcome::of(&report), Outcome::Invalid);
+    assert!(page(&report).contains("invalid run"));
+}
+
+#[test]
+fn each_reason_makes_a_run_invalid() {
+    let reasons = |change: fn(&mut Report)| {
+        let mut report = sample::echo();
+        change(&mut report);
+        report.check_validity(Bounds::default());
+        report.invalid.iter().map(|reason| format!("{reason}")).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(reasons(|_| ()), "");
+    assert!(reasons(|report| report.groups[0].connections.opened = 999).contains("999 connections"));
+    let late = reasons(|report| report.groups[0].latencies.offer_lag.as_mut().unwrap().p99 = 1_000_001);
+    assert!(late.contains("too late"), "{late}");
+    let silent = reasons(|report| report.groups[0].received = 0);
+    assert!(silent.contains("none came"), "{silent}");
+    let busy = reasons(|report| report.generator.threads[1].cpu_share = 0.99);
+    assert!(busy.contains("load-1 was 99 % busy"), "{busy}");
+    let both = reasons(|report| {
+        report.generator.threads[1].cpu_share = 0.99;
+        report.server.as_mut().unwrap().busiest_thread = 1.0;
+    });
+    assert_eq!(both, "", "the server was busier");
+}
+
+#[test]
+fn csv_has_one_row_for_each_group() {
+    let mut report = sample::compare();
+    report.groups[0].name = "a \"quoted\", name".into();
+    let text = rows(&report);
+    let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+    let read: Vec<::csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(read.len(), report.groups.len());
+    assert_eq!(&read[0][2], "a \"quoted\", name");
+    assert_eq!(read[1][9].parse(), Ok(report.groups[1].received));
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere_and_escapes_names() {
+    let mut report = sample::compare();
+    report.groups[0].name = "<script>alert(1)</script>".into();
+    report.settings.insert("label".into(), "<img>".into());
+    let page = page(&report);
+    assert!(!page.contains("<script") && !page.contains("<img"), "names are escaped");
+    for outside in ["href=", "src=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert_eq!(page.matches("<svg").count(), 2 * plot::figures(&report, plot::WIDE).len());
+}
+
+#[test]
+fn plots_are_those_that_the_data_allow() {
+    let names =
+        |report: &Report| plot::figures(report, plot::WIDE).iter().map(|figure| figure.name).collect::<Vec<_>>();
+    assert_eq!(names(&sample::echo()), ["latency", "timeline", "rate"]);
+    assert_eq!(names(&sample::compare()), ["staleness", "bytes", "latency", "timeline"]);
+    let mut empty = sample::echo();
+    empty.groups[0].latencies = Latencies::default();
+    empty.groups[0].timeline.clear();
+    assert_eq!(names(&empty), [""; 0]);
+    empty.groups.clear();
+    assert!(page(&empty).contains("Circumstances") && table(&empty).contains("valid"), "even of nothing");
+}
+
+#[test]
+fn plots_have_no_number_that_is_none() {
+    for report in [sample::echo(), sample::compare()] {
+        for size in [plot::WIDE, plot::NARROW] {
+            for figure in plot::figures(&report, size) {
+                assert!(!figure.svg.contains("NaN") && !figure.svg.contains("inf"), "{}", figure.svg);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_command_line_can_be_typed_again() {
+    let mut report = sample::echo();
+    report.command =
+        ["/opt/bin/ringwire-load", "echo", "ws://h/?a=1&b", "--size=list:20*9"].map(str::to_owned).to_vec();
+    assert_eq!(report.command_line(), "ringwire-load echo 'ws://h/?a=1&b' '--size=list:20*9'");
+}
+
+/// `cargo test -p ringwire-load samples -- --ignored` makes files to look at after a change of a renderer.
+#[test]
+#[ignore = "writes pages to look at into target/load-samples"]
+fn samples_to_look_at() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/load-samples");
+    for report in [sample::echo(), sample::compare()] {
+        let own = folder.join(&report.command[1]);
+        plot::write(&report, &own).unwrap();
+        std::fs::write(own.join("report.html"), page(&report)).unwrap();
+        std::fs::write(own.join("summary.txt"), table(&report)).unwrap();
+        std::fs::write(own.join("report.json"), report.to_json()).unwrap();
+        std::fs::write(own.join("report.csv"), rows(&report)).unwrap();
+    }
+}

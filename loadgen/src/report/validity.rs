@@ -1,0 +1,124 @@
+//! When a run tells nothing of the server.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Report;
+use super::units::{count, time};
+
+/// What makes a run invalid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// p99 of the offer lag above which the load was not the one that was asked for.
+    pub offer_lag_max: Duration,
+    /// Share of a core above which a thread of the generator counts as having no time left, 0 to 1.
+    pub generator_share_max: f64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { offer_lag_max: Duration::from_millis(1), generator_share_max: 0.95 }
+    }
+}
+
+/// Why a run is invalid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Reason {
+    /// Fewer connections than were asked for came about.
+    FewerConnections {
+        /// Of which group.
+        group: String,
+        /// Asked for.
+        wanted: u64,
+        /// Opened.
+        opened: u64,
+    },
+    /// The generator sent later than it was to.
+    OfferLag {
+        /// In which group.
+        group: String,
+        /// p99 of the lag.
+        p99: u64,
+        /// What it may be.
+        bound: u64,
+    },
+    /// A thread of the generator had no time left, and no thread of the server is known to have had less.
+    GeneratorSaturated {
+        /// Which.
+        thread: String,
+        /// Share of a core that it used.
+        cpu_share: f64,
+    },
+    /// Nothing came at all.
+    NothingReceived {
+        /// In which group.
+        group: String,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FewerConnections { group, wanted, opened } => {
+                let (wanted, opened) = (count(*wanted), count(*opened));
+                write!(out, "{group}: {opened} connections were opened of the {wanted} asked for")
+            }
+            Self::OfferLag { group, p99, bound } => {
+                let (p99, bound) = (time(*p99), time(*bound));
+                write!(
+                    out,
+                    "{group}: the generator sent too late, by {p99} at p99, above {bound}: lower --rate or add --threads"
+                )
+            }
+            Self::GeneratorSaturated { thread, cpu_share } => {
+                let percent = cpu_share * 100.0;
+                write!(
+                    out,
+                    "the generator was the bottleneck: its thread {thread} was {percent:.0} % busy: add --threads"
+                )
+            }
+            Self::NothingReceived { group } => write!(out, "{group}: messages were sent or expected, and none came"),
+        }
+    }
+}
+
+impl Report {
+    /// Fills in `invalid` and `generator.saturated` from what is there.
+    pub fn check_validity(&mut self, bounds: Bounds) {
+        self.invalid = self
+            .groups
+            .iter()
+            .flat_map(|group| {
+                let (name, connections) = (&group.name, group.connections);
+                let bound = bounds.offer_lag_max.as_nanos() as u64;
+                let lag = group.latencies.offer_lag.as_ref().map_or(0, |lag| lag.p99);
+                let few = connections.opened < connections.wanted;
+                let silent = group.received == 0 && (group.sent > 0 || group.expected > 0);
+                [
+                    few.then(|| Reason::FewerConnections {
+                        group: name.clone(),
+                        wanted: connections.wanted,
+                        opened: connections.opened,
+                    }),
+                    (lag > bound).then(|| Reason::OfferLag { group: name.clone(), p99: lag, bound }),
+                    silent.then(|| Reason::NothingReceived { group: name.clone() }),
+                ]
+            })
+            .flatten()
+            .collect();
+        self.invalid.extend(self.saturated_thread(bounds.generator_share_max));
+        self.generator.saturated =
+            self.generator.threads.iter().any(|thread| thread.cpu_share > bounds.generator_share_max);
+    }
+
+    fn saturated_thread(&self, share_max: f64) -> Option<Reason> {
+        let threads = self.generator.threads.iter();
+        let busiest = threads.max_by(|a, b| a.cpu_share.total_cmp(&b.cpu_share))?;
+        let server = self.server.as_ref().map_or(0.0, |server| server.busiest_thread);
+        (busiest.cpu_share > share_max && busiest.cpu_share > server)
+            .then(|| Reason::GeneratorSaturated { thread: busiest.name.clone(), cpu_share: busiest.cpu_share })
+    }
+}

@@ -1,0 +1,263 @@
+//! Processes under load, as /proc and perf see them: the server by its pid, and the generator's own threads.
+//!
+//! The server is looked at from outside and needs to know nothing of it. CPU time comes in hundredths of a second, as the
+//! kernel tells it of other processes; over a window of seconds that is enough.
+//!
+//! Not here: whose fault a full core is (`report`).
+
+mod perf;
+mod procfs;
+
+use std::fs;
+use std::io;
+use std::time::Instant;
+
+use crate::report::ServerUse;
+use perf::Counting;
+use procfs::Times;
+
+/// Why a process cannot be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// There is none with this pid.
+    #[error("there is no process {pid}: start the server first, and give its pid, which `pidof ringwire` tells")]
+    NoProcess {
+        /// The pid that was given.
+        pid: u32,
+    },
+    /// It ended while it was watched.
+    #[error("process {pid} ended while it was under load")]
+    Ended {
+        /// Its pid.
+        pid: u32,
+    },
+    /// It may not be looked at.
+    #[error("/proc/{pid} cannot be read: {cause}: run as the server's user or as root")]
+    Unreadable {
+        /// Its pid.
+        pid: u32,
+        /// What the kernel says.
+        cause: io::Error,
+    },
+}
+
+/// A server that is watched.
+#[derive(Debug)]
+pub struct Watched {
+    pid: u32,
+    name: String,
+    /// When the process began: another one may get its pid.
+    began: u64,
+    rss_before: u64,
+    rss_peak: u64,
+    window: Option<Window>,
+}
+
+/// What was read at the beginning of the window.
+#[derive(Debug)]
+struct Window {
+    since: Instant,
+    times: Times,
+    threads: Vec<(u32, f64)>,
+    counting: Result<Counting, String>,
+}
+
+impl Watched {
+    /// Begins to watch, and notes how much memory the process has. To be called before connections are opened.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError`] when there is no such process, or it may not be looked at.
+    pub fn attach(pid: u32) -> Result<Self, WatchError> {
+        let times = procfs::times(pid).map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => WatchError::NoProcess { pid },
+            _ => WatchError::Unreadable { pid, cause },
+        })?;
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
+        let rss = procfs::rss(pid).map_err(|cause| WatchError::Unreadable { pid, cause })?;
+        Ok(Self { pid, name, began: times.began, rss_before: rss, rss_peak: rss, window: None })
+    }
+
+    /// Begins the window: CPU time and instructions count from here.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError::Ended`] when the process is gone.
+    pub fn begin(&mut self) -> Result<(), WatchError> {
+        let counting = Counting::begin(self.pid);
+        let (times, threads) = (self.times()?, procfs::threads(self.pid));
+        self.window = Some(Window { since: Instant::now(), times, threads, counting });
+        Ok(())
+    }
+
+    /// Looks at its memory. To be called a few times a second, so that the peak is found; returns the resident bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError::Ended`] when the process is gone.
+    pub fn sample(&mut self) -> Result<u64, WatchError> {
+        self.times()?;
+        let rss = procfs::rss(self.pid).map_err(|_| WatchError::Ended { pid: self.pid })?;
+        self.rss_peak = self.rss_peak.max(rss);
+        Ok(rss)
+    }
+
+    /// Ends the window, while the connections are still open. See [`ServerUse::per`] for figures per message.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError::Ended`] when the process is gone.
+    ///
+    /// # Panics
+    ///
+    /// When no window was begun.
+    pub fn finish(mut self) -> Result<ServerUse, WatchError> {
+        let window = self.window.take().expect("a window was begun");
+        let (now, threads) = (self.times()?, procfs::threads(self.pid));
+        let seconds = window.since.elapsed().as_secs_f64();
+        let rss_after = self.sample()?;
+        let counted = window.counting.and_then(Counting::finish);
+        let before = |id: u32| window.threads.iter().find(|(other, _)| *other == id).map_or(0.0, |(_, used)| *used);
+        let busiest = threads.iter().map(|&(id, used)| used - before(id)).fold(0.0, f64::max);
+        Ok(ServerUse {
+            pid: self.pid,
+            name: self.name,
+            cpu_seconds: now.user + now.system - window.times.user - window.times.system,
+            cpu_user_seconds: now.user - window.times.user,
+            busiest_thread: busiest / seconds.max(1e-9),
+            rss_before: self.rss_before,
+            rss_after,
+            rss_peak: self.rss_peak,
+            pss_after: procfs::pss(self.pid),
+            instructions_missing: counted.as_ref().err().cloned(),
+            instructions: counted.ok(),
+            ..ServerUse::default()
+        })
+    }
+
+    /// The times of this process; one that got its pid meanwhile is another.
+    fn times(&self) -> Result<Times, WatchError> {
+        let ended = || WatchError::Ended { pid: self.pid };
+        procfs::times(self.pid).ok().filter(|times| times.began == self.began && !times.is_zombie).ok_or_else(ended)
+    }
+}
+
+/// The share of a core that the calling thread uses.
+#[derive(Debug)]
+pub struct ThreadShare {
+    since: Instant,
+    used: f64,
+}
+
+impl ThreadShare {
+    /// Begins to count.
+    pub fn begin() -> Self {
+        Self { since: Instant::now(), used: procfs::own_seconds() }
+    }
+
+    /// The share since the beginning, 0 to 1; to be called on the same thread.
+    pub fn so_far(&self) -> f64 {
+        (procfs::own_seconds() - self.used) / self.since.elapsed().as_secs_f64().max(1e-9)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A process that does what a test needs, and ends with it.
+    struct Other(Child);
+
+    impl Other {
+        fn run(script: &str) -> Self {
+            let mut command = Command::new("sh");
+            Self(command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
+        }
+    }
+
+    impl Drop for Other {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn spin(time: Duration) {
+        let since = Instant::now();
+        while since.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[test]
+    fn a_busy_process_is_seen_to_be_busy() {
+        let other = Other::run("while :; do :; done");
+        let mut watched = Watched::attach(other.0.id()).unwrap();
+        watched.begin().unwrap();
+        thread::sleep(Duration::from_millis(600));
+        assert!(watched.sample().unwrap() > 100_000, "a shell has more than 100 kB");
+        let used = watched.finish().unwrap().per(1000, 0);
+        // Others may run on the same core: an idle process would have used nothing.
+        assert!(used.cpu_seconds > 0.05 && used.busiest_thread > 0.05, "{used:?}");
+        assert!(used.cpu_user_seconds <= used.cpu_seconds && used.rss_peak >= used.rss_after, "{used:?}");
+        assert!(used.cpu_per_message.unwrap() > 50_000.0 && used.bytes_per_connection.is_none(), "{used:?}");
+        assert!(
+            used.instructions.is_some() != used.instructions_missing.is_some(),
+            "counted, or said why not: {used:?}"
+        );
+    }
+
+    #[test]
+    fn a_process_that_sleeps_uses_nothing() {
+        let other = Other::run("read line");
+        thread::sleep(Duration::from_millis(100));
+        let mut watched = Watched::attach(other.0.id()).unwrap();
+        watched.begin().unwrap();
+        thread::sleep(Duration::from_millis(300));
+        let used = watched.finish().unwrap();
+        assert!(used.cpu_seconds < 0.03 && used.busiest_thread < 0.1, "{used:?}");
+    }
+
+    #[test]
+    fn a_pid_that_is_not_there_says_how_to_find_one() {
+        // Above the largest pid that the kernel gives.
+        let error = Watched::attach(1 << 23).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no process 8388608: start the server first, and give its pid, which `pidof ringwire` tells"
+        );
+    }
+
+    #[test]
+    fn a_server_that_ends_is_noticed() {
+        let mut other = Other::run("read line");
+        let pid = other.0.id();
+        let mut watched = Watched::attach(pid).unwrap();
+        watched.begin().unwrap();
+        other.0.kill().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while watched.sample().is_ok() {
+            assert!(Instant::now() < deadline, "it is still there");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(watched.finish().unwrap_err().to_string(), format!("process {pid} ended while it was under load"));
+    }
+
+    #[test]
+    fn a_thread_knows_its_own_share() {
+        let busy = ThreadShare::begin();
+        spin(Duration::from_millis(200));
+        assert!(busy.so_far() > 0.1, "{}", busy.so_far());
+        let idle = thread::spawn(|| {
+            let share = ThreadShare::begin();
+            thread::sleep(Duration::from_millis(100));
+            share.so_far()
+        });
+        let idle = idle.join().unwrap();
+        assert!((0.0..0.1).contains(&idle), "{idle}");
+    }
+}

@@ -240,12 +240,29 @@ impl Options {
     /// As [`Options::config`].
     pub(super) fn node_config(&self) -> Result<ValidConfig, StartError> {
         let mut config = self.typed()?;
-        for rule in demo::prepare(&mut config) {
-            tracing::warn!("{rule}");
-        }
+        let _ = demo::prepare(&mut config);
         let config = config.validated()?;
         OriginRules::parse(&config.origins)?;
         Ok(config)
+    }
+
+    /// What a start with [`Options::node_config`] should not pass over.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let omitted = self.typed().map(|mut config| demo::prepare(&mut config)).unwrap_or_default();
+        omitted.iter().map(ToString::to_string).collect()
+    }
+
+    /// The configuration of a server that has no topics to keep. A journal in the file is the node's, and one that is typed a mistake.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::config`].
+    pub(super) fn bare_config(&self) -> Result<ValidConfig, StartError> {
+        let none = Journal { journal: Some("none".into()), ..Journal::default() };
+        if self.journal != Journal::default() && self.journal != none {
+            return Err(StartError::NothingToKeep);
+        }
+        self.config()
     }
 
     fn typed(&self) -> Result<Config, StartError> {

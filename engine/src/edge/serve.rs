@@ -130,5 +130,5 @@ fn routes(config: &ValidConfig) -> Result<Routes, StartError> {
         .websocket(websocket(connect::PATH)?.protocols([connect::PROTOCOL])?)
         .websocket(websocket(&format!("{}*", topics::PREFIX))?)
         .topics(TopicsRoute::new(TOPICS_PATH)?.origins(origins.clone()));
-    Ok(pages::all(config.demo)?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?)
+    Ok(pages::all(config)?.into_iter().fold(routes, |routes, page| routes.page(page)).build()?)
 }

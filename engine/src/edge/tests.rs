@@ -251,3 +251,14 @@ fn a_machine_that_refuses_is_told_with_all_that_mends_it() {
     assert_eq!(lines[1], "  → use --shards=3");
     assert!(lines[2].starts_with("  → or raise the limit: sudo prlimit"), "{lines:?}");
 }
+
+#[test]
+fn a_server_that_keeps_nothing_takes_no_journal() {
+    for good in ["ringwire echo", "ringwire broadcast --journal=none", "ringwire echo --shards=1"] {
+        assert!(options(good).bare_config().is_ok(), "{good}");
+    }
+    for bad in ["ringwire echo --journal=/tmp/x", "ringwire broadcast --journal-fsync=never"] {
+        let error = options(bad).bare_config().expect_err(bad);
+        assert!(matches!(error, StartError::NothingToKeep) && error.to_string().contains("ringwire serve"), "{error}");
+    }
+}

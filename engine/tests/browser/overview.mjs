@@ -28,7 +28,8 @@ export const overview = [
       assert.equal(await page.textContent("#url-connect"), visit.ws("/connect"));
       const links = await page.$$eval("a", (all) => all.map((link) => link.getAttribute("href")));
       for (const path of ["/flipbook", "/demo/echo", "/demo/chat", "/demo/ticker"]) assert.ok(links.includes(path), path);
-      assert.ok(links.some((link) => link.endsWith("/console")), "the console");
+      assert.match(await page.textContent("#console-at"), /\/console|no admin interface/);
+      assert.ok(!links.some((link) => link.includes(":9002/")), "no port but this node's");
       assert.ok((await page.textContent("#snippet-js")).includes(`new WebSocket("${visit.ws("/ws")}")`));
       await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
       await page.click("[data-copy=snippet-js]");

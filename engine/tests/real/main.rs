@@ -23,6 +23,7 @@ mod hostile;
 mod http;
 mod journal;
 mod polls;
+mod refusals;
 mod request;
 mod shutdown;
 mod slow;

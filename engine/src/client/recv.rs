@@ -101,10 +101,8 @@ fn run_frames<H: ClientHandler>(conns: &mut Conns, handler: &mut H, slot: u32, m
             Ok(decoded) => {
                 let consumed = decoded.consumed;
                 match decoded.event {
-                    Some(Event::Message(message)) => {
-                        if conns.slots[slot as usize].phase == Phase::Open {
-                            handler.on_message(conns, id, message);
-                        }
+                    Some(Event::Message(message)) if conns.slots[slot as usize].phase == Phase::Open => {
+                        handler.on_message(conns, id, message);
                     }
                     Some(event) => on_control(conns, slot, &event),
                     None => {}

@@ -45,6 +45,7 @@ pub(crate) struct UringRing {
     accepts: Box<[AcceptEntry]>,
     listener: Option<OwnedFd>,
     /// Addresses that connects refer to until they are submitted; one for each server.
+    #[expect(clippy::vec_box, reason = "the kernel reads them where they are, and the list may grow meanwhile")]
     targets: Vec<Box<Target>>,
     waker: Arc<Waker>,
     wake_count: Box<u64>,

@@ -215,6 +215,9 @@ struct Journal {
     /// All files of the journal; the oldest go when there are more [default: 4GiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     journal_bytes_max: Option<usize>,
+    /// Time after a start in which no file that it found goes while there is room [default: 24h]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    journal_retention_grace: Option<Duration>,
     /// Messages that wait to be written; more are refused as busy [default: 16384]
     #[arg(long, value_name = "COUNT")]
     journal_queue_count: Option<u32>,
@@ -381,6 +384,7 @@ impl Journal {
         set(&mut journal.fsync, &self.journal_fsync);
         set(&mut journal.segment_bytes_max, &self.journal_segment_bytes_max);
         set(&mut journal.journal_bytes_max, &self.journal_bytes_max);
+        set(&mut journal.retention_grace, &self.journal_retention_grace);
         set(&mut journal.queue_count, &self.journal_queue_count);
         set(&mut journal.queue_bytes_max, &self.journal_queue_bytes_max);
     }

@@ -8,7 +8,7 @@ use super::client::{Client, Data, NodeConn};
 use super::connect::{self, Connect};
 use super::control::Control;
 use super::flipbook::{self, Desk, Flipbook};
-use super::journal::Journal;
+use super::journal::{Journal, Rules};
 use super::node::Beside;
 use super::ticker::Ticker;
 use super::{StartError, node, pages, topics};
@@ -107,8 +107,12 @@ fn prepare(config: &ValidConfig, flipbook: Flipbook) -> Result<Beside, StartErro
         return Ok(Beside { control: Control::start(config, None)?, kept: None, ticker, flipbook });
     };
     let rules = TopicRules::new(config);
-    let journal =
-        Journal::open(dir, &config.journal, config.history_bytes_max, move |topic| rules.find(topic).history)?;
+    let rules = Rules {
+        limits_of: move |topic: &str| rules.find(topic).history,
+        bytes_max: config.history_bytes_max,
+        digest: crc32c::crc32c(format!("{:?} {}", config.topics, config.history_bytes_max).as_bytes()),
+    };
+    let journal = Journal::open(dir, &config.journal, rules)?;
     let Journal { epoch, mut recovered, task, port, status } = journal;
     // A configuration may have become smaller; who has no place begins behind the floor, so that no number is given twice.
     let floor = recovered.keep_newest(config.topics_max as usize);

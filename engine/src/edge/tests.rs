@@ -115,6 +115,7 @@ fn every_field_can_be_typed() {
             fsync: Fsync::Every(Duration::from_millis(20)),
             segment_bytes_max: 1 << 20,
             journal_bytes_max: 1 << 21,
+            retention_grace: Duration::from_secs(21),
             queue_count: 22,
             queue_bytes_max: 65_539,
         },

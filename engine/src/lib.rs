@@ -69,6 +69,6 @@ pub use server::{
 };
 pub use shard::command::{ConnDetail, ConnFilter, ConnInfo, ConnPage, ConnQuery, HistoryInfo, HistoryQuery};
 pub use shard::command::{TopicInfo, TopicPage, TopicQuery};
-pub use topic::error::PublishError;
+pub use topic::error::{Full, PublishError};
 pub use topic::history::{ParsePositionError, Position};
 pub use topic::name::TopicNameError;

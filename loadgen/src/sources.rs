@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// Connections to one server from one address: what the kernel's default range of ports (32768 to 60999) has room for.
 pub const CONNECTIONS_PER_ADDRESS_MAX: u32 = 28_000;
+/// Connections from one address where there are many: the kernel looks for a free port the longer the fewer there are.
+const CONNECTIONS_PER_ADDRESS: u32 = 4_000;
 /// Addresses that are used at the most, 127.0.0.1 to 127.0.0.250.
 const ADDRESSES_MAX: u32 = 250;
 
@@ -39,13 +41,14 @@ pub enum SourcesError {
 }
 
 impl Sources {
-    /// Spreads `connections` to `server` evenly over as few addresses as are needed.
+    /// Spreads `connections` to `server` evenly over as many addresses as leave the kernel's search for ports short.
     ///
     /// # Errors
     ///
     /// [`SourcesError`] when there are not enough addresses: others than 127.0.0.0/8 have one.
     pub fn spread(connections: u32, server: SocketAddr) -> Result<Self, SourcesError> {
         let needed = connections.div_ceil(CONNECTIONS_PER_ADDRESS_MAX);
+        let wanted = connections.div_ceil(CONNECTIONS_PER_ADDRESS).clamp(1, ADDRESSES_MAX);
         let many = matches!(server.ip(), IpAddr::V4(address) if address.is_loopback());
         if needed > 1 && !many {
             return Err(SourcesError::OneAddress { connections, server });
@@ -54,7 +57,7 @@ impl Sources {
             let most = ADDRESSES_MAX * CONNECTIONS_PER_ADDRESS_MAX;
             return Err(SourcesError::AllAddresses { connections, most });
         }
-        Ok(Self { addresses: if many { needed.max(1) } else { 0 } })
+        Ok(Self { addresses: if many { wanted } else { 0 } })
     }
 
     /// The address that the connection with this number is bound to; `None` leaves it to the kernel.
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn loopback_addresses_share_evenly_and_none_has_too_many() {
-        for (connections, addresses) in [(1, 1), (28_000, 1), (28_001, 2), (100_000, 4), (1_000_000, 36)] {
+        for (connections, addresses) in [(1, 1), (4_000, 1), (4_001, 2), (100_000, 25), (2_000_000, 250)] {
             let counts = counts(connections);
             assert_eq!(counts.len(), addresses, "{connections}");
             let (least, most) = (counts.values().min().unwrap(), counts.values().max().unwrap());

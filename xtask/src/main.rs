@@ -11,6 +11,7 @@ mod conformance;
 mod fuzz;
 mod generator;
 mod install;
+mod load;
 mod measure;
 mod server;
 mod step;
@@ -42,6 +43,8 @@ enum Command {
     Loom,
     /// Run the fuzz targets for a while.
     Fuzz(fuzz::Options),
+    /// Run the load generator against servers of others, and with very many connections.
+    Load(load::Options),
     /// Measure a server beside another one, interleaved, and print the ratios.
     Measure(measure::Options),
     /// One run of the load generator, as `measure` starts it.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Browser => clients::browser(),
         Command::Loom => ci::loom(),
         Command::Fuzz(options) => fuzz::main(&options),
+        Command::Load(options) => load::main(&options),
         Command::Measure(options) => measure::main(&options),
         Command::Generator(options) => generator::main(&options),
     };

@@ -88,8 +88,14 @@ impl Client {
                 ring.push(Op::Close { slot, generation });
                 return false;
             }
-            if !std::mem::replace(&mut conn.cancelled, true) {
-                ring.push(Op::CancelAll { slot, generation });
+            if conn.recv_armed && !std::mem::replace(&mut conn.recv_cancelling, true) {
+                ring.push(Op::CancelRecv { slot, generation });
+            }
+            if conn.sending && !std::mem::replace(&mut conn.send_cancelling, true) {
+                ring.push(Op::CancelSend { slot, generation });
+            }
+            if conn.connecting && !std::mem::replace(&mut conn.send_cancelling, true) {
+                ring.push_cancel_connect(slot, generation);
             }
             true
         });

@@ -5,7 +5,7 @@
 //! calls [`Client::turn`] in a loop and decides how long it waits, so it may keep a schedule of its own.
 //!
 //! ```text
-//! turn: submit and wait ─► completions ─► ClientHandler::{on_open, on_message, on_bytes, on_close} ─► on_turn ─► flush
+//! turn: submit and wait ─► on_wake ─► completions ─► ClientHandler::{on_open, on_message, on_bytes, on_close} ─► on_turn ─► flush
 //! ```
 //!
 //! Connections are direct descriptors: a ring holds as many as the limit on open files says, a process as many as its rings do.
@@ -64,6 +64,11 @@ pub trait ClientHandler {
         let _ = (conns, id, end);
     }
 
+    /// Once per turn, when its wait is over and before its other callbacks: [`Conns::now`] stays what it is until the next.
+    fn on_wake(&mut self, conns: &mut Conns) {
+        let _ = conns;
+    }
+
     /// Once per turn, after all callbacks of its completions and before what they sent leaves.
     fn on_turn(&mut self, conns: &mut Conns) {
         let _ = conns;
@@ -117,6 +122,7 @@ impl Client {
     /// Only when the ring itself fails; a connection's failure is told to the handler.
     pub fn turn<H: ClientHandler>(&mut self, handler: &mut H, wait: Option<Duration>) -> io::Result<()> {
         self.wait(wait)?;
+        handler.on_wake(&mut self.conns);
         self.run_completions(handler);
         self.settle();
         self.conns.expire();
@@ -157,7 +163,7 @@ impl Client {
             OpKind::Connect => self.conns.on_connected(handler, completion),
             OpKind::Send => self.conns.on_send(completion),
             OpKind::Close => self.conns.vacate(slot),
-            OpKind::CancelAll => self.conns.on_all_cancelled(completion),
+            OpKind::CancelRecv | OpKind::CancelSend => self.conns.on_cancelled(completion),
             kind => unreachable!("a client asks for no {kind:?}"),
         }
     }

@@ -3,8 +3,8 @@
 use super::conns::Conns;
 use super::end::Ending;
 use super::slot::Phase;
-use super::{Client, ClientHandler};
-use crate::proto::{CloseCode, CloseFrame, Event, Opcode, ProtocolError};
+use super::{Client, ClientHandler, ConnId};
+use crate::proto::{CloseCode, CloseFrame, Decoder, Event, Opcode, ProtocolError};
 use crate::ring::{Completion, Ring};
 
 impl Client {
@@ -15,11 +15,19 @@ impl Client {
             (count @ 1.., Some(bid)) => {
                 self.conns.bytes_in += count as u64;
                 if let Some(conn) = self.conns.live_mut(slot, generation) {
+                    let takes_replies = conn.phase == Phase::Open && !conn.is_raw && conn.decoder.is_idle();
                     if !completion.more() {
                         conn.recv_armed = false;
                         self.conns.mark_dirty(slot);
                     }
-                    run_bytes(&mut self.conns, handler, slot, self.ring.buffer(bid, count as usize));
+                    let bytes = self.ring.buffer(bid, count as usize);
+                    // One small frame in one recv: the loop over frames would do the same, slower.
+                    let reply = if takes_replies { Decoder::whole_reply(&self.conns.rules, bytes) } else { None };
+                    match reply {
+                        Some(Ok(message)) => handler.on_message(&mut self.conns, id(slot, generation), message),
+                        Some(Err(error)) => fail(&mut self.conns, slot, error),
+                        None => run_bytes(&mut self.conns, handler, slot, bytes),
+                    }
                 }
                 self.ring.give_back(bid);
             }
@@ -47,6 +55,11 @@ impl Client {
             errno => self.conns.kill(slot, Ending::Lost(errno)),
         }
     }
+}
+
+#[inline]
+fn id(slot: u32, generation: u32) -> ConnId {
+    ConnId { shard: 0, generation, slot }
 }
 
 #[inline]
@@ -88,10 +101,8 @@ fn run_frames<H: ClientHandler>(conns: &mut Conns, handler: &mut H, slot: u32, m
             Ok(decoded) => {
                 let consumed = decoded.consumed;
                 match decoded.event {
-                    Some(Event::Message(message)) => {
-                        if conns.slots[slot as usize].phase == Phase::Open {
-                            handler.on_message(conns, id, message);
-                        }
+                    Some(Event::Message(message)) if conns.slots[slot as usize].phase == Phase::Open => {
+                        handler.on_message(conns, id, message);
                     }
                     Some(event) => on_control(conns, slot, &event),
                     None => {}

@@ -4,7 +4,7 @@ use super::conns::Conns;
 use super::end::Ending;
 use super::slot::Phase;
 use super::{Client, ClientHandler};
-use crate::ring::{Completion, Ring};
+use crate::ring::{Completion, OpKind, Ring};
 
 impl Client {
     /// Rule 4: hears of the last turn's sends that fell short; the others are all out, and the arena is free again.
@@ -86,9 +86,13 @@ impl Conns {
     }
 
     /// What is still in flight then was between two attempts of the kernel and not to be found: it is cancelled again.
-    pub(super) fn on_all_cancelled(&mut self, completion: Completion) {
-        if let Some(conn) = self.live_mut(completion.token.slot(), completion.token.generation()) {
-            conn.cancelled = false;
+    pub(super) fn on_cancelled(&mut self, completion: Completion) {
+        let Some(conn) = self.live_mut(completion.token.slot(), completion.token.generation()) else { return };
+        if completion.result < 0 {
+            match completion.token.kind() {
+                OpKind::CancelRecv => conn.recv_cancelling = false,
+                _ => conn.send_cancelling = false,
+            }
         }
     }
 }

@@ -43,7 +43,9 @@ pub(super) struct Slot {
     pub(super) sending: bool,
     /// A connect is in flight.
     pub(super) connecting: bool,
-    pub(super) cancelled: bool,
+    pub(super) recv_cancelling: bool,
+    /// The cancel of the send or connect in flight is asked for.
+    pub(super) send_cancelling: bool,
     pub(super) close_sent: bool,
     /// The handler heard of the end.
     pub(super) end_told: bool,
@@ -66,7 +68,8 @@ impl Slot {
             recv_armed: false,
             sending: false,
             connecting: false,
-            cancelled: false,
+            recv_cancelling: false,
+            send_cancelling: false,
             close_sent: false,
             end_told: false,
             decoder: Decoder::new(),

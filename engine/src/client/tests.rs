@@ -188,7 +188,7 @@ fn a_server_that_breaks_a_rule_is_told_which() {
 
 #[test]
 fn nobody_there_and_nobody_answering_both_end() {
-    let (addr, server) = serve(|stream| drop(stream));
+    let (addr, server) = serve(drop);
     TcpStream::connect(addr).expect("somebody there");
     server.join().expect("the server");
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");

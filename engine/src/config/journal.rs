@@ -29,9 +29,15 @@ pub struct JournalConfig {
     pub segment_bytes_max: usize,
 
     /// Bytes of all files; when there are more, the oldest go, even if histories still hold what is in them. At least
-    /// 2 × `segment_bytes_max`, at most 16 TiB, default 4 GiB.
+    /// 2 × `segment_bytes_max`, at most 16 TiB, default 4 GiB. Files with something that is not served because of a problem at the
+    /// start count, and do not go.
     #[serde(with = "text::bytes")]
     pub journal_bytes_max: usize,
+
+    /// For so long after a start no file that it found goes, unless `journal_bytes_max` needs the room: a rule that became smaller by
+    /// mistake costs nothing until then. 0 to 1 year, default 24 h.
+    #[serde(with = "text::duration")]
+    pub retention_grace: Duration,
 
     /// Messages that wait to be written; more are refused as busy. 16 to 1,048,576, default 16,384.
     pub queue_count: u32,
@@ -61,6 +67,7 @@ impl Default for JournalConfig {
             fsync: Fsync::Always,
             segment_bytes_max: 64 * MIB,
             journal_bytes_max: 4 * GIB,
+            retention_grace: Duration::from_secs(24 * 3600),
             queue_count: 16_384,
             queue_bytes_max: 16 * MIB,
         }

@@ -331,6 +331,8 @@ impl Check {
         self.bytes("journal.journal_bytes_max", journal.journal_bytes_max, journal_bytes);
         self.count("journal.queue_count", journal.queue_count, 16..=1 << 20);
         self.bytes("journal.queue_bytes_max", journal.queue_bytes_max, queue_bytes);
+        let grace = Duration::ZERO..=Duration::from_secs(365 * 24 * 3600);
+        self.time("journal.retention_grace", journal.retention_grace, grace);
         if let Fsync::Every(delay) = journal.fsync {
             self.time("journal.fsync", delay, Duration::from_millis(1)..=Duration::from_secs(3600));
         }

@@ -108,8 +108,8 @@ pub(crate) struct Slot<D> {
     pub(crate) peer_finished: bool,
     /// Left out of the fan-out that is under way.
     pub(crate) excluded: bool,
-    /// The cancel of all its ops is asked for.
-    pub(crate) cancelled: bool,
+    /// The cancel of the send in flight is asked for.
+    pub(crate) send_cancelling: bool,
 }
 
 /// The [status](Slot::status) of a connection that is open, takes messages, is not behind and not dirty.
@@ -149,7 +149,7 @@ impl<D: Default> Slot<D> {
             linger: Linger::No,
             peer_finished: false,
             excluded: false,
-            cancelled: false,
+            send_cancelling: false,
             received_at: 0,
             segment: Segment::default(),
             sent: Segment::default(),
@@ -285,7 +285,11 @@ impl<D> Slot<D> {
             }
             Phase::Flushing => assert!(!held && (!self.is_clear() || flies), "a flushed connection stays"),
             Phase::Lingering => assert!(!held && self.is_clear() && !self.peer_finished, "a lingering one has its end"),
-            Phase::Dead => assert!(self.cancelled && !is_idle, "a dead connection without ops was not closed"),
+            Phase::Dead => {
+                assert!(!is_idle, "a dead connection without ops was not closed");
+                let cancels = (!self.recv_armed || self.recv_cancelling) && (!self.sending || self.send_cancelling);
+                assert!(cancels, "a dead connection waits for an op that nobody cancels");
+            }
             Phase::Releasing => assert!(is_idle && self.queue.is_none(), "a descriptor was closed under its ops"),
             Phase::Free => {
                 assert!(is_idle && self.is_clear() && !held && self.subscriptions.is_empty());

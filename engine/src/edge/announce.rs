@@ -1,16 +1,23 @@
-//! What a start tells: the effective configuration, what it lets the server hold, and a warning if that is too much.
+//! What a start tells: the effective configuration, what it lets the server hold, and last what one should not miss: warnings.
 
 use crate::config::text::plural;
 use crate::config::{Budget, ValidConfig, file};
 use crate::sys::{affinity, limits};
 
-/// Logs it. Call it before any thread is pinned: a pinned thread sees its own core alone.
-pub(super) fn announce(config: &ValidConfig) {
+/// Logs it, and these warnings behind it. Call it before any thread is pinned: a pinned thread sees its own core alone.
+pub(super) fn announce(config: &ValidConfig, warnings: &[String]) {
     let shard_count = config.shard_count(affinity::allowed_cores().len());
     let budget = Budget::new(config, shard_count);
     tracing::info!("effective configuration\n{}", file::print(config));
     tracing::info!("what {} may hold at worst\n{budget}\n", plural(shard_count, "shard"));
     if let Some(warning) = memory_bytes().and_then(|bytes| budget.warning(bytes)) {
+        tracing::warn!("{warning}");
+    }
+    warn(warnings);
+}
+
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
         tracing::warn!("{warning}");
     }
 }

@@ -15,6 +15,8 @@ pub(super) type NodeConn<'a> = Conn<'a, Data>;
 pub(super) enum Client {
     /// Somebody in the chat.
     Chat(Member),
+    /// Somebody who looks at the flipbook.
+    Flipbook,
     /// One who speaks `ringwire.v1`.
     V1,
     /// One who has the payloads of one topic or pattern.

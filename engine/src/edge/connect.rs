@@ -46,7 +46,10 @@ impl Connect {
     /// 400 for a client that does not offer the subprotocol.
     pub(super) fn on_connect(&self, request: &http::Request<'_>) -> Result<Accept<Data>, Refusal> {
         if request.upgrade()?.protocols().all(|offered| offered != PROTOCOL) {
-            return Err(Refusal::bad_request("this path speaks ringwire.v1: offer it in Sec-WebSocket-Protocol"));
+            return Err(Refusal::coded(
+                Code::BadRequest,
+                "this path speaks ringwire.v1: offer it in Sec-WebSocket-Protocol",
+            ));
         }
         Ok(Accept { data: Some(Box::new(Client::V1)), protocol: Some(PROTOCOL.to_owned()) })
     }

@@ -13,6 +13,10 @@ pub(super) const DEMO: &str = "demo";
 pub(super) const CHAT: &str = "demo.chat";
 /// Who comes to the chat and goes. Not kept, so that it takes no place in the history from what was said.
 pub(super) const CHAT_PRESENCE: &str = "demo.chat.presence";
+/// Frames of the flipbook.
+pub(super) const FLIPBOOK: &str = "demo.flipbook";
+/// What they are pages of.
+pub(super) const FLIPBOOK_BOOK: &str = "demo.flipbook.book";
 /// Before the symbol of each price.
 pub(super) const TICKER_PREFIX: &str = "demo.ticker.";
 /// All prices.
@@ -20,6 +24,11 @@ pub(super) const PRICES: &str = "demo.ticker.*";
 
 const CHAT_HISTORY_COUNT: u32 = 200;
 const CHAT_HISTORY_AGE: Duration = Duration::from_secs(12 * 3600);
+
+/// Two seconds at the highest rate: who comes back after a moment resumes.
+const FLIPBOOK_HISTORY_COUNT: u32 = 120;
+/// The latest frame and book are there however long nobody looked.
+const FLIPBOOK_HISTORY_AGE: Duration = Duration::from_secs(87_600 * 3600);
 
 /// What the kernel takes unsent where nothing else is set. Left to itself it takes megabytes on fast links, and a slow reader of the
 /// ticker gets prices that were queued long ago before it gets the latest one.
@@ -63,7 +72,7 @@ impl fmt::Display for Omitted {
     }
 }
 
-fn rules(config: &Config) -> [TopicConfig; 3] {
+fn rules(config: &Config) -> [TopicConfig; 5] {
     let closed = |pattern: &str| TopicConfig {
         pattern: pattern.into(),
         // Room for one message at least, whatever its size may be.
@@ -76,7 +85,14 @@ fn rules(config: &Config) -> [TopicConfig; 3] {
     };
     let chat = TopicConfig { history_count: CHAT_HISTORY_COUNT, history_age: CHAT_HISTORY_AGE, ..closed(CHAT) };
     let ticker = TopicConfig { history_count: 1, overflow: Some(TopicOverflow::Conflate), ..closed(PRICES) };
-    [chat, closed(CHAT_PRESENCE), ticker]
+    let flipbook = |pattern, history_count| TopicConfig {
+        history_count,
+        history_age: FLIPBOOK_HISTORY_AGE,
+        overflow: Some(TopicOverflow::Conflate),
+        ..closed(pattern)
+    };
+    let (frames, book) = (flipbook(FLIPBOOK, FLIPBOOK_HISTORY_COUNT), flipbook(FLIPBOOK_BOOK, 1));
+    [chat, closed(CHAT_PRESENCE), ticker, frames, book]
 }
 
 /// Whether the operator has a rule for topics of this one that is about the demos, and not about all topics of a shape.
@@ -110,7 +126,7 @@ mod tests {
     use super::*;
     use crate::topic::settings::TopicRules;
 
-    const ALL: [&str; 3] = ["demo.chat", "demo.chat.presence", "demo.ticker.*"];
+    const ALL: [&str; 5] = ["demo.chat", "demo.chat.presence", "demo.ticker.*", "demo.flipbook", "demo.flipbook.book"];
 
     fn with_rules(mut config: Config) -> Vec<TopicConfig> {
         let omitted = prepare(&mut config);
@@ -132,19 +148,20 @@ mod tests {
         let topics = with_rules(Config::default());
         assert_eq!(patterns(&topics), ALL);
         assert!(topics.iter().all(|rule| rule.publish == Access::Nobody && rule.subscribe == Access::Anyone));
-        assert_eq!([200, 0, 1], [0, 1, 2].map(|index| topics[index].history_count));
-        assert_eq!(topics[2].overflow, Some(TopicOverflow::Conflate));
+        assert_eq!([200, 0, 1, 120, 1], [0, 1, 2, 3, 4].map(|index| topics[index].history_count));
+        assert!(topics[2..].iter().all(|rule| rule.overflow == Some(TopicOverflow::Conflate)));
         assert!(with_rules(Config { demo: false, ..Config::default() }).is_empty());
     }
 
     #[test]
     fn rules_for_all_topics_do_not_open_the_demos() {
-        for own in [">", "*.>", "*.chat.*", "*.*", "*.ticker.RING"] {
+        for own in [">", "*.>", "*.chat.*", "*.*", "*.ticker.RING", "*.flipbook"] {
             let mut config = Config { topics: vec![rule(own)], ..Config::default() };
             assert_eq!(prepare(&mut config).len(), 0, "{own}");
             assert_eq!(patterns(&config.topics), [&ALL[..], &[own]].concat());
             let rules = TopicRules::new(&config.validated().expect("valid"));
-            for topic in ["demo.chat", "demo.chat.presence", "demo.ticker.RING"] {
+            for topic in ["demo.chat", "demo.chat.presence", "demo.ticker.RING", "demo.flipbook", "demo.flipbook.book"]
+            {
                 assert_eq!(rules.find(topic).publish, Access::Nobody, "{topic} with {own}");
             }
         }
@@ -154,13 +171,13 @@ mod tests {
     fn the_operators_rules_for_demos_win() {
         let own = vec![rule("demo.chat"), rule("news"), rule("demo.ticker.>"), rule(">")];
         let topics = with_rules(Config { topics: own.clone(), ..Config::default() });
-        assert_eq!(patterns(&topics[..1]), ["demo.chat.presence"]);
-        assert_eq!(topics[1..], own[..]);
+        assert_eq!(patterns(&topics[..3]), ["demo.chat.presence", "demo.flipbook", "demo.flipbook.book"]);
+        assert_eq!(topics[3..], own[..]);
         for own in [vec![rule("demo.>")], vec![rule("demo.*.*"), rule("demo.*")]] {
             assert_eq!(with_rules(Config { topics: own.clone(), ..Config::default() }), own);
         }
         let topics = with_rules(Config { topics: vec![rule("demonstration.chat")], ..Config::default() });
-        assert_eq!(topics.len(), 4, "another first token");
+        assert_eq!(topics.len(), 6, "another first token");
     }
 
     #[test]
@@ -182,18 +199,18 @@ mod tests {
 
     #[test]
     fn rules_that_cannot_be_added_are_told() {
-        let own: Vec<_> = (0..998).map(|number| rule(&format!("own.{number}"))).collect();
+        let own: Vec<_> = (0..996).map(|number| rule(&format!("own.{number}"))).collect();
         let mut config = Config { topics: own, ..Config::default() };
         let omitted = prepare(&mut config);
-        assert_eq!(patterns(&config.topics[..3]), ["demo.chat", "demo.chat.presence", "own.0"]);
+        assert_eq!(patterns(&config.topics[..5]), [&ALL[..4], &["own.0"]].concat());
         config.validated().expect("a thousand are allowed");
         let [omitted] = &omitted[..] else { panic!("{omitted:?}") };
         let said = omitted.to_string();
-        for words in ["`demo.ticker.*`", "number of rules", "1001", "--demo=false"] {
+        for words in ["`demo.flipbook.book`", "number of rules", "1001", "--demo=false"] {
             assert!(said.contains(words), "{words}: {said}");
         }
         let mut config = Config { topic_name_bytes_max: 4, ..Config::default() };
-        assert_eq!((prepare(&mut config).len(), config.topics.len()), (3, 0), "no such names");
+        assert_eq!((prepare(&mut config).len(), config.topics.len()), (5, 0), "no such names");
     }
 
     #[test]

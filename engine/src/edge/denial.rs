@@ -48,7 +48,7 @@ pub(super) fn check_subscribe(conn: &NodeConn<'_>, topic: &str) -> Result<(), De
 /// Whether the rules let a client publish this to a topic, whose name is a good one.
 ///
 /// # Errors
-/// `not_allowed`.
+/// `not_allowed`, `wrong_message_type`.
 pub(super) fn check_publish(conn: &NodeConn<'_>, topic: &str, message: Message<'_>) -> Result<(), Denial> {
     if conn.may_publish(topic, message) {
         return Ok(());
@@ -58,12 +58,10 @@ pub(super) fn check_publish(conn: &NodeConn<'_>, topic: &str, message: Message<'
         Message::Binary(_) => (Message::Text(""), "text"),
     };
     let shown = excerpt(topic);
-    let message = if conn.may_publish(topic, other) {
-        format!("{shown} takes {taken} messages only")
-    } else {
-        format!("the rules of this server let no client publish to {shown}")
-    };
-    Err(Denial::new(Code::NotAllowed, message))
+    if conn.may_publish(topic, other) {
+        return Err(Denial::new(Code::WrongMessageType, format!("{shown} takes {taken} messages only")));
+    }
+    Err(Denial::new(Code::NotAllowed, format!("the rules of this server let no client publish to {shown}")))
 }
 
 impl From<TopicNameError> for Denial {
@@ -89,7 +87,7 @@ impl From<PublishError> for Denial {
     fn from(error: PublishError) -> Self {
         let code = match error {
             PublishError::Name(_) => Code::BadTopic,
-            PublishError::Busy => Code::Busy,
+            PublishError::Busy(_) => Code::Busy,
             PublishError::TooManyTopics { .. } => Code::TooManyTopics,
             PublishError::NotJournaled => Code::NotDurable,
             PublishError::NotDurable => Code::JournalFailed,

@@ -5,6 +5,7 @@
 //! Not here: the server itself, which an embedder uses without any of this.
 
 mod announce;
+mod audience;
 mod broadcast;
 mod chat;
 mod check;
@@ -16,6 +17,8 @@ mod control;
 mod demo;
 mod denial;
 mod echo;
+mod flipbook;
+mod home;
 pub(crate) mod journal;
 mod node;
 mod options;
@@ -63,6 +66,11 @@ pub enum StartError {
     /// A rule for origins is none.
     #[error("origins: {0}")]
     Origins(#[from] OriginRulesError),
+    /// A journal for a server that has no topics to keep.
+    #[error(
+        "--journal…: `ringwire echo` and `ringwire broadcast` keep nothing; `ringwire serve` has topics and a journal"
+    )]
+    NothingToKeep,
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -77,17 +85,20 @@ pub enum StartError {
 /// Does what was typed, until it is done or the process is told to stop.
 pub fn run(typed: Cli) -> ExitCode {
     let outcome = match typed.into_command() {
-        Command::Serve(options) => start(&options, options.node_config(), serve::run),
-        Command::Echo(options) => start(&options, options.config(), echo::run),
-        Command::Broadcast(options) => start(&options, options.config(), broadcast::run),
+        Command::Serve(options) => start(&options, options.node_config(), &options.warnings(), serve::run),
+        Command::Echo(options) => start(&options, options.bare_config(), &[], echo::run),
+        Command::Broadcast(options) => start(&options, options.bare_config(), &[], broadcast::run),
         Command::Check { options, json } => {
+            announce::warn(&options.warnings());
             with_config(&options, options.node_config(), |config| Ok(check::run(&config, json)))
         }
     };
     outcome.unwrap_or_else(|error| {
         tell(&error);
         match error {
-            StartError::File(_) | StartError::Config(_) | StartError::Origins(_) => ExitCode::from(EXIT_USAGE),
+            StartError::File(_) | StartError::Config(_) | StartError::Origins(_) | StartError::NothingToKeep => {
+                ExitCode::from(EXIT_USAGE)
+            }
             _ => ExitCode::FAILURE,
         }
     })
@@ -96,12 +107,16 @@ pub fn run(typed: Cli) -> ExitCode {
 fn start(
     options: &Options,
     config: Result<ValidConfig, StartError>,
+    warnings: &[String],
     server: fn(&ValidConfig) -> Result<(), StartError>,
 ) -> Result<ExitCode, StartError> {
+    if options.print_config {
+        announce::warn(warnings);
+    }
     with_config(options, config, |config| {
         // As far as it goes without privilege. If that is not enough, the probe says what is.
         let _ = limits::raise_nofile();
-        announce::announce(&config);
+        announce::announce(&config, warnings);
         server(&config).map(|()| ExitCode::SUCCESS)
     })
 }

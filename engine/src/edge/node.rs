@@ -9,6 +9,7 @@ use signal_hook::iterator::Signals;
 
 use super::StartError;
 use super::control::Control;
+use super::flipbook::Flipbook;
 use super::ticker::Ticker;
 use crate::config::ValidConfig;
 use crate::handler::Handler;
@@ -28,6 +29,8 @@ pub(super) struct Beside {
     pub(super) kept: Option<Kept>,
     /// Is started when the server listens, and ends after the shards.
     pub(super) ticker: Option<Ticker>,
+    /// The same.
+    pub(super) flipbook: Option<Flipbook>,
 }
 
 impl Beside {
@@ -45,7 +48,7 @@ impl Beside {
 pub(super) fn run<H, F>(
     config: &ValidConfig,
     routes: Routes,
-    prepare: fn(&ValidConfig) -> Result<Beside, StartError>,
+    prepare: impl FnOnce(&ValidConfig) -> Result<Beside, StartError>,
     handler: F,
 ) -> Result<(), StartError>
 where
@@ -60,7 +63,7 @@ where
         let (running, grace) = (Arc::clone(&running), config.shutdown_grace);
         thread::spawn(move || stop_on(signals, &running, grace))
     };
-    let Beside { control, kept, mut ticker } = prepare(config)?;
+    let Beside { control, kept, mut ticker, mut flipbook } = prepare(config)?;
     let server = Server::builder((**config).clone()).routes(routes).kept(kept).start(handler)?;
     if let Some(control) = &control {
         control.running(server.handle());
@@ -69,9 +72,12 @@ where
     if let Some(ticker) = &mut ticker {
         ticker.start(server.handle());
     }
+    if let Some(flipbook) = &mut flipbook {
+        flipbook.start(server.handle());
+    }
     tracing::info!("listening on {}", server.local_addr());
     server.join();
-    drop(ticker);
+    drop((ticker, flipbook));
     drop(control);
     listener.close();
     // It only forwards signals, and has nothing to report.

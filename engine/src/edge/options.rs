@@ -215,6 +215,9 @@ struct Journal {
     /// All files of the journal; the oldest go when there are more [default: 4GiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     journal_bytes_max: Option<usize>,
+    /// Time after a start in which no file that it found goes while there is room [default: 24h]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    journal_retention_grace: Option<Duration>,
     /// Messages that wait to be written; more are refused as busy [default: 16384]
     #[arg(long, value_name = "COUNT")]
     journal_queue_count: Option<u32>,
@@ -240,12 +243,29 @@ impl Options {
     /// As [`Options::config`].
     pub(super) fn node_config(&self) -> Result<ValidConfig, StartError> {
         let mut config = self.typed()?;
-        for rule in demo::prepare(&mut config) {
-            tracing::warn!("{rule}");
-        }
+        let _ = demo::prepare(&mut config);
         let config = config.validated()?;
         OriginRules::parse(&config.origins)?;
         Ok(config)
+    }
+
+    /// What a start with [`Options::node_config`] should not pass over.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let omitted = self.typed().map(|mut config| demo::prepare(&mut config)).unwrap_or_default();
+        omitted.iter().map(ToString::to_string).collect()
+    }
+
+    /// The configuration of a server that has no topics to keep. A journal in the file is the node's, and one that is typed a mistake.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::config`].
+    pub(super) fn bare_config(&self) -> Result<ValidConfig, StartError> {
+        let none = Journal { journal: Some("none".into()), ..Journal::default() };
+        if self.journal != Journal::default() && self.journal != none {
+            return Err(StartError::NothingToKeep);
+        }
+        self.config()
     }
 
     fn typed(&self) -> Result<Config, StartError> {
@@ -364,6 +384,7 @@ impl Journal {
         set(&mut journal.fsync, &self.journal_fsync);
         set(&mut journal.segment_bytes_max, &self.journal_segment_bytes_max);
         set(&mut journal.journal_bytes_max, &self.journal_bytes_max);
+        set(&mut journal.retention_grace, &self.journal_retention_grace);
         set(&mut journal.queue_count, &self.journal_queue_count);
         set(&mut journal.queue_bytes_max, &self.journal_queue_bytes_max);
     }

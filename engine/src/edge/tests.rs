@@ -115,6 +115,7 @@ fn every_field_can_be_typed() {
             fsync: Fsync::Every(Duration::from_millis(20)),
             segment_bytes_max: 1 << 20,
             journal_bytes_max: 1 << 21,
+            retention_grace: Duration::from_secs(21),
             queue_count: 22,
             queue_bytes_max: 65_539,
         },
@@ -250,4 +251,15 @@ fn a_machine_that_refuses_is_told_with_all_that_mends_it() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert_eq!(lines[1], "  → use --shards=3");
     assert!(lines[2].starts_with("  → or raise the limit: sudo prlimit"), "{lines:?}");
+}
+
+#[test]
+fn a_server_that_keeps_nothing_takes_no_journal() {
+    for good in ["ringwire echo", "ringwire broadcast --journal=none", "ringwire echo --shards=1"] {
+        assert!(options(good).bare_config().is_ok(), "{good}");
+    }
+    for bad in ["ringwire echo --journal=/tmp/x", "ringwire broadcast --journal-fsync=never"] {
+        let error = options(bad).bare_config().expect_err(bad);
+        assert!(matches!(error, StartError::NothingToKeep) && error.to_string().contains("ringwire serve"), "{error}");
+    }
 }

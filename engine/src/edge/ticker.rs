@@ -7,17 +7,16 @@
 //! Not here: what a slow reader gets of it. The rule of these topics says that (`demo`).
 
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::audience;
 use super::clock::unix_ms;
-use super::demo::{DEMO, PRICES, TICKER_PREFIX, names_demo};
-use crate::server::{Answer, CommandError, ServerHandle, ShardHandle};
-use crate::shard::command::TopicQuery;
+use super::demo::{PRICES, TICKER_PREFIX, names_demo};
+use crate::server::{CommandError, ServerHandle};
 use crate::topic::name::overlaps;
 
 /// Between two prices of a symbol.
@@ -25,9 +24,6 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Between two looks whether anybody subscribes.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// Places of a shard's table that are looked at between two of its turns.
-const PLACES_PER_TURN: u32 = 1024;
 
 /// Levels of each side of an order book.
 const LEVELS: u32 = 16;
@@ -103,25 +99,8 @@ fn has_ended(ended: &Receiver<()>, wait: Duration) -> bool {
     ended.recv_timeout(wait) != Err(RecvTimeoutError::Timeout)
 }
 
-/// Whether anybody subscribes on any shard.
 fn is_watched(server: &ServerHandle) -> bool {
-    server.shards().any(is_watched_on)
-}
-
-/// The table is looked through in parts, to its end or to the first who subscribes. A shard that is busy or has ended tells nothing.
-fn is_watched_on(shard: ShardHandle<'_>) -> bool {
-    // Nothing else is for prices, so nothing before it needs to be told.
-    let after: Arc<str> = DEMO.into();
-    let mut next = Some(0);
-    while let Some(from) = next {
-        let query = TopicQuery { from, places_max: PLACES_PER_TURN, after: Arc::clone(&after) };
-        let Ok(page) = shard.topics(query).and_then(Answer::wait) else { return false };
-        if page.topics.iter().any(|topic| is_for_prices(&topic.name)) {
-            return true;
-        }
-        next = page.next;
-    }
-    false
+    audience::is_watched(server, is_for_prices)
 }
 
 /// Whether who subscribes to this wants prices. Who wants all there is, with `>` for instance, does not ask for a ticker.
@@ -205,12 +184,14 @@ mod tests {
 
     use serde_json::Value;
 
+    use super::super::audience::PLACES_PER_TURN;
     use super::*;
     use crate::config::{Config, MessageTypes, Pin, Shards};
     use crate::handler::{Accept, Conn, Handler};
     use crate::http::{Refusal, Request};
     use crate::proto::Message;
-    use crate::server::Server;
+    use crate::server::{Answer, Server};
+    use crate::shard::command::TopicQuery;
     use crate::topic::name::{NameLimits, check_name};
 
     #[test]

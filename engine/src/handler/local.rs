@@ -161,12 +161,16 @@ impl<D> Local<D> {
         }
     }
 
-    /// Sends a close frame and waits for the peer's; a stream ends with an event in its place.
+    /// Sends a close frame and waits for the peer's; a stream ends with an event in its place, and `ringwire.v1` has one before it.
     pub(crate) fn begin_close(&mut self, slot: u32, code: CloseCode, reason: &str) {
         match self.conns[slot].phase {
             Phase::Open => {}
-            Phase::Stream => return self.end_stream(slot, reason),
+            Phase::Stream => return self.end_stream(slot, code, reason),
             _ => return,
+        }
+        if self.conns[slot].channel == Channel::Json {
+            self.counters.frames_out += 1;
+            self.append_closing(slot, code, reason);
         }
         self.append_close(slot, Some(code), reason);
         self.conns[slot].phase = Phase::Closing;
@@ -176,19 +180,26 @@ impl<D> Local<D> {
     }
 
     /// Ends a stream behind what is queued, and tells why.
-    fn end_stream(&mut self, slot: u32, reason: &str) {
+    fn end_stream(&mut self, slot: u32, code: CloseCode, reason: &str) {
+        self.append_closing(slot, code, reason);
+        let conn = &mut self.conns[slot];
+        conn.phase = Phase::Flushing;
+        conn.linger = Linger::Wanted;
+        self.unsubscribe_all(slot);
+        self.wheel.set(slot, self.close_ticks);
+        self.mark_dirty(slot);
+    }
+
+    /// Queues the event that tells of the end, as [`Local::append_close`] does a close frame.
+    fn append_closing(&mut self, slot: u32, code: CloseCode, reason: &str) {
         self.encoded.clear();
         let conn = &mut self.conns[slot];
-        Format::of(conn.channel).closing(reason, &mut self.encoded);
+        Format::of(conn.channel).closing(code, reason, &mut self.encoded);
         if conn.takes_in_arena(self.encoded.len()) {
             self.arena.append(&mut conn.segment, &self.encoded);
         } else {
             conn.queue.get_or_insert_default().push(&self.encoded, &[]);
         }
-        conn.phase = Phase::Flushing;
-        conn.linger = Linger::Wanted;
-        self.unsubscribe_all(slot);
-        self.wheel.set(slot, self.close_ticks);
         self.mark_dirty(slot);
     }
 

@@ -11,7 +11,7 @@ use crate::conn::{Channel, ConnId};
 use crate::metrics::Loss;
 use crate::proto::CloseCode;
 use crate::proto::frame::EncodedHeader;
-use crate::topic::error::PublishError;
+use crate::topic::error::{Full, PublishError};
 use crate::topic::format::{self, Format, Publication};
 use crate::topic::histories::{NoRoom, home};
 use crate::topic::history::{Entry, MessageKind, Position};
@@ -181,7 +181,7 @@ impl<D> Local<D> {
     /// Sends a publication to the shard that numbers it.
     fn submit(&mut self, home: u16, submission: Submission) -> Result<(), PublishError> {
         if self.outbox.is_full {
-            return Err(PublishError::Busy);
+            return Err(PublishError::Busy(Full::ShardQueue));
         }
         self.outbox.push_direct(home, Parcel::Submission(submission));
         Ok(())
@@ -191,7 +191,7 @@ impl<D> Local<D> {
     /// the claimant along.
     fn sequence(&mut self, submission: Submission, claimant: &mut Option<Claimant>) -> Result<Position, PublishError> {
         if self.outbox.is_full {
-            return Err(PublishError::Busy);
+            return Err(PublishError::Busy(Full::ShardQueue));
         }
         let entry = self.number(&submission, claimant)?;
         self.counters.publications += 1;
@@ -207,14 +207,17 @@ impl<D> Local<D> {
         let Submission { name, kind, payload, durable, .. } = submission;
         let limits = self.topic_rules.find(name).history.expect("its publisher saw that it has a history");
         let place = match &mut self.journal {
-            Some(journal) => Some(journal.reserve(name, payload, *durable).ok_or(PublishError::Busy)?),
+            Some(journal) => {
+                let place = journal.reserve(name, payload, *durable);
+                Some(place.ok_or(PublishError::Busy(Full::JournalQueue))?)
+            }
             None if *durable => return Err(PublishError::NotJournaled),
             None => None,
         };
         let entry = self.histories.append(name, limits, (*kind, Arc::clone(payload)), self.wall_ms);
         let entry = entry.map_err(|no_room| match no_room {
             NoRoom::Topics => PublishError::TooManyTopics { count_max: self.limits.topics_max },
-            NoRoom::Bytes => PublishError::Busy,
+            NoRoom::Bytes => PublishError::Busy(Full::Histories),
         })?;
         if let Some(place) = place {
             let claimant = if *durable { claimant.take() } else { None };

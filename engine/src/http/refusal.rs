@@ -128,7 +128,14 @@ impl Refusal {
 
     /// The same with a JSON body. What is refused now may be granted soon, so no cache keeps it.
     pub(crate) fn with_code(self, code: Code) -> Self {
-        Self { code: Some(code), ..self }.and("Cache-Control", "no-store")
+        let has_one = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Cache-Control"));
+        let coded = Self { code: Some(code), ..self };
+        if has_one { coded } else { coded.and("Cache-Control", "no-store") }
+    }
+
+    /// Whether it says why in the words of `docs/protocol.md` already.
+    pub(super) fn has_code(&self) -> bool {
+        self.code.is_some()
     }
 
     /// The HTTP status, 400 to 599; 307 for a path with a `/` too many.

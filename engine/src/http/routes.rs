@@ -76,6 +76,14 @@ impl Routes {
         routed.map_err(|refusal| refusal.in_reply_to(request.method()))
     }
 
+    /// A refusal as it is sent to who sent this head, whole or not.
+    pub(crate) fn refusal(&self, head: &[u8], refusal: Refusal) -> Refusal {
+        match &self.topics {
+            Some(topics) => topics.refusal(head, refusal),
+            None => refusal,
+        }
+    }
+
     /// Leads from `/about/` to the page `/about`: the slash is easily typed, and the page's relative links need it gone.
     fn without_slash(&self, request: &Request<'_>) -> Option<Refusal> {
         let path = request.path().strip_suffix('/')?;

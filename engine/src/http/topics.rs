@@ -7,6 +7,7 @@
 
 mod follow;
 mod known;
+mod refused;
 mod reply;
 mod route;
 #[cfg(test)]
@@ -30,7 +31,6 @@ use crate::proto::handshake::elements;
 use crate::topic::format::{Code, excerpt};
 use crate::topic::name::{Interest, NameLimits};
 use follow::Parameters;
-use reply::METHODS;
 
 /// A request for a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,10 +84,7 @@ impl<'a> Operation<'a> {
         match request.method() {
             "GET" | "HEAD" => {}
             "OPTIONS" => return Ok(Self::Options),
-            _ => {
-                let why = format!("this path takes {METHODS} only: publish over a WebSocket, or on the admin port");
-                return Err(Refusal::method_not_allowed(METHODS).because(why).with_code(Code::BadRequest));
-            }
+            _ => return Err(refused::wrong_method()),
         }
         let rest = below(request, place)?;
         if let Some(name) = rest.strip_suffix("/latest") {
@@ -136,10 +133,17 @@ fn interest(text: &str, names: NameLimits) -> Result<Interest<'_>, Refusal> {
 
 fn wants_stream(request: &Request<'_>) -> bool {
     let is_stream = |range: &[u8]| {
-        let media_type = range.split(|byte| *byte == b';').next().unwrap_or_default();
-        media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let media_type = parts.next().unwrap_or_default();
+        media_type.eq_ignore_ascii_case(b"text/event-stream") && !parts.any(is_unwanted)
     };
     request.header_values("Accept").flat_map(elements).any(is_stream)
+}
+
+/// A weight of zero, by which a client says what it does not take (RFC 9110 §12.4.2).
+fn is_unwanted(parameter: &[u8]) -> bool {
+    let zero = parameter.strip_prefix(b"q=0").or_else(|| parameter.strip_prefix(b"Q=0"));
+    zero.is_some_and(|rest| rest.iter().all(|byte| matches!(byte, b'.' | b'0')))
 }
 
 fn wait(parameters: &Parameters<'_>) -> Result<Duration, Refusal> {

@@ -40,6 +40,10 @@ pub struct Decoder {
     partial: Option<Box<Partial>>,
 }
 
+/// First byte of a whole text or binary message: FIN and the opcode.
+const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
+
 const _: () = assert!(size_of::<Decoder>() == 8, "the decoder is part of each idle connection's slot");
 
 impl Decoder {
@@ -87,6 +91,25 @@ impl Decoder {
     pub fn whole_message<'a>(rules: &Rules, input: &'a mut [u8]) -> Option<Result<Message<'a>, ProtocolError>> {
         let small = SmallFrame::peek(rules, input).filter(|small| small.frame_bytes() == input.len())?;
         Some(small.message(&mut input[SmallFrame::HEADER_BYTES..]))
+    }
+
+    /// As [`Decoder::whole_message`], for a client.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError::InvalidUtf8`].
+    #[inline(always)]
+    pub fn whole_reply<'a>(rules: &Rules, input: &'a mut [u8]) -> Option<Result<Message<'a>, ProtocolError>> {
+        let (&[first, second], payload) = input.split_first_chunk()?;
+        let is_small = usize::from(second) == payload.len() && payload.len() < 126;
+        if rules.role != Role::Client || !is_small || payload.len() > rules.message_bytes_max {
+            return None;
+        }
+        match first {
+            BINARY => Some(Ok(Message::Binary(payload))),
+            TEXT => Some(utf8::validate_str(payload).map(Message::Text).map_err(|_| ProtocolError::InvalidUtf8)),
+            _ => None,
+        }
     }
 
     /// Whether nothing is held at all.

@@ -91,8 +91,8 @@ pub(crate) enum Op {
     Send { slot: u32, generation: u32, bytes: SendBytes, patient: bool },
     /// Cancel the connection's recv.
     CancelRecv { slot: u32, generation: u32 },
-    /// Cancel every op on the descriptor.
-    CancelAll { slot: u32, generation: u32 },
+    /// Cancel the connection's patient send.
+    CancelSend { slot: u32, generation: u32 },
     /// Shut our half of the socket down. The kernel does this on a worker thread: not for the common way of closing.
     Shutdown { slot: u32, generation: u32 },
     /// Close the direct descriptor.

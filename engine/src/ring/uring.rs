@@ -45,6 +45,7 @@ pub(crate) struct UringRing {
     accepts: Box<[AcceptEntry]>,
     listener: Option<OwnedFd>,
     /// Addresses that connects refer to until they are submitted; one for each server.
+    #[expect(clippy::vec_box, reason = "the kernel reads them where they are, and the list may grow meanwhile")]
     targets: Vec<Box<Target>>,
     waker: Arc<Waker>,
     wake_count: Box<u64>,
@@ -118,6 +119,11 @@ impl UringRing {
         self.push_entry(&tagged(connect, OpKind::Connect, slot, generation));
     }
 
+    /// Asks to cancel that; completes as the cancel of a send.
+    pub(crate) fn push_cancel_connect(&mut self, slot: u32, generation: u32) {
+        self.push_entry(&cancel(OpKind::Connect, OpKind::CancelSend, slot, generation));
+    }
+
     #[inline(always)]
     fn push_entry(&mut self, entry: &squeue::Entry) {
         loop {
@@ -168,15 +174,8 @@ impl UringRing {
             Op::Recv { slot, generation } => {
                 tagged(opcode::RecvMulti::new(Fixed(slot), buffers::GROUP).build(), OpKind::Recv, slot, generation)
             }
-            Op::CancelRecv { slot, generation } => {
-                let recv = Token::new(OpKind::Recv, slot, generation);
-                let cancel = opcode::AsyncCancel::new(recv.bits()).build();
-                tagged(cancel, OpKind::CancelRecv, slot, generation)
-            }
-            Op::CancelAll { slot, generation } => {
-                let cancel = opcode::AsyncCancel2::new(CancelBuilder::fd(Fixed(slot)).all()).build();
-                tagged(cancel, OpKind::CancelAll, slot, generation)
-            }
+            Op::CancelRecv { slot, generation } => cancel(OpKind::Recv, OpKind::CancelRecv, slot, generation),
+            Op::CancelSend { slot, generation } => cancel(OpKind::Send, OpKind::CancelSend, slot, generation),
             Op::Shutdown { slot, generation } => {
                 tagged(opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build(), OpKind::Shutdown, slot, generation)
             }
@@ -309,6 +308,14 @@ fn build(entries: u32) -> io::Result<IoUring> {
     let plain = builder.clone();
     // NO_SQARRAY came with 6.6; older kernels refuse unknown flags.
     builder.setup_no_sqarray().build(entries).or_else(|_| plain.build(entries))
+}
+
+/// The cancel of an op by its `user_data`, which the kernel looks up. By descriptor it would look at every op of the ring, and
+/// the end of very many connections would take a time that grows with their square.
+#[inline(always)]
+fn cancel(op: OpKind, kind: OpKind, slot: u32, generation: u32) -> squeue::Entry {
+    let op = Token::new(op, slot, generation);
+    tagged(opcode::AsyncCancel::new(op.bits()).build(), kind, slot, generation)
 }
 
 #[inline(always)]

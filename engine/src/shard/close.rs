@@ -30,14 +30,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
-    /// What is still in flight then was between two attempts of the kernel and not to be found: it is cancelled again.
+    /// A send that is still in flight then was between two attempts of the kernel and not to be found: it is cancelled again.
     #[cold]
-    pub(super) fn on_all_cancelled(&mut self, completion: Completion) {
+    pub(super) fn on_send_cancelled(&mut self, completion: Completion) {
         let slot = completion.token.slot();
-        if let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation())
-            && (conn.recv_armed || conn.sending)
+        if completion.result < 0
+            && let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation())
         {
-            conn.cancelled = false;
+            conn.send_cancelling = false;
             self.local.mark_dirty(slot);
         }
     }
@@ -159,9 +159,12 @@ fn release<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     if conn.is_idle() {
         conn.phase = Phase::Releasing;
         conn.queue = None;
-        ring.push(Op::Close { slot, generation });
-    } else if !std::mem::replace(&mut conn.cancelled, true) {
-        // Ends a recv that waits for input and a send that waits for room.
-        ring.push(Op::CancelAll { slot, generation });
+        return ring.push(Op::Close { slot, generation });
+    }
+    if conn.recv_armed && !std::mem::replace(&mut conn.recv_cancelling, true) {
+        ring.push(Op::CancelRecv { slot, generation });
+    }
+    if conn.sending && !std::mem::replace(&mut conn.send_cancelling, true) {
+        ring.push(Op::CancelSend { slot, generation });
     }
 }

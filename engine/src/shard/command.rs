@@ -125,6 +125,8 @@ pub struct ConnFilter {
     pub topic: Option<Box<str>>,
     /// Where they are in their lives.
     pub ready_state: Option<ReadyState>,
+    /// Whether they are streams of Server-Sent Events, or WebSockets.
+    pub is_stream: Option<bool>,
 }
 
 impl Default for ConnQuery {
@@ -165,7 +167,7 @@ pub struct TopicPage {
     pub next: Option<u32>,
 }
 
-/// A topic or pattern that has subscribers on a shard.
+/// A topic or pattern that has subscribers on a shard, or had some that lost something. A name may come several times: its numbers add up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopicInfo {
@@ -175,7 +177,8 @@ pub struct TopicInfo {
     pub is_pattern: bool,
     /// Connections of this shard that subscribed to just this; those of a pattern that matches a name are not its own.
     pub subscriber_count: usize,
-    /// Messages that subscribers of this shard did not get, since it has had some without a break.
+    /// Messages that subscribers of this shard did not get. Of names and patterns without subscribers the 1024 that were
+    /// added last are remembered.
     pub losses: Losses,
 }
 

@@ -60,7 +60,9 @@ impl<H: Handler> Requests<'_, H> {
                     self.local.conns[slot].input = Some(Box::new(bytes.to_vec()));
                     return;
                 }
-                Err(refusal) => return refuse(self.local, self.scratch, slot, &refusal),
+                Err(refusal) => {
+                    return refuse(self.local, self.scratch, slot, &self.routes.refusal(bytes, refusal));
+                }
             };
             let (head, rest) = bytes.split_at_mut(head_bytes);
             match self.answer(slot, head) {
@@ -105,7 +107,7 @@ impl<H: Handler> Requests<'_, H> {
             }
             Ok(next) => next,
             Err(refusal) => {
-                refuse(self.local, self.scratch, slot, &refusal);
+                refuse(self.local, self.scratch, slot, &self.routes.refusal(head, refusal));
                 Next::Nothing
             }
         }
@@ -129,7 +131,9 @@ impl<H: Handler> Requests<'_, H> {
     ) -> Result<(), Refusal> {
         // Not descriptors: those who were refused and linger take nobody's place.
         if !self.local.open_count.try_take() {
-            return Err(Refusal::service_unavailable("this server has as many connections as it may: try again later"));
+            return Err(Refusal::service_unavailable(
+                "this server has as many connections as it may (`connections_max`): try again later",
+            ));
         }
         if let Err(refusal) = self.consent(slot, request, route, upgrade) {
             self.local.open_count -= 1;

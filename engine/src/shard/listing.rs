@@ -47,6 +47,7 @@ impl<'q> Wanted<'q> {
         is_told(conn)
             && self.filter.route.is_none_or(|route| conn.phase != Phase::Stream && route == usize::from(conn.route))
             && self.filter.ready_state.is_none_or(|state| state == ReadyState::of(conn.phase))
+            && self.filter.is_stream.is_none_or(|wanted| wanted == (conn.phase == Phase::Stream))
             && self
                 .topics
                 .as_ref()
@@ -78,7 +79,18 @@ pub(super) fn topics<D>(local: &Local<D>, query: &TopicQuery) -> TopicPage {
         subscriber_count: topic.subscribers.len(),
         losses: topic.losses.as_deref().copied().unwrap_or_default(),
     });
-    TopicPage { topics: topics.collect(), next: (end < local.topics.place_count()).then_some(end) }
+    let mut topics: Vec<_> = topics.collect();
+    let next = (end < local.topics.place_count()).then_some(end);
+    // Bounded by itself, and told with the last places.
+    if next.is_none() {
+        topics.extend(local.topics.remembered.behind(&query.after).map(|(name, losses)| TopicInfo {
+            name: name.into(),
+            is_pattern: matches!(Interest::parse(name, local.limits.names), Ok(Interest::Pattern(_))),
+            subscriber_count: 0,
+            losses,
+        }));
+    }
+    TopicPage { topics, next }
 }
 
 /// Names in order: what the shard looks at is what it lists.

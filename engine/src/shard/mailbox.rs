@@ -237,6 +237,7 @@ fn is_open<D>(local: &Local<D>, id: ConnId) -> bool {
 mod tests {
     use super::*;
     use crate::shard::queues::parcels;
+    use crate::topic::error::Full;
     use crate::topic::parcel::Receipt;
 
     #[test]
@@ -244,7 +245,7 @@ mod tests {
         let conn = ConnId { shard: 1, generation: 0, slot: 0 };
         let outcome = || {
             let receipt = Receipt { conn, token: 0 };
-            Parcel::Outcome(Outcome { receipt, result: Err(PublishError::Busy) })
+            Parcel::Outcome(Outcome { receipt, result: Err(PublishError::Busy(Full::ShardQueue)) })
         };
         let (sender, receiver) = parcels(1, usize::MAX);
         let waker = Arc::new(Waker::new().expect("a descriptor is free"));

@@ -259,7 +259,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::Wake => self.on_wake(completion),
             OpKind::CancelRecv => self.on_recv_cancelled(completion),
             OpKind::Shutdown => self.on_shut_down(completion),
-            OpKind::CancelAll => self.on_all_cancelled(completion),
+            OpKind::CancelSend => self.on_send_cancelled(completion),
             OpKind::StopAccepting | OpKind::WakeShard => {}
             OpKind::Connect => unreachable!("shards do not connect"),
         }

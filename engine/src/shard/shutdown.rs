@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Shard, close, polls};
+use crate::conn::Channel;
 use crate::conn::slot::Phase;
 use crate::handler::local::ticks;
 use crate::handler::{ConnError, Handler};
@@ -50,8 +51,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn ask_to_leave(&mut self, slot: u32) {
         let conn = &self.local.conns[slot];
         match conn.phase {
-            Phase::Open => self.local.begin_close(slot, CloseCode::GOING_AWAY, "the server is shutting down"),
-            Phase::Stream => {
+            Phase::Open if conn.channel != Channel::Json => {
+                self.local.begin_close(slot, CloseCode::GOING_AWAY, "the server is shutting down");
+            }
+            Phase::Open | Phase::Stream => {
                 self.local.begin_close(slot, CloseCode::GOING_AWAY, "the server shuts down: come back and resume");
             }
             Phase::Http if conn.is_parked() => polls::turn_away(&mut self.local, &mut self.scratch, slot),

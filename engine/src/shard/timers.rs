@@ -123,8 +123,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// A head that is begun gets a 408; a connection that sent nothing, or does not take our response, is just closed.
     fn on_head_timeout(&mut self, slot: u32) {
         let conn = &self.local.conns[slot];
-        if conn.input.is_some() && conn.is_clear() {
-            super::http::refuse(&mut self.local, &mut self.scratch, slot, &Refusal::request_timeout());
+        if let Some(head) = conn.input.as_ref().filter(|_| conn.is_clear()) {
+            let refusal = self.routes.refusal(head, Refusal::request_timeout());
+            super::http::refuse(&mut self.local, &mut self.scratch, slot, &refusal);
         } else {
             close::kill(&mut self.local, slot);
         }

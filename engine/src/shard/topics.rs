@@ -67,7 +67,7 @@ impl<H: Handler> Requests<'_, H> {
         reply: &Reply,
     ) -> Result<(), Refusal> {
         if !self.local.open_count.try_take() {
-            let why = "this server has as many connections as it may: try again later";
+            let why = "this server has as many connections as it may (`connections_max`): try again later";
             return Err(reply.refuse(Code::Busy, why));
         }
         let conn = &mut self.local.conns[slot];

@@ -108,6 +108,12 @@ impl History {
         self.hole = last;
     }
 
+    /// The same messages and offsets, in another epoch.
+    #[cfg(any(test, feature = "node"))]
+    pub(crate) fn renumber(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+
     /// Whether what is held behind `offset` has a hole.
     pub(crate) fn has_hole_behind(&self, offset: Offset) -> bool {
         offset < self.hole

@@ -16,6 +16,7 @@ pub(crate) mod journal;
 pub(crate) mod outbox;
 pub(crate) mod parcel;
 mod patterns;
+mod remembered;
 pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use self::format::Format;
 use self::name::Interest;
 use self::patterns::Patterns;
+use self::remembered::Remembered;
 use crate::config::TopicOverflow;
 use crate::config::budget::TOPIC_ENTRY_BYTES;
 pub(crate) use crate::config::name;
@@ -49,6 +51,8 @@ pub(crate) struct Topics {
     free: Vec<TopicId>,
     /// Topics with a batch.
     dirty: Vec<TopicId>,
+    /// Losses of what nobody subscribes to any more.
+    pub(crate) remembered: Remembered,
     /// Room for the patterns that a publication matches.
     matched: Vec<TopicId>,
     /// How long before this turn what is published now was published: what came from elsewhere has its way behind it.
@@ -84,7 +88,7 @@ pub(crate) struct Topic {
     pub(crate) age_us: u32,
     /// The messages of the batch that are in the histories of their topics.
     pub(crate) numbers: Vec<Numbered>,
-    /// What its subscribers did not get; only where there was something.
+    /// What its subscribers did not get; only where there was something, and only since it last had none.
     pub(crate) losses: Option<Box<Losses>>,
 }
 
@@ -322,13 +326,16 @@ impl Topics {
     pub(crate) fn free_if_unused(&mut self, id: TopicId) {
         let topic = &mut self.topics[id as usize];
         if topic.subscribers.is_empty() && topic.batch.is_empty() {
-            let Topic { name, channel, is_pattern, .. } = std::mem::take(topic);
+            let Topic { name, channel, is_pattern, losses, .. } = std::mem::take(topic);
             let Index { by_name, patterns } = &mut self.indexes[channel as usize];
             if is_pattern {
                 patterns.remove(&name);
             } else {
                 let entry = by_name.find_entry(self.hasher.hash_one(&*name), |&entry| entry == id);
                 entry.expect("a topic in use is in the table").remove();
+            }
+            if let Some(losses) = losses {
+                self.remembered.add(name, *losses);
             }
             self.free.push(id);
         }

@@ -27,8 +27,9 @@ export const overview = [
       assert.equal(await page.textContent("#url-chat"), visit.ws("/chat"));
       assert.equal(await page.textContent("#url-connect"), visit.ws("/connect"));
       const links = await page.$$eval("a", (all) => all.map((link) => link.getAttribute("href")));
-      for (const path of ["/demo/echo", "/demo/chat", "/demo/ticker"]) assert.ok(links.includes(path), path);
-      assert.ok(links.some((link) => link.endsWith("/console")), "the console");
+      for (const path of ["/flipbook", "/demo/echo", "/demo/chat", "/demo/ticker"]) assert.ok(links.includes(path), path);
+      assert.match(await page.textContent("#console-at"), /\/console|no admin interface/);
+      assert.ok(!links.some((link) => link.includes(":9002/")), "no port but this node's");
       assert.ok((await page.textContent("#snippet-js")).includes(`new WebSocket("${visit.ws("/ws")}")`));
       await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
       await page.click("[data-copy=snippet-js]");
@@ -41,7 +42,7 @@ export const overview = [
     name: `every page fits a phone, ${colorScheme}`,
     async run(visit) {
       const context = await visit.context({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme });
-      for (const path of ["/", "/demo/echo", "/demo/chat", "/demo/ticker"]) {
+      for (const path of ["/", "/flipbook", "/demo/echo", "/demo/chat", "/demo/ticker"]) {
         const page = await visit.open(path, context);
         await page.waitForFunction(() => document.querySelector("#state").dataset.state === "1");
         const [content, view] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

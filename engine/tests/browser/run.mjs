@@ -11,6 +11,7 @@ import { chromium } from "playwright-core";
 import { chat } from "./chat.mjs";
 import { consolePage } from "./console.mjs";
 import { echo } from "./echo.mjs";
+import { flipbook } from "./flipbook.mjs";
 import { Visit, runAll } from "./harness.mjs";
 import { http } from "./http.mjs";
 import { overview } from "./overview.mjs";
@@ -34,7 +35,7 @@ const browser = await chromium.launch({
   ],
 });
 try {
-  const tests = [...http, ...overview, ...echo, ...chat, ...topics, ...ticker, ...consolePage].filter((test) => test.name.includes(process.argv[2] ?? ""));
+  const tests = [...http, ...overview, ...echo, ...chat, ...topics, ...ticker, ...flipbook, ...consolePage].filter((test) => test.name.includes(process.argv[2] ?? ""));
   process.exitCode = await runAll(tests, () => new Visit(browser, url.replace(/\/$/, ""), shots));
 } finally {
   await browser.close();

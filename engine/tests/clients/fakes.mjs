@@ -78,6 +78,22 @@ export class Node {
     this.topic(name).messages.splice(0, count);
   }
 
+  /** Why a subscription is refused: as it was told to, or for a position that its epoch has not reached. */
+  refusal(pattern, after) {
+    const isAhead = ([name, position]) => {
+      const [epoch, offset] = position.split("-");
+      return this.topics.has(name) && this.topic(name).epoch === epoch && Number(offset) > this.topic(name).last;
+    };
+    const positions = typeof after === "string" ? { [pattern]: after } : after;
+    return this.refused.get(pattern) ?? (Object.entries(positions ?? {}).some(isAhead) ? "bad_position" : undefined);
+  }
+
+  /** An older journal put back: the topic's last messages are not there any more, and their offsets are given again. */
+  goBack(name, count) {
+    this.topic(name).last -= count;
+    this.topic(name).messages.splice(-count);
+  }
+
   /** Where a subscription begins, by the rule of protocol.md. */
   begin(pattern, after, since) {
     const replay = [];
@@ -110,7 +126,7 @@ export class Node {
     if (this.blocked.has("polling")) throw new TypeError("fetch failed");
     if (url.pathname.endsWith("/latest")) return answer(404, { code: "no_message", message: "no_message!" });
     const { pattern, after, since } = parse(url);
-    const refusal = this.refused.get(pattern) ?? (this.withoutHistory.has(pattern) ? "no_history" : undefined);
+    const refusal = this.refusal(pattern, after) ?? (this.withoutHistory.has(pattern) ? "no_history" : undefined);
     if (refusal) return answer(refusal === "busy" ? 503 : 400, { code: refusal, message: `${refusal}!` });
     if (url.searchParams.has("wait")) this.opened.push(["polling", this.clock.time]);
     let { replay, begun } = this.begin(pattern, after, since);
@@ -171,7 +187,7 @@ class FakeSocket {
     const [head, bytes] = typeof data === "string" ? [data] : cutHead(data);
     const { id, op, topic, ...fields } = JSON.parse(head);
     this.node.asked.push({ op, topic, ...fields });
-    const code = this.node.refused.get(topic);
+    const code = this.node.refusal(topic, fields.after);
     if (code) return this.say({ event: "error", id, code, message: `${code}!` });
     if (op === "subscribe") {
       const { replay, begun } = this.node.begin(topic, fields.after, fields.since);
@@ -229,7 +245,7 @@ class FakeStream {
     const { pattern, after, since } = parse(new URL(url));
     setImmediate().then(() => {
       if (!node.streams.has(this) || node.silent.has("sse")) return;
-      if (node.blocked.has("sse") || node.refused.has(pattern)) return this.fail();
+      if (node.blocked.has("sse") || node.refusal(pattern, after)) return this.fail();
       node.opened.push(["sse", node.clock.time]);
       const { replay, begun } = node.begin(pattern, after, since);
       this.emit("subscribed", JSON.stringify({ topic: pattern, ...begun }), "");

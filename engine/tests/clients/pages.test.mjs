@@ -1,4 +1,4 @@
-// What the pages make of scrapes and of prices, without a browser: no dependencies.
+// What the pages make of scrapes, of prices, of frames and of drawings, without a browser: no dependencies.
 
 import assert from "node:assert/strict";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
@@ -11,6 +11,9 @@ const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
 after(() => rmSync(folder, { recursive: true }));
 const { Scrape } = await page("metrics");
 const { Board } = await page("board");
+const { Lateness } = await page("lateness");
+const { NodeClock } = await page("nodeclock");
+const { Sketch, POINTS_MAX, PAGES_MAX } = await page("sketch");
 
 const LATENCY = "ringwire_delivery_latency_seconds";
 const TOPIC = "demo.ticker.RING";
@@ -91,4 +94,103 @@ test("what was skipped is told by offsets, but not by the jump after a crash", (
   assert.equal(skipped("e-1", `e-${jump + 2}`), 0);
   assert.equal(skipped("e-1", `e-${3 * jump + 12}`), 10);
   assert.equal(skipped("e-105", `e-${jump + 101}`, `e-${jump + 104}`), 2, "five of those it had seen were lost");
+});
+
+/** A frame at 20 a second, published at its number times 50 ms. */
+function frame(number) {
+  return { frame: number, at: number * 50, fps: 20, book: 0 };
+}
+
+test("who gets every frame at once is as late as each took", () => {
+  const lateness = new Lateness();
+  lateness.restart(0);
+  for (let number = 0; number < 100; number += 1) lateness.hear(frame(number), number * 50 + (number % 10 ? 2 : 9));
+  const { p50, p99, shown, missed } = lateness.figures(5_000);
+  assert.deepEqual([p50, p99, shown, missed], [2, 9, 20, 0]);
+});
+
+test("frames that a poll never sees are late until the poll", () => {
+  const lateness = new Lateness();
+  lateness.restart(0);
+  // Every fifth, at once: those between are 200, 150, 100 and 50 ms late.
+  for (let number = 0; number < 100; number += 5) lateness.hear(frame(number), number * 50);
+  const { p50, p99, shown, missed } = lateness.figures(5_000);
+  assert.deepEqual([p50, p99, shown, Math.round(100 * missed)], [100, 200, 4, 79]);
+});
+
+test("a frame twice is none, and a lower number is of another start", () => {
+  const lateness = new Lateness();
+  assert.equal(lateness.hear(frame(7), 351), true);
+  assert.equal(lateness.hear(frame(7), 360), false);
+  assert.equal(lateness.hear(frame(2), 400), true);
+  assert.equal(lateness.figures(400).missed, 0);
+  assert.deepEqual(lateness.points.map(({ late }) => late), [1, 300]);
+});
+
+test("what is waited for makes it late now", () => {
+  const lateness = new Lateness();
+  assert.equal(lateness.current(0), null);
+  lateness.hear(frame(0), 3);
+  assert.deepEqual([10, 50, 52, 150].map((now) => lateness.current(now)), [3, 3, 3, 100]);
+});
+
+test("the window forgets, and a restart forgets all", () => {
+  const lateness = new Lateness();
+  lateness.restart(0);
+  lateness.hear(frame(0), 500);
+  lateness.count(500, 100, 1);
+  assert.equal(lateness.figures(10_400).p50, 500);
+  assert.deepEqual([lateness.figures(10_600).p50, lateness.figures(10_600).bytes], [null, 0]);
+  lateness.hear(frame(400), 20_000);
+  assert.ok(lateness.points.length <= 601, "an absence is bounded");
+  lateness.restart(20_000);
+  lateness.hear(frame(600), 30_000);
+  assert.equal(lateness.points.length, 1, "what was published meanwhile was not missed");
+});
+
+test("bytes and requests are over the time that was listened", () => {
+  const lateness = new Lateness();
+  lateness.restart(0);
+  for (let number = 0; number < 40; number += 4) {
+    lateness.hear(frame(number), number * 50);
+    lateness.count(number * 50, 500, 1);
+  }
+  const { bytes, requests, bytesEach } = lateness.figures(2_000);
+  assert.deepEqual([bytes, requests, bytesEach], [2_500, 5, 500]);
+});
+
+test("the node's clock is that of the fastest answer of a minute", () => {
+  const clock = new NodeClock();
+  assert.equal(clock.isKnown, false);
+  assert.equal(clock.at(5), performance.timeOrigin + 5);
+  clock.hear(100, 180, 1_140 + 30); // 30 ms off, because the way back was slow
+  assert.equal(clock.at(0), 1_030);
+  clock.hear(200, 202, 1_201);
+  clock.hear(300, 340, 9_999);
+  assert.deepEqual([clock.at(0), clock.rtt], [1_000, 2]);
+  clock.hear(60_250, 60_270, 61_290);
+  assert.equal(clock.rtt, 20, "the fastest one is too old");
+  assert.equal(clock.at(0), 1_030);
+  clock.forget();
+  assert.equal(clock.isKnown, false);
+});
+
+test("a drawing stays within the node's bounds, whatever a pen does", () => {
+  const sketch = new Sketch();
+  assert.equal(sketch.begin(-5, 900), true);
+  assert.deepEqual(sketch.page, [[0, 0, 600]], "on the page");
+  for (let step = 0; step < 20_000; step += 1) sketch.move(400 + 300 * Math.cos(step), 300 + 200 * Math.sin(step));
+  assert.equal(sketch.pointCount, POINTS_MAX);
+  assert.ok(sketch.page.every((stroke) => stroke.length <= 801 && stroke.length % 2 === 1));
+  assert.equal(sketch.begin(1, 1), false);
+  assert.equal(sketch.add(true), false, "a copy has no room");
+  sketch.clear();
+  for (let dots = 0; dots < 70; dots += 1) sketch.begin(dots, dots);
+  assert.equal(sketch.page.length, 64);
+  while (sketch.add(false));
+  assert.equal(sketch.pages.length, PAGES_MAX);
+  while (!sketch.isEmpty || sketch.pages.length > 1) sketch.remove();
+  sketch.sample();
+  const numbers = sketch.pages.flat(2);
+  assert.ok(sketch.pages.length > 4 && numbers.every(Number.isInteger) && sketch.pointCount < POINTS_MAX);
 });

@@ -159,6 +159,40 @@ for (const transport of ALL) {
       client.close();
     });
 
+    test("a node whose numbering is behind is a gap, and what is published next is heard", async () => {
+      const { clock, node, states, client } = only();
+      const [name, pattern] = [follow(client, "a"), follow(client, "*")];
+      await clock.pass(5);
+      for (const text of ["1", "2", "3"]) node.publish("a", text);
+      node.publish("b", "other");
+      await clock.pass();
+      node.cut();
+      node.goBack("a", 2);
+      await clock.pass(40_000);
+      assert.equal(states.at(-1).state, "open");
+      for (const text of ["new 2", "new 3", "new 4"]) node.publish("a", text);
+      await clock.pass();
+      assert.deepEqual(name.texts(), ["1", "2", "3", "new 2", "new 3", "new 4"]);
+      assert.deepEqual(pattern.heard.filter(([, topic]) => topic === "a").map(([text]) => text), name.texts());
+      assert.deepEqual([name.gaps, pattern.gaps], [[["a", "too_old", undefined]], [["*", "too_old", undefined]]]);
+      assert.deepEqual([name.errors, pattern.errors], [[], []]);
+      node.cut();
+      node.publish("a", "5");
+      await clock.pass(40_000);
+      assert.deepEqual([name.texts().at(-1), pattern.texts().at(-1), name.gaps.length], ["5", "5", 1], "it resumes again");
+      client.close();
+    });
+
+    test("a node that refuses to begin anew as well has refused for good", async () => {
+      const { clock, node, client } = only({ prepare: (node) => node.refused.set("a", "bad_position") });
+      const { gaps, errors } = follow(client, "a", { after: "1f-9" });
+      await clock.pass(40_000);
+      assert.deepEqual([gaps, errors], [[["a", "too_old", undefined]], ["bad_position"]]);
+      assert.equal(client.subscriptions.size, 0);
+      client.close();
+      assert.ok(node.asked.length < 9, "not asked again and again");
+    });
+
     test("a refusal ends one subscription, and no other", async () => {
       const { clock, node, client } = only({ prepare: (node) => node.refused.set("secret", "not_allowed") });
       const other = follow(client, "a");
@@ -377,7 +411,7 @@ describe("which transport", () => {
     client.close();
   });
 
-  test("a WebSocket that has worked is left after a long time, and tried again when the next line breaks", async () => {
+  test("a WebSocket that has worked is left after a while, and tried again when the next line breaks", async () => {
     const { clock, node, client } = start();
     follow(client, "a");
     await clock.pass(1_000);
@@ -390,6 +424,55 @@ describe("which transport", () => {
     await clock.pass(40_000);
     assert.deepEqual([order(node), client.state], [["websocket", "sse", "websocket"], "open"]);
     client.close();
+  });
+
+  test("one that has worked and is blocked under way is left within ten seconds", async () => {
+    for (const kind of ["blocked", "silent"]) {
+      for (const worked of ["websocket", "sse"]) {
+        for (const openFor of [1_000, 8_000, 60_000]) {
+          for (const random of [0, 0.5, 1]) {
+            const lower = ALL.at(ALL.indexOf(worked) + 1);
+            const prepare = (node) => ALL.slice(0, ALL.indexOf(worked)).forEach((one) => node.blocked.add(one));
+            const { clock, node, client } = start({ prepare, random: () => random });
+            const { texts } = follow(client, "a");
+            while (client.state !== "open") await clock.pass(100);
+            await clock.pass(openFor);
+            assert.equal(client.transport, worked);
+            node[kind].add(worked);
+            node.cut();
+            node.publish("a", "missed");
+            await clock.pass(10_000);
+            assert.deepEqual([client.transport, client.state, texts()], [lower, "open", ["missed"]], `${kind} ${worked} ${openFor} ${random}`);
+            client.close();
+          }
+        }
+      }
+    }
+  });
+
+  test("two that have worked and are refused under way are left within ten seconds", async () => {
+    const { clock, node, client } = start({ prepare: (node) => node.blocked.add("websocket") });
+    follow(client, "a");
+    await clock.pass(20_000);
+    node.blocked.clear();
+    await clock.pass(60_000);
+    assert.deepEqual(order(node), ["sse", "websocket"]);
+    node.blocked.add("websocket").add("sse");
+    node.cut();
+    await clock.pass(10_000);
+    assert.deepEqual([client.transport, client.state], ["polling", "open"]);
+    client.close();
+  });
+
+  test("a node that is down is asked ever more seldom", async () => {
+    const times = [];
+    const { clock, node, client } = start({ prepare: (node) => ALL.forEach((one) => node.blocked.add(one)), onState: ({ retryIn }) => retryIn === undefined && times.push(clock.now()) });
+    follow(client, "a");
+    await clock.pass(600_000);
+    const late = times.filter((time) => time >= 300_000);
+    assert.ok(late.length <= 24, `${late.length} attempts in five minutes`);
+    client.close();
+    assert.equal(node.opened.length, 0);
   });
 
   test("can be forced, and an unknown one is an error", async () => {
@@ -609,7 +692,7 @@ describe("a better transport", () => {
     };
     const { clock, node, client } = start({ onState, prepare: down });
     follow(client, "a");
-    await clock.pass(1_000);
+    await clock.pass(900);
     node.blocked.clear();
     await clock.pass(1_000);
     assert.deepEqual(await Promise.all(outcomes), [{ position: "1f-1" }]);

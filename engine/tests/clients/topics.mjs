@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -41,8 +41,8 @@ writeFileSync(join(folder, "node.toml"), RULES);
 const { connect } = await import(pathToFileURL(join(folder, "ringwire.mjs")));
 
 /** `ringwire serve`, on a free port unless one is given. */
-async function serve(port = 0) {
-  const options = [`--listen=127.0.0.1:${port}`, "--admin-listen=none", "--shards=2", "--pin=none", `--config=${folder}/node.toml`];
+async function serve(port = 0, more = []) {
+  const options = [`--listen=127.0.0.1:${port}`, "--admin-listen=none", "--shards=2", "--pin=none", `--config=${folder}/node.toml`, ...more];
   const process = spawn(program, ["serve", ...options], { stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(process, "exit");
   let said = "";
@@ -226,6 +226,39 @@ const checks = {
     assert.deepEqual(kept.heard.slice(-1), ["3"]);
     publisher.close();
     reader.close();
+  },
+  "an older journal put back is a gap, and what is published next is heard": async () => {
+    const [journal, backup] = ["journal", "backup"].map((name) => join(folder, name));
+    const keeping = [`--journal=${journal}`];
+    let own = await serve(0, keeping);
+    const again = async (change = () => {}) => {
+      await own.stop("SIGTERM");
+      change();
+      own = await serve(own.port, keeping);
+    };
+    const readers = ["websocket", "polling"].map((transport) => client(own.port, { transports: [transport] }));
+    const followers = readers.map((reader) => follow(reader, "kept.back"));
+    const publisher = client(own.port);
+    await begun(publisher, "kept.back", followers);
+    const heard = async (text) => {
+      await publisher.publish("kept.back", text);
+      await until(() => followers.every((one) => one.heard.at(-1) === text), () => `${text}: ${JSON.stringify(followers)}`);
+    };
+    await heard("1");
+    await again(() => cpSync(journal, backup, { recursive: true }));
+    for (const text of ["2", "3", "4", "5"]) await heard(text);
+    await again(() => {
+      rmSync(journal, { recursive: true });
+      cpSync(backup, journal, { recursive: true });
+    });
+    await until(() => followers.every(({ gaps }) => gaps.length > 0), () => "a gap");
+    await until(() => [...readers, publisher].every(({ state }) => state === "open"), () => "all come back");
+    for (const { heard } of followers) assert.deepEqual(heard.splice(0), ["1", "2", "3", "4", "5"]);
+    await begun(publisher, "kept.back", followers);
+    await heard("new");
+    for (const { heard, gaps, errors } of followers) assert.deepEqual([heard, gaps, errors], [["new"], ["too_old"], []]);
+    for (const one of [...readers, publisher]) one.close();
+    await own.stop("SIGKILL");
   },
   "a WebSocket that is blocked is taken once it is not, and nothing is lost or comes twice": async (node) => {
     const reader = client(node.port, { transports: ["websocket", "polling"], probeMin: 50, probeMax: 50 });

@@ -77,9 +77,9 @@ fn refused(response: &Response, status: u16, code: &str) -> String {
     assert_eq!(response.status, status, "{}{}", response.head, response.text());
     assert_eq!(response.header("Content-Type"), Some("application/json"), "{}", response.head);
     let body: Value = serde_json::from_slice(&response.body).expect("JSON");
-    assert_eq!(body["error"]["code"], code, "{body}");
-    let message = body["error"]["message"].as_str().unwrap_or_default();
-    assert!(message.len() > 10 && body.as_object().is_some_and(|body| body.len() == 1), "{body}");
+    assert_eq!(body["code"], code, "{body}");
+    let message = body["message"].as_str().unwrap_or_default();
+    assert!(message.len() > 10 && body.as_object().is_some_and(|body| body.len() == 2), "{body}");
     message.to_owned()
 }
 

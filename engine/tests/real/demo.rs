@@ -53,7 +53,7 @@ fn nobody_speaks_in_the_demos_name() {
 fn closed_demos(node: &Node) {
     let mut member = member(node, r#"{"type":"join","name":"Ann"}"#);
     let mut client = Client::open(node);
-    for topic in ["demo.chat", "demo.chat.presence", "demo.ticker.RING"] {
+    for topic in ["demo.chat", "demo.chat.presence", "demo.ticker.RING", "demo.flipbook", "demo.flipbook.book"] {
         let answer = client.answer(&json!({ "op": "publish", "id": 1, "topic": topic, "data": "{}" }));
         assert_eq!(answer["code"], "not_allowed", "{topic}: {answer}");
         let mut raw = Raw::open_at(node.addr, &format!("/topics/{topic}"));
@@ -77,7 +77,13 @@ fn a_start_tells_which_rules_of_the_demos_have_no_room() {
     let rules: String = (0..999).map(|number| format!("[[topics]]\npattern = \"own.{number}\"\n")).collect();
     let said = Node::configured(&rules, &[]).said();
     let warned = |topics: &str| said.contains(&format!("no rule closes the demos' `{topics}` to publishers"));
-    assert_eq!(["demo.chat", "demo.chat.presence", "demo.ticker.*"].map(warned), [false, true, true], "{said}");
+    assert_eq!(
+        ["demo.chat", "demo.chat.presence", "demo.ticker.*", "demo.flipbook"].map(warned),
+        [false, true, true, true],
+        "{said}"
+    );
+    let at = |text| said.find(text).unwrap_or_else(|| panic!("{text} in {said}"));
+    assert!(at("sum, at worst") < at("no rule closes"), "warnings come behind the long configuration: {said}");
 }
 
 #[test]
@@ -188,12 +194,14 @@ fn a_slow_reader_skips_to_the_latest_price() {
 fn without_demos_there_are_topics_alone() {
     let _machine = Shared::wait();
     let node = Node::start(&["serve", "--demo=false"]);
-    for (path, status) in [("/", 404), ("/demo/ticker", 404), ("/assets/site.css", 404), ("/ringwire.js", 200)] {
+    for (path, status) in
+        [("/", 200), ("/demo/ticker", 404), ("/flipbook", 404), ("/assets/site.css", 404), ("/ringwire.js", 200)]
+    {
         let mut client = Raw::connect(node.addr);
         client.write(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
         assert_eq!(client.response().status, status, "{path}");
     }
-    for path in ["/chat", "/ws"] {
+    for path in ["/chat", "/ws", "/flipbook/control"] {
         let mut client = Raw::connect(node.addr);
         client.write(crate::common::raw::upgrade_head(path, "").as_bytes());
         assert_eq!(client.response().status, 404, "{path}");

@@ -196,27 +196,106 @@ fn a_directory_is_for_one_node() {
     stop(node);
 }
 
+/// The largest segment, with a byte of its message 9 or so changed; its good bytes.
+fn spoil(dir: &Dir) -> (PathBuf, Vec<u8>) {
+    let entries = fs::read_dir(&dir.0).expect("it is there").map(|entry| entry.expect("an entry").path());
+    let segments = entries.filter(|path| path.extension().is_some_and(|extension| extension == "rwj"));
+    let segment = segments.max_by_key(|path| fs::metadata(path).expect("a file").len()).expect("a segment");
+    let good = fs::read(&segment).expect("a file");
+    let mut bytes = good.clone();
+    bytes[1500] ^= 0x10;
+    fs::write(&segment, &bytes).expect("it may be written");
+    (segment, good)
+}
+
 #[test]
-fn a_corrupt_segment_is_reported_and_not_served() {
+fn a_corrupt_segment_is_reported_and_restored_brings_back_all() {
     let (_machine, dir) = (Shared::wait(), Dir::new());
     let node = dir.node(&[]);
     let publish_one = |number| publish(&node, "kept.a?durable=true", &format!("{number:0100}"));
     let positions: Vec<_> = (0..50).map(publish_one).collect();
     let last = &positions[49];
     stop(node);
-    let segment = fs::read_dir(&dir.0).expect("it is there").map(|entry| entry.expect("an entry").path());
-    let segment = segment.max_by_key(|path| fs::metadata(path).expect("a file").len()).expect("a segment");
-    let mut bytes = fs::read(&segment).expect("a file");
-    bytes[1000] ^= 0x10;
-    fs::write(&segment, &bytes).expect("it may be written");
+    let (segment, good) = spoil(&dir);
+    let bytes = fs::read(&segment).expect("a file");
 
     let node = dir.node(&[]);
-    assert!(node.said().contains("nothing of it and nothing before it is served"), "{}", node.said());
+    assert!(node.said().contains("nothing behind that in it is served"), "{}", node.said());
     let answer = poll(&node, &format!("kept.a?after={last}"));
-    assert!(texts(&answer).is_empty(), "{answer}");
+    assert_eq!((texts(&answer).len(), &answer["gap"]), (0, &json!(true)), "{answer}");
+    let answer = poll(&node, &format!("kept.a?after={}", positions[2]));
+    assert!(texts(&answer).len() > 3 && answer["gap"] == json!(true), "{answer}");
+    let health: Value = serde_json::from_slice(&get(node.admin_addr(), "/healthz").body).expect("JSON");
+    let journal = &health["journal"];
+    assert!(journal["problems"][0].as_str().is_some_and(|said| said.contains("corrupt")), "{health}");
+    assert_eq!(journal["kept"], json!({ "files": 1, "bytes": bytes.len() }), "{health}");
     let next = publish(&node, "kept.a?durable=true", "new");
-    assert_ne!(&next, last);
-    assert!(parts(&next).0 != parts(last).0 || parts(&next).1 > parts(last).1, "{next} was given twice");
+    assert!(parts(&next).0 == parts(last).0 && parts(&next).1 > parts(last).1, "{next} was given twice");
     assert_eq!(fs::read(&segment).expect("a file"), bytes, "it is left alone");
+    stop(node);
+
+    fs::write(&segment, good).expect("it may be written");
+    let node = dir.node(&[]);
+    let answer = poll(&node, &format!("kept.a?after={}", positions[0]));
+    assert_eq!((texts(&answer).len(), texts(&answer)[49], &answer["gap"]), (50, "new", &json!(false)));
+    stop(node);
+}
+
+#[test]
+fn the_loss_of_the_newest_file_is_told_and_no_position_is_given_twice() {
+    let (_machine, dir) = (Shared::wait(), Dir::new());
+    let node = dir.node(&[]);
+    (0..10).for_each(|number| drop(publish(&node, "kept.a?durable=true", &number.to_string())));
+    stop(node);
+    let mut node = dir.node(&[]);
+    let positions: Vec<_> = (10..20).map(|number| publish(&node, "kept.a?durable=true", &number.to_string())).collect();
+    let last = &positions[9];
+    node.kill();
+    fs::remove_file(dir.0.join("0000000000000000002.rwj")).expect("the newest");
+    let node = dir.node(&[]);
+    assert!(node.said().contains("segments 2 to 2 are missing"), "{}", node.said());
+    let next = publish(&node, "kept.a?durable=true", "new");
+    assert!(parts(&next).0 == parts(last).0 && parts(&next).1 > parts(last).1, "{next} after {last}");
+    let answer = poll(&node, &format!("kept.a?after={last}"));
+    assert_eq!((texts(&answer), &answer["gap"]), (vec!["new"], &json!(true)));
+    stop(node);
+}
+
+/// Frames are counted there, so who is ahead of what is left after a crash would count wrong.
+#[test]
+fn who_follows_one_topic_and_is_ahead_of_the_journal_is_closed() {
+    let (_machine, dir) = (Shared::wait(), Dir::new());
+    let mut node = dir.node(&[]);
+    let positions: Vec<_> = (0..20).map(|number| publish(&node, "kept.a?durable=true", &number.to_string())).collect();
+    node.kill();
+    let node = dir.node(&[]);
+    let (epoch, offset) = parts(&positions[19]);
+    for ahead in [0, 1, 5, 1000] {
+        let mut reader = Raw::open_at(node.addr, &format!("/topics/kept.a?after={epoch}-{}", offset + ahead));
+        let end = reader.frame();
+        assert_eq!(end.close().0, Some(4410), "{ahead} ahead: {end:?}");
+    }
+    stop(node);
+}
+
+#[test]
+fn topics_without_a_rule_are_told_and_stay() {
+    let (_machine, dir) = (Shared::wait(), Dir::new());
+    let node = dir.node(&[]);
+    (0..10).for_each(|number| drop(publish(&node, "kept.a?durable=true", &number.to_string())));
+    stop(node);
+    let option = dir.option();
+    let other = "[[topics]]\npattern = \"other.>\"\nhistory_count = 10\n";
+    let node = Node::configured(other, &["--admin-listen=127.0.0.1:0", option.as_str(), "--demo=false"]);
+    let health: Value = serde_json::from_slice(&get(node.admin_addr(), "/healthz").body).expect("JSON");
+    let unruled = &health["journal"]["unruled"];
+    assert_eq!(*unruled, json!({ "topics": 1, "messages": 10, "such_as": "kept.a" }), "{health}");
+    let metrics = get(node.admin_addr(), "/metrics").text();
+    for line in ["ringwire_journal_unruled_topics 1", "ringwire_journal_unruled_messages 10"] {
+        assert!(metrics.lines().any(|found| found == line), "no {line} in:\n{metrics}");
+    }
+    stop(node);
+    let node = dir.node(&[]);
+    assert_eq!(texts(&poll(&node, "kept.a?since=0")).len(), 10);
     stop(node);
 }

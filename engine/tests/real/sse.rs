@@ -229,7 +229,10 @@ fn a_shutdown_is_told_and_ends_the_stream() {
     server.handle().shutdown(Duration::from_secs(5));
     for reader in &mut readers {
         let closing = event(reader);
-        assert!(closing.starts_with("event: closing\ndata: {\"message\":\"the server shuts down"), "{closing}");
+        assert!(
+            closing.starts_with("event: closing\ndata: {\"code\":1001,\"message\":\"the server shuts down"),
+            "{closing}"
+        );
         assert_eq!(reader.until("\n\n"), None);
     }
     drop(readers);

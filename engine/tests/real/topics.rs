@@ -82,7 +82,7 @@ fn handshakes_that_ask_for_nonsense_are_refused() {
         ("/topics/a?after=1-1&after=1-2", 400, "bad_request"),
         ("/topics/a?since=x", 400, "bad_request"),
         ("/topics/a?wait=1s", 400, "bad_request"),
-        ("/topics", 404, ""),
+        ("/topics", 404, "not_found"),
     ] {
         let mut raw = Raw::connect(node.addr);
         raw.write(upgrade_head(path, "").as_bytes());
@@ -116,7 +116,7 @@ fn what_is_not_allowed_closes_and_says_why() {
             Some("x"),
             (1008, "not_allowed: the rules of this server let no client publish to closed.in"),
         ),
-        ("/topics/only.binary", Some("x"), (1008, "not_allowed: only.binary takes binary messages only")),
+        ("/topics/only.binary", Some("x"), (1008, "wrong_message_type: only.binary takes binary messages only")),
         ("/topics/kept.*", Some("x"), (1003, "kept.* is a pattern: publish to one topic")),
     ] {
         assert_eq!(end(path, sent), (expected.0, expected.1.to_owned()), "{path}");

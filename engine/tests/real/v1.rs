@@ -204,3 +204,19 @@ fn answers_carry_the_ids_of_requests() {
     assert_eq!(acknowledged, heard, "both are in order, with the same positions");
     assert!(heard.iter().map(|(id, _)| *id).eq(0..COUNT as u64));
 }
+
+#[test]
+fn a_shutdown_is_told_before_the_close() {
+    let _machine = Shared::wait();
+    let mut node = Node::configured(RULES, &["--shards=2"]);
+    let mut clients = [Client::open(&node), Client::open(&node)];
+    clients[0].subscribe("kept.a", &json!({}));
+    node.signal("TERM");
+    for mut client in clients {
+        let told = client.hear();
+        assert_eq!((&told["event"], &told["code"]), (&json!("closing"), &json!(1001)), "{told}");
+        assert!(told["message"].as_str().is_some_and(|message| message.contains("come back and resume")), "{told}");
+        assert_eq!(client.0.frame().close().0, Some(1001));
+    }
+    assert!(node.wait(std::time::Duration::from_secs(20)).success());
+}

@@ -5,6 +5,7 @@
 //!
 //! Not here: what was timed.
 
+mod recorder;
 mod timeline;
 
 use std::time::Duration;
@@ -14,16 +15,18 @@ use serde::{Deserialize, Serialize};
 
 pub use timeline::{Bucket, Timeline};
 
+use self::recorder::Recorder;
+
 const DIGITS: u8 = 3;
+/// A thousandth, as the digits say.
+const BITS: u32 = 10;
 /// Points that a plot gets for each halving of the distance to 100 %.
 const POINTS_PER_HALVING: u32 = 8;
 
 /// The times of one thread, or of several merged, in nanoseconds.
 #[derive(Debug, Clone)]
 pub struct Latency {
-    times: Histogram<u64>,
-    saturated: u64,
-    longest: u64,
+    times: Recorder,
 }
 
 impl Latency {
@@ -34,18 +37,14 @@ impl Latency {
     /// When `bound` is shorter than 2 ns or longer than 584 years.
     pub fn new(bound: Duration) -> Self {
         let bound = u64::try_from(bound.as_nanos()).expect("less than 584 years");
-        let times = Histogram::new_with_bounds(1, bound, DIGITS).expect("a bound of 2 ns or more");
-        Self { times, saturated: 0, longest: 0 }
+        assert!(bound >= 2, "a bound of 2 ns or more");
+        Self { times: Recorder::new(bound, BITS) }
     }
 
     /// Records one time, in nanoseconds.
     #[inline]
     pub fn record(&mut self, nanoseconds: u64) {
-        if nanoseconds > self.times.high() {
-            self.saturated += 1;
-        }
-        self.longest = self.longest.max(nanoseconds);
-        self.times.saturating_record(nanoseconds);
+        self.times.record(nanoseconds);
     }
 
     /// Adds what another thread recorded.
@@ -54,43 +53,49 @@ impl Latency {
     ///
     /// When the two have different bounds.
     pub fn merge(&mut self, other: &Self) {
-        assert_eq!(self.times.high(), other.times.high(), "all threads of a run have the same bound");
-        self.times.add(&other.times).expect("the bounds are the same");
-        self.saturated += other.saturated;
-        self.longest = self.longest.max(other.longest);
+        self.times.add(&other.times);
+    }
+
+    /// The longest that was recorded, in nanoseconds.
+    pub fn longest(&self) -> u64 {
+        self.times.longest()
     }
 
     /// How many times were recorded.
     pub fn count(&self) -> u64 {
-        self.times.len()
+        self.times.count()
     }
 
     /// The time, in nanoseconds, that the share `quantile` (0 to 1) of all were not above; 0 if there are none.
     pub fn at(&self, quantile: f64) -> u64 {
-        self.times.value_at_quantile(quantile).min(self.longest)
+        self.histogram().value_at_quantile(quantile).min(self.times.longest())
+    }
+
+    fn histogram(&self) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, self.times.bound(), DIGITS).expect("checked at the start");
+        self.times.recorded().for_each(|(value, count)| histogram.saturating_record_n(value, count));
+        histogram
     }
 
     /// The figures that are told of it; `None` when nothing was recorded.
     pub fn summary(&self) -> Option<Summary> {
-        (self.count() > 0).then(|| Summary {
-            count: self.count(),
-            min: self.times.min(),
-            mean: self.times.mean().round() as u64,
-            p50: self.at(0.5),
-            p90: self.at(0.9),
-            p99: self.at(0.99),
-            p999: self.at(0.999),
-            p9999: self.at(0.9999),
-            max: self.longest,
-            saturated: self.saturated,
-            points: self.points(),
+        let (times, longest) = (self.histogram(), self.times.longest());
+        let at = |quantile: f64| times.value_at_quantile(quantile).min(longest);
+        let point = |quantile: f64, time: u64| Point { quantile, time: time.min(longest) };
+        let steps = times.iter_quantiles(POINTS_PER_HALVING);
+        (!times.is_empty()).then(|| Summary {
+            count: times.len(),
+            min: times.min(),
+            mean: times.mean().round() as u64,
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            p9999: at(0.9999),
+            max: longest,
+            saturated: self.times.saturated(),
+            points: steps.map(|step| point(step.quantile_iterated_to(), step.value_iterated_to())).collect(),
         })
-    }
-
-    fn points(&self) -> Vec<Point> {
-        let point = |quantile: f64, time: u64| Point { quantile, time: time.min(self.longest) };
-        let steps = self.times.iter_quantiles(POINTS_PER_HALVING);
-        steps.map(|step| point(step.quantile_iterated_to(), step.value_iterated_to())).collect()
     }
 }
 

@@ -4,14 +4,15 @@
 //! the timelines of several threads can be merged and still have true percentiles. When there are too many buckets, each
 //! two become one: memory is bounded, and no part of the run is lost.
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+
+use super::recorder::Recorder;
 
 const SECOND: u64 = 1_000_000_000;
 /// Buckets that a timeline keeps: ten minutes of seconds.
 const BUCKETS_MAX: usize = 600;
-/// Two digits are enough for a plot, and keep a bucket small.
-const DIGITS: u8 = 2;
+/// A hundredth is enough for a plot, and keeps a bucket small.
+const BITS: u32 = 7;
 /// Five minutes: what takes longer counts as this in percentiles. The longest is exact.
 const BOUND: u64 = 300 * SECOND;
 
@@ -39,8 +40,9 @@ pub struct Timeline {
     seconds: u64,
     /// Number of the bucket that `open` is; it begins at `current * seconds`.
     current: u64,
-    open: Histogram<u64>,
-    open_longest: u64,
+    open: Recorder,
+    /// When that bucket ends.
+    ends_at: u64,
     over: Vec<Over>,
 }
 
@@ -55,8 +57,7 @@ struct Over {
 
 impl Default for Timeline {
     fn default() -> Self {
-        let open = Histogram::new_with_bounds(1, BOUND, DIGITS).expect("bounds that are right");
-        Self { seconds: 1, current: 0, open, open_longest: 0, over: Vec::new() }
+        Self { seconds: 1, current: 0, open: Recorder::new(BOUND, BITS), ends_at: SECOND, over: Vec::new() }
     }
 }
 
@@ -64,17 +65,15 @@ impl Timeline {
     /// Records a time at the moment `now`; both in nanoseconds, `now` since the run's start and never less than before.
     #[inline]
     pub fn record(&mut self, now: u64, time: u64) {
-        let index = now / SECOND / self.seconds;
-        if index > self.current {
+        if now >= self.ends_at {
             self.turn_to(now);
         }
-        self.open_longest = self.open_longest.max(time);
-        self.open.saturating_record(time);
+        self.open.record(time);
     }
 
     /// The newest bucket that is over at `now`, if something was recorded in it: what is told while the run goes on.
     pub fn newest(&mut self, now: u64) -> Option<Bucket> {
-        if now / SECOND / self.seconds > self.current {
+        if now >= self.ends_at {
             self.turn_to(now);
         }
         let newest = self.over.last()?;
@@ -113,27 +112,28 @@ impl Timeline {
             self.widen();
         }
         self.current = now / SECOND / self.seconds;
+        self.ends_at = (self.current + 1) * self.seconds * SECOND;
         // After a widening the new moment may still be in the bucket that was just closed: it is opened again.
         if let Some(last) = self.over.pop_if(|last| last.index == self.current) {
-            last.values.iter().for_each(|&(value, count)| self.open.saturating_record_n(value, count));
-            self.open_longest = last.longest;
+            last.values.iter().for_each(|&(value, count)| self.open.record_many(value, count));
+            self.open.record_many(last.longest, 0);
         }
     }
 
     fn close(&mut self) {
-        if self.open.is_empty() {
+        let values: Vec<_> = self.open.recorded().collect();
+        if values.is_empty() {
             return;
         }
-        let steps = self.open.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()));
-        self.over.push(Over { index: self.current, longest: self.open_longest, values: steps.collect() });
-        self.open.reset();
-        self.open_longest = 0;
+        self.over.push(Over { index: self.current, longest: self.open.longest(), values });
+        self.open.clear();
     }
 
     /// Makes each two neighbours one.
     fn widen(&mut self) {
         self.seconds *= 2;
         self.current /= 2;
+        self.ends_at = (self.current + 1) * self.seconds * SECOND;
         self.over.iter_mut().for_each(|bucket| bucket.index /= 2);
         self.join_equal();
     }

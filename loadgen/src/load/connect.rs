@@ -166,7 +166,7 @@ impl Load for Connect {
         self.schedule.next_at().into_iter().chain(held).min()
     }
 
-    fn is_drained(&self) -> bool {
+    fn is_drained(&self, _now: u64) -> bool {
         self.holding.is_empty() && self.free.len() == self.places.len()
     }
 

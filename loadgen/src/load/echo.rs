@@ -18,6 +18,9 @@ use crate::sizes::{Draws, Sizes};
 /// Times above this are told as this.
 pub const BOUND: Duration = Duration::from_secs(300);
 
+/// How long nothing comes, in nanoseconds, until what is missing counts as lost; longer if answers took longer.
+const QUIET: u64 = 1_000_000_000;
+
 /// When messages are sent.
 #[derive(Debug, Clone)]
 pub enum Pace {
@@ -55,6 +58,8 @@ pub struct Echo {
     first: u32,
     pace: Paced,
     ledger: Ledger,
+    /// When the last message came.
+    last_at: u64,
     /// By connection: when what is in flight was sent.
     in_flight: Vec<InFlight>,
     times: Times,
@@ -127,6 +132,7 @@ impl Echo {
             first,
             pace,
             ledger: Ledger::own(first, count),
+            last_at: 0,
             in_flight: (0..count).map(|_| InFlight::default()).collect(),
             times: Times::new(),
             counts: Counts::default(),
@@ -151,7 +157,9 @@ impl Echo {
         let sent = fleet.id(index).is_some_and(|id| conns.send(id, message).is_ok());
         if is_measured {
             self.counts.unsent += u64::from(!sent);
-            self.times.offer_lag.record(now.saturating_sub(due.planned));
+            if matches!(self.pace, Paced::Open(_)) {
+                self.times.offer_lag.record(now.saturating_sub(due.planned));
+            }
         }
     }
 
@@ -198,6 +206,7 @@ impl Load for Echo {
 
     #[inline]
     fn on_message(&mut self, _conns: &mut Conns, index: u32, message: Message<'_>, now: u64) {
+        self.last_at = now;
         let read = self.sending.codec.read(message.as_bytes());
         let arrival = self.ledger.book(index, read);
         if let Paced::Closed { senders, free, .. } = &mut self.pace {
@@ -209,10 +218,13 @@ impl Load for Echo {
         if arrival.is_first() && self.sending.window.contains(&stamp.planned) {
             self.counts.received += 1;
             let response = now.saturating_sub(stamp.planned);
-            self.times.response.record(response);
             self.times.timeline.record(now - self.sending.window.start, response);
-            if let Some(sent_at) = sent_at {
-                self.times.service.record(now.saturating_sub(sent_at));
+            if matches!(self.pace, Paced::Open(_)) {
+                self.times.response.record(response);
+                sent_at.into_iter().for_each(|sent_at| self.times.service.record(now.saturating_sub(sent_at)));
+            } else {
+                // A message is planned when it is sent: of the times there is only one.
+                self.times.service.record(response);
             }
         }
     }
@@ -233,8 +245,10 @@ impl Load for Echo {
         }
     }
 
-    fn is_drained(&self) -> bool {
-        self.counts.received + self.counts.unsent >= self.counts.planned
+    /// All came; or nothing has for so long that what is missing is lost.
+    fn is_drained(&self, now: u64) -> bool {
+        let quiet = QUIET.max(2 * self.times.service.longest());
+        self.counts.received + self.counts.unsent >= self.counts.planned || now > self.last_at + quiet
     }
 
     fn newest_p99(&mut self, now: u64) -> Option<u64> {
@@ -263,7 +277,11 @@ impl InFlight {
         let index = usize::try_from(sequence.checked_sub(self.base)?).ok()?;
         let sent_at = *self.sent_at.get(index)?;
         self.base = sequence + 1;
-        self.sent_at.drain(..=index);
+        if index == 0 {
+            self.sent_at.pop_front();
+        } else {
+            self.sent_at.drain(..=index);
+        }
         Some(sent_at)
     }
 

@@ -110,7 +110,7 @@ impl Load for Idle {
         (self.is_verified && self.next < self.count).then_some(self.asked_at)
     }
 
-    fn is_drained(&self) -> bool {
+    fn is_drained(&self, _now: u64) -> bool {
         !self.is_verified || (self.next == self.count && self.outcome.received >= self.outcome.sent)
     }
 

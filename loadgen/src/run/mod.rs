@@ -124,8 +124,9 @@ pub trait Load: Send + 'static {
         None
     }
 
-    /// Whether everything came that is to come, so that the drain may end.
-    fn is_drained(&self) -> bool {
+    /// Whether everything came that is to come by `now`, so that the drain may end.
+    fn is_drained(&self, now: u64) -> bool {
+        let _ = now;
         true
     }
 

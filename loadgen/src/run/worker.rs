@@ -42,6 +42,8 @@ struct Crew<'a, L> {
     /// Connections to open again.
     again: Vec<u32>,
     start: Option<Instant>,
+    /// When this turn began, in nanoseconds since the run's start.
+    now: u64,
     received: u64,
     told: (Instant, u64),
     closing: bool,
@@ -75,6 +77,7 @@ impl<'a, L: Load> Worker<'a, L> {
             next: 0,
             again: Vec::new(),
             start: None,
+            now: 0,
             received: 0,
             told: (now, 0),
             closing: false,
@@ -137,7 +140,7 @@ impl<'a, L: Load> Worker<'a, L> {
     fn drain(&mut self) -> anyhow::Result<()> {
         let mut told = false;
         while !self.crew.shared.is_over(Instant::now()) {
-            if !told && self.crew.load.is_drained() {
+            if !told && self.crew.load.is_drained(self.crew.nanoseconds(Instant::now())) {
                 told = true;
                 self.crew.shared.note_drained();
             }
@@ -222,30 +225,32 @@ impl<L: Load> Crew<'_, L> {
 }
 
 impl<L: Load> ClientHandler for Crew<'_, L> {
+    #[inline]
+    fn on_wake(&mut self, conns: &mut Conns) {
+        self.now = self.nanoseconds(conns.now());
+    }
+
     fn on_open(&mut self, conns: &mut Conns, id: ConnId, _protocol: Option<&str>) {
         let index = self.fleet.index(id);
         self.opening -= 1;
         self.open[index as usize] = true;
         self.fleet.note_opened(index, conns.now());
         self.shared.open.fetch_add(1, Ordering::Relaxed);
-        let now = self.nanoseconds(conns.now());
-        self.load.on_open(conns, index, now);
+        self.load.on_open(conns, index, self.now);
     }
 
     #[inline]
     fn on_message(&mut self, conns: &mut Conns, id: ConnId, message: Message<'_>) {
         self.received += 1;
-        let now = self.nanoseconds(conns.now());
-        self.load.on_message(conns, self.fleet.index(id), message, now);
+        self.load.on_message(conns, self.fleet.index(id), message, self.now);
     }
 
     #[inline]
     fn on_bytes(&mut self, conns: &mut Conns, id: ConnId, bytes: &[u8]) {
-        let now = self.nanoseconds(conns.now());
-        self.received += self.load.on_bytes(conns, self.fleet.index(id), bytes, now);
+        self.received += self.load.on_bytes(conns, self.fleet.index(id), bytes, self.now);
     }
 
-    fn on_close(&mut self, conns: &mut Conns, id: ConnId, end: End<'_>) {
+    fn on_close(&mut self, _conns: &mut Conns, id: ConnId, end: End<'_>) {
         let index = self.fleet.index(id);
         self.fleet.note_ended(index);
         let was_open = std::mem::take(&mut self.open[index as usize]);
@@ -257,8 +262,7 @@ impl<L: Load> ClientHandler for Crew<'_, L> {
         if self.closing {
             return;
         }
-        let now = self.nanoseconds(conns.now());
-        match self.load.on_close(index, now) {
+        match self.load.on_close(index, self.now) {
             Ended::Reopen => self.again.push(index),
             Ended::Expected => {}
             Ended::Failure => {

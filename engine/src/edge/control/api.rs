@@ -7,13 +7,14 @@ use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::routing::{get, post};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::auth::Guard;
 use super::error::ApiError;
 use super::shards::ANSWER_TIMEOUT;
 use super::{Phase, auth, connections, console, health, metrics, topics};
 use crate::config::ValidConfig;
+use crate::config::text::print_duration;
 use crate::edge::journal::JournalStatus;
 use crate::server::ServerHandle;
 use crate::topic::name::NameLimits;
@@ -23,6 +24,12 @@ const ENDPOINTS: &str = "GET /healthz, /readyz, /metrics, /console; GET and POST
 
 /// A durable publication is not waited for longer than this, however seldom the journal is synced.
 const SYNC_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A batch, whose messages are as large as any others, may be as large as this in any case.
+const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// Batches whose bodies are held at the same time.
+const BATCHES_MAX: usize = 4;
 
 /// What endpoints know.
 #[derive(Debug)]
@@ -35,6 +42,7 @@ pub(super) struct Api {
     /// From a durable publication to its answer.
     pub(super) durable_timeout: Duration,
     pub(super) names: NameLimits,
+    batches: Semaphore,
     /// How the journal is, if there is one.
     pub(super) journal: Option<JournalStatus>,
 }
@@ -53,8 +61,25 @@ impl Api {
             body_timeout: config.handshake_timeout,
             durable_timeout: ANSWER_TIMEOUT + config.journal.fsync.delay().unwrap_or_default().min(SYNC_PATIENCE),
             names: NameLimits::new(config),
+            batches: Semaphore::new(BATCHES_MAX),
             journal,
         }
+    }
+
+    /// Bytes of a batch's body: enough for some messages of the largest size, however they are escaped.
+    pub(super) fn batch_bytes_max(&self) -> usize {
+        BATCH_BYTES_MAX.max(self.body_bytes_max.saturating_mul(2))
+    }
+
+    /// Waits until a batch may be read, for as long as reading it may take.
+    pub(super) async fn batch_place(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        let busy = || {
+            let limit = print_duration(self.body_timeout);
+            let message = format!("{BATCHES_MAX} batches are being read, and none was done within {limit}: try again");
+            ApiError::unavailable("busy", message)
+        };
+        let place = tokio::time::timeout(self.body_timeout, self.batches.acquire()).await.map_err(|_| busy())?;
+        Ok(place.expect("the semaphore is never closed"))
     }
 
     /// Where the node stands.

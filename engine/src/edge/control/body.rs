@@ -1,5 +1,7 @@
 //! Request bodies: read up to a size and for a time, and made a message by their content type.
 
+use std::str::Utf8Error;
+
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -46,7 +48,7 @@ impl Kind {
             Self::Binary => Ok(bytes.into()),
             Self::Text => str::from_utf8(bytes)
                 .map(Message::from)
-                .map_err(|error| ApiError::bad_request("invalid_utf8", format!("text must be UTF-8: {error}"))),
+                .map_err(|error| ApiError::bad_request("bad_request", not_utf8(error))),
         }
     }
 }
@@ -59,12 +61,20 @@ fn is_utf8(parameters: &str) -> bool {
         .all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"))
 }
 
-/// The whole body.
+fn not_utf8(error: Utf8Error) -> String {
+    format!("text must be UTF-8, and the byte at {} is not", error.valid_up_to())
+}
+
+/// The whole body, which is one message.
 pub(super) async fn read(api: &Api, body: Body) -> Result<Bytes, ApiError> {
-    let bytes_max = api.body_bytes_max;
+    read_to(api, body, api.body_bytes_max, "`message_bytes_max`").await
+}
+
+/// The same up to another limit.
+pub(super) async fn read_to(api: &Api, body: Body, bytes_max: usize, limit: &str) -> Result<Bytes, ApiError> {
     let too_large = || {
-        let message = format!("a body has at most {} (`message_bytes_max`)", print_bytes(bytes_max));
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+        let message = format!("a body has at most {} here ({limit})", print_bytes(bytes_max));
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     };
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large());
@@ -72,7 +82,7 @@ pub(super) async fn read(api: &Api, body: Body) -> Result<Bytes, ApiError> {
     match tokio::time::timeout(api.body_timeout, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(ApiError::bad_request("broken_body", format!("the body cannot be read: {error}"))),
+        Ok(Err(error)) => Err(ApiError::bad_request("bad_request", format!("the body cannot be read: {error}"))),
         Err(_) => {
             let limit = print_duration(api.body_timeout);
             let message = format!("the body was not there after {limit} (`handshake_timeout`)");

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::Api;
+use super::ask::Ask;
 use super::body::{self, Kind};
 use super::error::ApiError;
 use super::shards::{answer, answer_unless_ended};
@@ -42,6 +43,7 @@ pub(super) struct Page {
     path: Option<String>,
     topic: Option<Box<str>>,
     state: Option<Wanted>,
+    transport: Option<Transport>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -51,9 +53,15 @@ enum Wanted {
     Closing,
 }
 
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Transport {
+    Websocket,
+    Events,
+}
+
 /// `GET /connections`: in the order of shards and slots, which new connections and closed ones do not disturb.
-pub(super) async fn list(State(api): State<Arc<Api>>, page: Result<Query<Page>, QueryRejection>) -> Found {
-    let Query(page) = page?;
+pub(super) async fn list(State(api): State<Arc<Api>>, Ask(page): Ask<Page>) -> Found {
     let limit = page_limit(page.limit, PAGE_COUNT_MAX)?;
     let after = page.after.as_deref().map(str::parse).transpose()?;
     let server = api.server()?;
@@ -83,7 +91,8 @@ impl Page {
             Wanted::Open => ReadyState::Open,
             Wanted::Closing => ReadyState::Closing,
         });
-        Ok(ConnFilter { route: self.path.map(index).transpose()?, topic: self.topic, ready_state })
+        let is_stream = self.transport.map(|transport| transport == Transport::Events);
+        Ok(ConnFilter { route: self.path.map(index).transpose()?, topic: self.topic, ready_state, is_stream })
     }
 }
 
@@ -141,8 +150,15 @@ pub(super) async fn send(
             "dropped",
             "the connection's send queue is full: its peer reads too slowly",
         )),
-        None => Err(ApiError::no_such_connection()),
+        None => Err(unreached(&server, id).await?),
     }
+}
+
+/// Why nothing could be sent to this id.
+async fn unreached(server: &ServerHandle, id: ConnId) -> Result<ApiError, ApiError> {
+    let detail = answer(server.shard_of(id)?.connection(id)).await?;
+    let is_stream = detail.is_some_and(|detail| detail.info.is_stream);
+    Ok(if is_stream { ApiError::only_events() } else { ApiError::no_such_connection() })
 }
 
 /// The query of `DELETE /connections/{id}`.
@@ -158,10 +174,9 @@ pub(super) struct Close {
 pub(super) async fn close(
     State(api): State<Arc<Api>>,
     id: Result<Path<String>, PathRejection>,
-    close: Result<Query<Close>, QueryRejection>,
+    Ask(Close { code, reason }): Ask<Close>,
 ) -> Found {
     let id: ConnId = id?.parse()?;
-    let Query(Close { code, reason }) = close?;
     let code = code.map_or(CloseCode::NORMAL, CloseCode);
     if reason.len() > REASON_BYTES_MAX {
         let message =

@@ -32,7 +32,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// What a peer hears that sends a head too slowly.
 const SLOW_HEAD: &str =
-    "{\"error\":{\"code\":\"slow_request\",\"message\":\"the request head took too long (`handshake_timeout`)\"}}";
+    "{\"code\":\"slow_request\",\"message\":\"the request head took too long (`handshake_timeout`)\"}";
 
 /// A listener, and how it is answered.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use serde_json::json;
+use serde_json::error::Category;
+use serde_json::{Value, json};
 
 use crate::conn::ParseConnIdError;
 use crate::server::CommandError;
@@ -15,15 +15,19 @@ use crate::topic::error::PublishError;
 use crate::topic::name::TopicNameError;
 
 /// A refusal.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct ApiError {
-    #[serde(skip)]
     status: StatusCode,
     code: &'static str,
     message: String,
 }
 
 impl ApiError {
+    /// The one shape that errors have on both ports, alone or in a list.
+    pub(super) fn to_json(&self) -> Value {
+        json!({ "code": self.code, "message": self.message })
+    }
+
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
@@ -78,6 +82,20 @@ impl ApiError {
         Self::new(StatusCode::GATEWAY_TIMEOUT, "not_yet_durable", message)
     }
 
+    /// A stream is there, and cannot be sent to.
+    pub(super) fn only_events() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "not_a_websocket",
+            "this is a stream of Server-Sent Events, to which nothing can be sent alone: publish to its topic",
+        )
+    }
+
+    /// The same with more words.
+    pub(super) fn and(self, help: &str) -> Self {
+        Self { message: format!("{}; {help}", self.message), ..self }
+    }
+
     pub(super) fn no_such_connection() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -96,7 +114,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(json!({ "error": self }))).into_response();
+        let mut response = (self.status, Json(self.to_json())).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"ringwire\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -126,11 +144,7 @@ impl From<PublishError> for ApiError {
     fn from(error: PublishError) -> Self {
         match error {
             PublishError::Name(error) => error.into(),
-            PublishError::Busy => Self::unavailable(
-                "busy",
-                "nothing was published: the queues between shards or to the journal are full, or the memory for histories is \
-                 (`shard_queue_bytes_max`, `journal.queue_bytes_max`, `history_bytes_max`): publish again later",
-            ),
+            PublishError::Busy(_) => Self::unavailable("busy", error.to_string()),
             PublishError::NotJournaled => {
                 Self::new(StatusCode::CONFLICT, "not_durable", format!("nothing was published: {error}"))
             }
@@ -144,11 +158,7 @@ impl From<PublishError> for ApiError {
 
 impl From<TopicNameError> for ApiError {
     fn from(error: TopicNameError) -> Self {
-        let code = match error {
-            TopicNameError::Wildcard { .. } => "wildcard_in_name",
-            _ => "invalid_name",
-        };
-        Self::bad_request(code, error.to_string())
+        Self::bad_request("bad_topic", error.to_string())
     }
 }
 
@@ -158,14 +168,22 @@ impl From<ParseConnIdError> for ApiError {
     }
 }
 
-impl From<QueryRejection> for ApiError {
-    fn from(rejection: QueryRejection) -> Self {
-        Self::bad_request("invalid_query", rejection.body_text())
+impl From<PathRejection> for ApiError {
+    fn from(_: PathRejection) -> Self {
+        Self::bad_request("bad_request", "the path is not percent-encoded UTF-8")
     }
 }
 
-impl From<PathRejection> for ApiError {
-    fn from(rejection: PathRejection) -> Self {
-        Self::bad_request("invalid_path", rejection.body_text())
+/// Of a body: what is no JSON at all, and JSON that says something else.
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        match error.classify() {
+            Category::Data => Self::bad_request("bad_request", error.to_string()),
+            Category::Eof => {
+                Self::bad_request("bad_json", format!("it ends too early, at line {line} column {column}"))
+            }
+            _ => Self::bad_request("bad_json", format!("it is not JSON at line {line} column {column}")),
+        }
     }
 }

@@ -12,7 +12,7 @@ struct Metric {
     value: fn(&JournalHealth) -> u64,
 }
 
-const METRICS: [Metric; 9] = [
+const METRICS: [Metric; 13] = [
     Metric {
         name: "ringwire_journal_up",
         help: "Whether the journal's files can be written.",
@@ -21,7 +21,27 @@ const METRICS: [Metric; 9] = [
     Metric {
         name: "ringwire_journal_problems",
         help: "What the start found wrong with the journal's files; the log names it.",
-        value: |health| health.problem_count as u64,
+        value: |health| health.found.problem_count as u64,
+    },
+    Metric {
+        name: "ringwire_journal_kept_bytes",
+        help: "Bytes of files that are not removed because something in them is not served: it is damaged, or no rule is for it.",
+        value: |health| health.found.kept_bytes,
+    },
+    Metric {
+        name: "ringwire_journal_kept_segments",
+        help: "Those files.",
+        value: |health| health.found.kept_files as u64,
+    },
+    Metric {
+        name: "ringwire_journal_unruled_topics",
+        help: "Topics in the journal's files that no rule gives a history, so that they are not served.",
+        value: |health| health.found.unruled_topics as u64,
+    },
+    Metric {
+        name: "ringwire_journal_unruled_messages",
+        help: "Messages of those topics.",
+        value: |health| health.found.unruled_messages as u64,
     },
     Metric { name: "ringwire_journal_bytes", help: "Bytes of the journal's files.", value: |health| health.bytes },
     Metric {
@@ -69,9 +89,21 @@ pub(super) fn encode(out: &mut String, status: Option<&JournalStatus>) {
 /// serving.
 pub(super) fn health(status: &JournalStatus) -> Value {
     let health = status.read();
-    match health.trouble {
-        None if health.problem_count > 0 => json!({ "status": "ok", "problems_at_start": health.problem_count }),
+    let mut said = match health.trouble {
         None => json!({ "status": "ok" }),
         Some(trouble) => json!({ "status": "failed", "message": &*trouble }),
+    };
+    let found = &*health.found;
+    if found.problem_count > 0 {
+        said["problems_at_start"] = found.problem_count.into();
+        said["problems"] = found.problems.as_slice().into();
     }
+    if let Some(topic) = &found.unruled_such_as {
+        said["unruled"] =
+            json!({ "topics": found.unruled_topics, "messages": found.unruled_messages, "such_as": &**topic });
+    }
+    if found.kept_files > 0 {
+        said["kept"] = json!({ "files": found.kept_files, "bytes": found.kept_bytes });
+    }
+    said
 }

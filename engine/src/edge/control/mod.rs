@@ -7,6 +7,7 @@
 //! Not here: the data port, and what is served there.
 
 mod api;
+mod ask;
 mod auth;
 mod body;
 mod connections;

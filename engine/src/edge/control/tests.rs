@@ -203,7 +203,7 @@ fn names_and_patterns_are_told_apart() {
         assert_eq!(list.matches("\"id\":").count(), count, "{wanted}: {list}");
     }
     let list = get(control.addr, "/connections?topic=a..b");
-    assert!(list.starts_with("HTTP/1.1 400 ") && list.contains("\"code\":\"invalid_name\""), "{list}");
+    assert!(list.starts_with("HTTP/1.1 400 ") && list.contains("\"code\":\"bad_topic\""), "{list}");
     drop(clients);
     server.handle().shutdown(Duration::ZERO);
     server.join();

@@ -5,23 +5,24 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::api::Api;
+use super::ask::Ask;
 use super::body::{self, Kind};
 use super::error::ApiError;
 use super::shards::{ANSWER_TIMEOUT, answer_by, answer_unless_ended};
+use crate::config::text::print_bytes;
 use crate::metrics::Losses;
 use crate::proto::Message;
 use crate::server::{Answer, ServerHandle, ShardHandle};
 use crate::shard::command::{HistoryInfo, HistoryQuery, TopicQuery};
+use crate::topic::format::from_base64;
 use crate::topic::history::Position;
 use crate::topic::name::check_name;
 use crate::topic::parcel::Published;
@@ -41,11 +42,12 @@ type Found<T> = Result<Json<T>, ApiError>;
 pub(super) async fn publish(
     State(api): State<Arc<Api>>,
     name: Result<Path<String>, PathRejection>,
-    wish: Result<Query<Wish>, QueryRejection>,
+    Ask(wish): Ask<Wish>,
     headers: HeaderMap,
     body: Body,
 ) -> Found<Value> {
-    let (Path(name), Query(wish)) = (name?, wish?);
+    let no_name = |_| ApiError::bad_request("bad_topic", "a topic's name must be percent-encoded UTF-8");
+    let Path(name) = name.map_err(no_name)?;
     check_name(&name, api.names)?;
     let kind = Kind::of(&headers)?;
     let bytes = body::read(&api, body).await?;
@@ -89,16 +91,17 @@ pub(super) async fn publish_batch(State(api): State<Arc<Api>>, headers: HeaderMa
         let message = format!("a batch has the Content-Type application/json: {HELP}");
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_type", message));
     }
-    let bytes = body::read(&api, body).await?;
-    let items: Vec<Item> = serde_json::from_slice(&bytes)
-        .map_err(|error| ApiError::bad_request("invalid_json", format!("{error}; {HELP}")))?;
+    let _place = api.batch_place().await?;
+    let bytes = body::read_to(&api, body, api.batch_bytes_max(), "the bound of a batch").await?;
+    let items: Vec<Item> = serde_json::from_slice(&bytes).map_err(|error| ApiError::from(error).and(HELP))?;
+    drop(bytes);
     if items.len() > BATCH_COUNT_MAX {
         let message = format!("a batch has at most {BATCH_COUNT_MAX} messages, this one has {}", items.len());
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", message));
+        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
     }
     let server = api.server()?;
     // All are on their way, in order, before the first is awaited.
-    let asked: Vec<_> = items.iter().map(|item| item.publish(&server)).collect();
+    let asked: Vec<_> = items.iter().map(|item| item.publish(&api, &server)).collect();
     let begin = Instant::now();
     let mut results = Vec::with_capacity(items.len());
     for (Item { topic, .. }, asked) in items.iter().zip(asked) {
@@ -106,27 +109,31 @@ pub(super) async fn publish_batch(State(api): State<Arc<Api>>, headers: HeaderMa
             Ok(asked) => asked.position(&api, begin).await,
             Err(error) => Err(error),
         };
-        let refused = |error| json!({ "topic": topic, "error": error });
+        let refused = |error: ApiError| json!({ "topic": topic, "error": error.to_json() });
         results.push(outcome.map_or_else(refused, |position| published(topic, position)));
     }
     Ok(Json(json!({ "results": results })))
 }
 
 impl Item {
-    fn publish(&self, server: &ServerHandle) -> Result<Asked, ApiError> {
-        match (&self.data, &self.data64) {
-            (Some(text), None) => ask_to_publish(server, &self.topic, text.as_str().into(), self.durable),
+    fn publish(&self, api: &Api, server: &ServerHandle) -> Result<Asked, ApiError> {
+        let decoded;
+        let message = match (&self.data, &self.data64) {
+            (Some(text), None) => Message::from(text.as_str()),
             (None, Some(data)) => {
-                let bytes = STANDARD.decode(data);
-                let bytes =
-                    bytes.map_err(|error| ApiError::bad_request("invalid_base64", format!("data64: {error}")))?;
-                ask_to_publish(server, &self.topic, Message::from(&*bytes), self.durable)
+                decoded = from_base64(data).map_err(|wrong| ApiError::bad_request("bad_request", wrong))?;
+                Message::from(&*decoded)
             }
-            _ => Err(ApiError::bad_request(
-                "invalid_item",
-                "a message has either `data`, a text, or `data64`, bytes in base64",
-            )),
+            _ => {
+                let why = "a message has either `data`, a text, or `data64`, bytes in base64";
+                return Err(ApiError::bad_request("bad_request", why));
+            }
+        };
+        if message.as_bytes().len() > api.body_bytes_max {
+            let why = format!("a message has at most {} (`message_bytes_max`)", print_bytes(api.body_bytes_max));
+            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", why));
         }
+        ask_to_publish(server, &self.topic, message, self.durable)
     }
 }
 
@@ -179,8 +186,7 @@ pub(super) struct Page {
 }
 
 /// `GET /topics`: names and patterns in the order of their bytes, with subscribers summed over the shards.
-pub(super) async fn list(State(api): State<Arc<Api>>, page: Result<Query<Page>, QueryRejection>) -> Found<Value> {
-    let Query(Page { limit, after }) = page?;
+pub(super) async fn list(State(api): State<Arc<Api>>, Ask(Page { limit, after }): Ask<Page>) -> Found<Value> {
     let limit = page_limit(limit, PAGE_COUNT_MAX)?;
     let after: Arc<str> = after.unwrap_or_default().into();
     let server = api.server()?;
@@ -279,5 +285,5 @@ pub(super) fn page_limit(typed: Option<usize>, most: usize) -> Result<usize, Api
     if (1..=most).contains(&limit) {
         return Ok(limit);
     }
-    Err(ApiError::bad_request("invalid_query", format!("limit = {limit} is out of range: allowed is 1 to {most}")))
+    Err(ApiError::bad_request("bad_request", format!("limit = {limit} is out of range: allowed is 1 to {most}")))
 }

@@ -9,9 +9,11 @@ use std::{io, mem};
 use tokio::time::Instant;
 
 use super::directory;
+use super::header::SegmentHeader;
 use super::health::JournalHealth;
 use super::held::Held;
 use super::inbox::Inbox;
+use super::mark::Mark;
 use super::retention::{Retired, SegmentSummary, retire};
 use super::segment::Segment;
 use super::store::Store;
@@ -35,6 +37,9 @@ pub(super) struct Committer<S: Store> {
     /// Complete ones, oldest first.
     pub(super) segments: Vec<SegmentSummary>,
     pub(super) segment: Segment<S::File>,
+    pub(super) mark: Mark,
+    /// Files that the start found go only when there is no room: the last one's number, and until when.
+    spared: Option<(u64, Instant)>,
     /// Taken from the queue, and too large for the segment.
     carried: Option<JournalEntry>,
     /// The group that is being encoded, and who waits for it.
@@ -46,13 +51,16 @@ pub(super) struct Committer<S: Store> {
     pub(super) trouble: Option<Trouble>,
     /// Some entry of this run is not in the journal, so it gets no mark of a clean end: numbers were given that it does not know.
     pub(super) is_lossy: bool,
+    /// The same since the segment was begun: the next one tells it.
+    pub(super) is_segment_lossy: bool,
     pub(super) health: JournalHealth,
 }
 
 impl<S: Store> Committer<S> {
     pub(super) fn new(store: S, file: File, parts: Parts) -> Self {
-        let Parts { inbox, config, held, segments, header, problem_count } = parts;
+        let Parts { inbox, config, held, segments, header, mark, found } = parts;
         let segment = Segment::begun(header, store.adopt(file));
+        let grace = Some(config.retention_grace).filter(|grace| !grace.is_zero());
         Self {
             store,
             inbox,
@@ -60,6 +68,8 @@ impl<S: Store> Committer<S> {
             held,
             segments,
             segment,
+            mark,
+            spared: grace.map(|grace| (header.number - 1, Instant::now() + grace)),
             carried: None,
             out: Vec::new(),
             group: Vec::new(),
@@ -67,7 +77,8 @@ impl<S: Store> Committer<S> {
             sync_due: None,
             trouble: None,
             is_lossy: false,
-            health: JournalHealth { problem_count, ..JournalHealth::default() },
+            is_segment_lossy: false,
+            health: JournalHealth { found, ..JournalHealth::default() },
         }
     }
 
@@ -76,9 +87,13 @@ impl<S: Store> Committer<S> {
         if self.is_mendable() {
             self.mend().await;
         }
+        if self.spared.is_some_and(|(_, until)| until <= Instant::now()) {
+            self.spared = None;
+            self.retire().await;
+        }
         loop {
             if self.trouble.is_some() {
-                self.refuse();
+                self.refuse().await;
                 break;
             }
             self.encode();
@@ -94,7 +109,8 @@ impl<S: Store> Committer<S> {
 
     /// When there is something to do though nothing comes.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.trouble.as_ref().map_or(self.sync_due, |trouble| Some(trouble.retry_at))
+        let work = self.trouble.as_ref().map_or(self.sync_due, |trouble| Some(trouble.retry_at));
+        work.into_iter().chain(self.spared.map(|(_, until)| until)).min()
     }
 
     /// Takes entries until the group or the segment is full.
@@ -130,7 +146,7 @@ impl<S: Store> Committer<S> {
         self.out = bytes;
         match outcome {
             Ok(()) => self.on_written(),
-            Err(error) => self.on_write_failed(&error),
+            Err(error) => self.on_write_failed(&error).await,
         }
     }
 
@@ -167,7 +183,7 @@ impl<S: Store> Committer<S> {
                 self.tell();
                 answer(&mut self.waiting, &Ok(()));
             }
-            Err(error) => self.on_sync_failed(&error),
+            Err(error) => self.on_sync_failed(&error).await,
         }
     }
 
@@ -185,11 +201,27 @@ impl<S: Store> Committer<S> {
 
     /// Begins the segment behind this one, of which all that is left is synced.
     pub(super) async fn begin_next(&mut self) -> io::Result<()> {
-        let header = self.segment.successor(u32::from_le_bytes(directory::random()?), unix_ms());
+        let header = SegmentHeader {
+            is_lossy: self.is_segment_lossy,
+            ..self.segment.successor(u32::from_le_bytes(directory::random()?), unix_ms())
+        };
         let next = Segment::begin(&self.store, header).await?;
+        // Before its first record, so that its loss is noticed.
+        self.write_mark(Mark { number: header.number, floor: header.floor, is_lossy: false, ..self.mark }).await?;
+        self.is_segment_lossy = false;
         let (file, summary) = mem::replace(&mut self.segment, next).finish();
         self.segments.push(summary);
         self.store.close(file).await;
+        Ok(())
+    }
+
+    /// Writes the mark anew, durably.
+    pub(super) async fn write_mark(&mut self, mark: Mark) -> io::Result<()> {
+        // Even if this fails, the place that it went to is not the one of the mark that is known to be there.
+        let mark = Mark { count: self.mark.count + 1, ..mark };
+        let (bytes, at) = mark.encode();
+        self.store.write_mark(bytes, at).await?;
+        self.mark = mark;
         Ok(())
     }
 
@@ -198,30 +230,36 @@ impl<S: Store> Committer<S> {
         self.held.expire(unix_ms());
         // There is room for the segment that is written too, however large it becomes.
         let bytes_max = self.config.journal_bytes_max - self.config.segment_bytes_max;
-        let Retired { dead, forced } = retire(&self.segments, bytes_max as u64, |topic| self.held.oldest(topic));
-        let gone = self.remove(dead + forced).await;
-        self.segments.drain(..gone);
-        let forced = gone.saturating_sub(dead);
+        let spared = self.spared.map_or(0, |(number, _)| number);
+        let Retired { numbers, forced } =
+            retire(&self.segments, bytes_max as u64, spared, |topic| self.held.oldest(topic));
+        let gone = self.remove(&numbers).await;
+        self.segments.retain(|segment| !numbers[..gone].contains(&segment.number));
+        let forced = (forced + gone).saturating_sub(numbers.len());
         if forced > 0 {
             self.health.forced_count += forced as u64;
-            tracing::warn!("{forced} segments of the journal went with messages of histories: raise journal_bytes_max");
+            let kept = self.health.found.kept_bytes;
+            tracing::warn!(
+                "{forced} segments of the journal went with messages of histories: raise journal_bytes_max, of which {kept} bytes \
+                 are files that stay because of problems at the start"
+            );
         }
         self.tell();
     }
 
-    /// Removes the oldest segments, each before the next; how many went. What did not go is tried again with the next segment.
-    async fn remove(&self, count: usize) -> usize {
-        for (index, segment) in self.segments[..count].iter().enumerate() {
-            let mut outcome = self.store.remove(segment.number).await;
+    /// Removes segments, each before the next; how many went. What did not go is tried again with the next segment.
+    async fn remove(&self, numbers: &[u64]) -> usize {
+        for (index, &number) in numbers.iter().enumerate() {
+            let mut outcome = self.store.remove(number).await;
             if outcome.is_ok() {
                 outcome = self.store.sync_names().await;
             }
             if let Err(error) = outcome {
-                tracing::warn!("cannot remove segment {} of the journal: {error}", segment.number);
+                tracing::warn!("cannot remove segment {number} of the journal: {error}");
                 return index;
             }
         }
-        count
+        numbers.len()
     }
 
     /// Writes what is left, and the mark of a clean end if every entry is there.
@@ -242,13 +280,15 @@ impl<S: Store> Committer<S> {
     }
 
     async fn close(self) -> io::Result<()> {
-        let Self { store, segment, mut out, .. } = self;
+        let Self { store, segment, mut out, mark, .. } = self;
         let at = segment.written.bytes;
+        let (sequence, floor, count) = (segment.written.sequence, segment.floor(), mark.count + 1);
         let file = segment.close(&mut out);
         store.write(&file, out, at).await.0?;
         store.sync(&file).await?;
         store.close(file).await;
-        Ok(())
+        let (bytes, at) = Mark { sequence, floor, count, is_closed: true, ..mark }.encode();
+        store.write_mark(bytes, at).await
     }
 
     /// Tells how it is.

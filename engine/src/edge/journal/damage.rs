@@ -57,7 +57,7 @@ pub(crate) struct TornTail {
     pub(crate) reason: Damage,
 }
 
-/// Bytes that had been durable changed, or were never a journal's: nothing of this segment is served.
+/// Bytes that had been durable changed, or were never a journal's: nothing behind them in this segment is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("corrupt: {reason} at byte {at}")]
 pub(crate) struct Corrupt {

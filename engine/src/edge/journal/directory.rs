@@ -5,10 +5,12 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::error::JournalError;
 use super::header::{SegmentHeader, segment_name, segment_number};
+use super::mark::Mark;
 use super::record::Record;
 use crate::config::JournalConfig;
 
@@ -18,22 +20,28 @@ pub(super) struct Directory {
     pub(super) path: PathBuf,
     /// The directory itself, for syncs of names.
     pub(super) names: File,
+    /// The journal's mark.
+    pub(super) mark: File,
     pub(super) lock: Lock,
 }
 
-/// Held as long as anything may be written; the system lets go of it when the process ends, however it does.
+/// Held as long as anything may be written; the system lets go of it when the process ends, however it does. The directory is locked
+/// too, where the file system can: somebody may remove the file.
 #[derive(Debug)]
-pub(super) struct Lock(File);
+pub(super) struct Lock([File; 2]);
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // Closing would leave it to a process that was forked a moment ago.
-        let _ = self.0.unlock();
+        let _ = self.0.each_ref().map(File::unlock);
     }
 }
 
 /// The file that is locked.
 const LOCK_NAME: &str = "lock";
+
+/// The file of the mark.
+const MARK_NAME: &str = "mark";
 
 /// Messages are for nobody but the node.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -54,11 +62,46 @@ impl Directory {
         let mut options = OpenOptions::new();
         let lock = options.create(true).truncate(false).write(true).open(&lock_path);
         let lock = lock.map_err(failed("open", &lock_path))?;
+        let locked = || JournalError::Locked { dir: path.into() };
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), names, lock: Lock(lock) }),
-            Err(TryLockError::WouldBlock) => Err(JournalError::Locked { dir: path.into() }),
-            Err(TryLockError::Error(error)) => Err(failed("lock", &lock_path)(error)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(locked()),
+            Err(TryLockError::Error(error)) => return Err(failed("lock", &lock_path)(error)),
         }
+        // Opened once more, for io_uring may hold a file that it was given a moment longer than a killed process lives.
+        let itself = File::open(path).map_err(failed("open", path))?;
+        // A network's file system may not lock directories.
+        if let Err(TryLockError::WouldBlock) = itself.try_lock() {
+            return Err(locked());
+        }
+        let lock = Lock([lock, itself]);
+        let mark_path = path.join(MARK_NAME);
+        let mark = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&mark_path);
+        let mark = mark.map_err(failed("open", &mark_path))?;
+        Ok(Self { path: path.into(), names, mark, lock })
+    }
+
+    /// The journal's mark; `None` if there is none that can be read.
+    pub(super) fn mark(&self) -> Result<Option<Mark>, JournalError> {
+        let mut bytes = Vec::with_capacity(Mark::FILE_BYTES);
+        let read = (&self.mark).take(Mark::FILE_BYTES as u64).read_to_end(&mut bytes);
+        read.map_err(failed("read", &self.path.join(MARK_NAME)))?;
+        Ok(Mark::decode(&bytes))
+    }
+
+    /// Writes the mark, and syncs it with its name. Both its places are on the disk then, so that it can be written when that is full.
+    pub(super) fn write_mark(&self, mark: &Mark) -> Result<(), JournalError> {
+        let write = || {
+            let len = self.mark.metadata()?.len() as usize;
+            if len < Mark::FILE_BYTES {
+                self.mark.write_all_at(&vec![0; Mark::FILE_BYTES - len], len as u64)?;
+            }
+            let (bytes, at) = mark.encode();
+            self.mark.write_all_at(&bytes, at)?;
+            self.mark.sync_all()?;
+            self.names.sync_all()
+        };
+        write().map_err(failed("write", &self.path.join(MARK_NAME)))
     }
 
     /// Numbers of the segments, rising. Other files are left alone.

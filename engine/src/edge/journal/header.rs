@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | 8 | magic |
 //! | 8 | 4 | version, 1 |
-//! | 12 | 4 | flags: bit 0, offsets were skipped before this segment |
+//! | 12 | 4 | flags: bit 0, offsets were skipped before this segment; bit 1, messages before it may be missing; bit 2, a new epoch |
 //! | 16 | 8 | epoch |
 //! | 24 | 8 | number of the segment |
 //! | 32 | 8 | sequence of its first record |
@@ -33,12 +33,19 @@ pub(crate) struct SegmentHeader {
     pub(crate) salt: u32,
     /// Whether each topic skipped [`crate::topic::history::OFFSETS_SKIPPED`] offsets here: the node started from a journal without a clean end.
     pub(crate) is_skip: bool,
+    /// Whether messages that were published before this segment never reached the journal, because a file failed.
+    pub(crate) is_lossy: bool,
+    /// Whether the epoch is another one than before, on purpose.
+    pub(crate) is_renumbered: bool,
 }
 
 /// Like PNG's: shows transfers that change bytes or line ends.
 const MAGIC: [u8; 8] = *b"\x89RWJ\r\n\x1a\n";
 const VERSION: u32 = 1;
 const FLAG_SKIP: u32 = 1;
+const FLAG_LOSSY: u32 = 2;
+const FLAG_RENUMBERED: u32 = 4;
+const FLAGS: u32 = FLAG_SKIP | FLAG_LOSSY | FLAG_RENUMBERED;
 /// Numbers and sequences stay below, so that sums cannot overflow.
 const NUMBER_MAX: u64 = u64::MAX >> 1;
 
@@ -50,7 +57,7 @@ impl SegmentHeader {
         let mut bytes = [0; Self::BYTES];
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[12..16].copy_from_slice(&u32::from(self.is_skip).to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.flags().to_le_bytes());
         let numbers = [self.epoch.0, self.number, self.sequence, self.floor.0, self.time_ms];
         for (place, number) in bytes[16..56].chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
@@ -59,6 +66,11 @@ impl SegmentHeader {
         let checksum = crc32c::crc32c(&bytes[..60]);
         bytes[60..].copy_from_slice(&checksum.to_le_bytes());
         bytes
+    }
+
+    fn flags(&self) -> u32 {
+        let flags = [(self.is_skip, FLAG_SKIP), (self.is_lossy, FLAG_LOSSY), (self.is_renumbered, FLAG_RENUMBERED)];
+        flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| flag).sum()
     }
 
     /// The header and the seed for the checksums of its records.
@@ -75,7 +87,7 @@ impl SegmentHeader {
             return Err(Damage::Version(version));
         }
         let [epoch, number, sequence, floor, time_ms] = [16, 24, 32, 40, 48].map(|at| u64_at(bytes, at));
-        if flags & !FLAG_SKIP != 0 || number > NUMBER_MAX || sequence > NUMBER_MAX || floor > Offset::MAX.0 {
+        if flags & !FLAGS != 0 || number > NUMBER_MAX || sequence > NUMBER_MAX || floor > Offset::MAX.0 {
             return Err(Damage::Fields);
         }
         let header = Self {
@@ -86,6 +98,8 @@ impl SegmentHeader {
             time_ms,
             salt: u32_at(bytes, 56),
             is_skip: flags & FLAG_SKIP != 0,
+            is_lossy: flags & FLAG_LOSSY != 0,
+            is_renumbered: flags & FLAG_RENUMBERED != 0,
         };
         Ok((header, seed))
     }

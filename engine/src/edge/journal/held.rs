@@ -40,11 +40,6 @@ impl Held {
         }
     }
 
-    /// The topic's messages from this one on stay until they are too many for the files: no rule says how long to keep them.
-    pub(super) fn keep(&mut self, topic: Arc<str>, oldest: Offset) {
-        self.topics.insert(topic, Span { oldest, time_ms: u64::MAX, age_max_ms: 0 });
-    }
-
     /// Forgets topics whose messages are all too old.
     pub(super) fn expire(&mut self, now_ms: u64) {
         self.topics.retain(|_, span| now_ms.saturating_sub(span.time_ms) <= span.age_max_ms);

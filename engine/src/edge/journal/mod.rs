@@ -12,7 +12,9 @@
 //!    the last one that a start finds after its torn tail was cut. [`SegmentWriter::mark_synced`] gets what a completed sync covered.
 //! 2. After a write or sync that failed, the segment gets nothing more: what the disk has is unknown.
 //! 3. A start goes on in a new segment ([`Recovered::header`]), never in one that it found. Segments go from the oldest on.
-//! 4. A corrupt segment is left alone: the operator may want it. What came before it is not served either, for a history has no holes.
+//! 4. What is not served because of a problem is left alone: the operator may want it. What lies before and behind it is served, and
+//!    who comes back to before is told of the gap.
+//! 5. The mark tells how far the journal had come. It is written before the first record of a segment, and before a loss is told.
 
 mod committer;
 mod damage;
@@ -22,9 +24,12 @@ mod header;
 mod health;
 mod held;
 mod inbox;
+mod mark;
 mod open;
+mod problem;
 mod record;
 mod recovery;
+mod restored;
 mod retention;
 mod scan;
 mod segment;
@@ -41,14 +46,16 @@ mod tests;
 pub use error::JournalError;
 pub(crate) use health::JournalHealth;
 pub(crate) use inbox::JournalStatus;
-pub(crate) use open::Journal;
+pub(crate) use open::{Journal, Rules};
 pub(crate) use task::JournalTask;
 
 #[cfg(test)]
 use {
     damage::{Corrupt, Damage},
     header::{SegmentHeader, segment_name, segment_number},
-    recovery::{Problem, Recovered, Recovery},
+    mark::Mark,
+    problem::Problem,
+    recovery::{Recovered, Recovery},
     retention::{Retired, SegmentSummary, retire},
     scan::{Place, Scan, Segment, Tail, scan},
     writer::SegmentWriter,

@@ -12,12 +12,14 @@ pub(crate) struct SegmentSummary {
     pub(crate) bytes: u64,
     /// The last offset of each topic that it has records of.
     pub(crate) last: HashMap<Box<str>, Offset>,
+    /// It has something that is not served because of a problem, which the operator may yet mend: it is never removed.
+    pub(crate) is_kept: bool,
 }
 
 impl SegmentSummary {
     /// A segment without records.
     pub(super) fn new(number: u64, bytes: u64) -> Self {
-        Self { number, bytes, last: HashMap::default() }
+        Self { number, bytes, last: HashMap::default(), is_kept: false }
     }
 
     /// It has this message.
@@ -29,35 +31,41 @@ impl SegmentSummary {
     }
 }
 
-/// How many segments may go, from the oldest on. They go in that order, each before the next: a hole would look like a loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What may go, in the order in which it goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Retired {
-    /// Every record in them has left its topic's history.
-    pub(crate) dead: usize,
-    /// The next ones have records that histories still hold, but the journal would be larger than it may be. After a
-    /// restart these records are missing. To be reported.
+    /// Numbers of the segments.
+    pub(crate) numbers: Vec<u64>,
+    /// So many of them, the last ones, have records that histories still hold, but the journal would be larger than it may be. After
+    /// a restart these records are missing. To be reported.
     pub(crate) forced: usize,
 }
 
 /// Judges the complete segments, oldest first; the one that is being appended to is not among them, and always stays.
-/// `oldest_held` is the first offset that a topic's history holds, `None` when it holds nothing; `bytes_max` is for all of `segments`.
+/// `oldest_held` is the first offset that a topic's history holds, `None` when it holds nothing; `bytes_max` is for all of `segments`,
+/// and what is kept counts. Segments up to number `spared` go only when there is no room for them.
 ///
-/// Only whole beginnings go, so a quiet topic keeps the segments behind its oldest message too, up to `bytes_max`.
+/// Only whole beginnings go, so a quiet topic keeps the segments behind its oldest message too, up to `bytes_max`; behind one that is kept,
+/// segments go only when there is no room.
 pub(crate) fn retire(
     segments: &[SegmentSummary],
     bytes_max: u64,
+    spared: u64,
     oldest_held: impl Fn(&str) -> Option<Offset>,
 ) -> Retired {
     let is_gone = |topic: &str, last: Offset| oldest_held(topic).is_none_or(|oldest| last < oldest);
     let is_dead = |segment: &&SegmentSummary| segment.last.iter().all(|(topic, &last)| is_gone(topic, last));
-    let dead = segments.iter().take_while(is_dead).count();
+    let is_free = |segment: &&SegmentSummary| !segment.is_kept && segment.number > spared && is_dead(segment);
+    let (free, rest) = segments.split_at(segments.iter().take_while(is_free).count());
 
-    let mut bytes: u64 = segments[dead..].iter().map(|segment| segment.bytes).sum();
+    let mut bytes: u64 = rest.iter().map(|segment| segment.bytes).sum();
     let is_above = |segment: &&SegmentSummary| {
         let above = bytes > bytes_max;
         bytes -= segment.bytes;
         above
     };
-    let forced = segments[dead..].iter().take_while(is_above).count();
-    Retired { dead, forced }
+    let unkept = rest.iter().filter(|segment| !segment.is_kept);
+    let pressed: Vec<_> = unkept.take_while(is_above).collect();
+    let forced = pressed.iter().skip_while(|segment| is_dead(segment)).count();
+    Retired { numbers: free.iter().chain(pressed).map(|segment| segment.number).collect(), forced }
 }

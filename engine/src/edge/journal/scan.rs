@@ -21,8 +21,8 @@ pub(crate) enum Scan<'a> {
     Sound(Segment<'a>),
     /// The last segment, whose header never reached the disk: to be deleted. It has no records.
     Headless(TornTail),
-    /// To be reported, and nothing of it to be served.
-    Corrupt(Corrupt),
+    /// To be reported and left alone. What comes before the damage can be served; there is none if the header is damaged.
+    Corrupt(Corrupt, Option<Segment<'a>>),
 }
 
 /// A segment whose records passed.
@@ -55,7 +55,7 @@ pub(crate) fn scan(bytes: &[u8], number: u64, place: Place) -> Scan<'_> {
         Err(reason) if reason == Damage::Short && place == Place::Last => {
             Scan::Headless(TornTail { valid_bytes: 0, cut_bytes: bytes.len() as u64, reason })
         }
-        Err(reason) => Scan::Corrupt(Corrupt { at: 0, reason }),
+        Err(reason) => Scan::Corrupt(Corrupt { at: 0, reason }, None),
     }
 }
 
@@ -77,15 +77,17 @@ fn open(bytes: &[u8], number: u64) -> Result<(SegmentHeader, u32), Damage> {
 
 fn judge(walk: Walk<'_>, header: SegmentHeader, place: Place) -> Scan<'_> {
     let at = SegmentHeader::BYTES + walk.at;
+    let as_far =
+        |tail| Segment { header, sequence_end: walk.sequence, tail, valid: &walk.records[..walk.at], seed: walk.seed };
     let tail = match walk.damage {
         None if walk.is_closed => Tail::Closed,
         None => Tail::Open,
         Some(reason) if place == Place::Last && walk.is_torn(reason) => {
             Tail::Torn(TornTail { valid_bytes: at as u64, cut_bytes: (walk.records.len() - walk.at) as u64, reason })
         }
-        Some(reason) => return Scan::Corrupt(Corrupt { at: at as u64, reason }),
+        Some(reason) => return Scan::Corrupt(Corrupt { at: at as u64, reason }, Some(as_far(Tail::Open))),
     };
-    Scan::Sound(Segment { header, sequence_end: walk.sequence, tail, valid: &walk.records[..walk.at], seed: walk.seed })
+    Scan::Sound(as_far(tail))
 }
 
 /// As far as the records are right.

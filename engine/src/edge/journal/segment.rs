@@ -7,6 +7,7 @@ use super::record::Record;
 use super::retention::SegmentSummary;
 use super::store::Store;
 use super::writer::SegmentWriter;
+use crate::topic::history::Offset;
 
 #[derive(Debug)]
 pub(super) struct Segment<F> {
@@ -84,6 +85,11 @@ impl<F> Segment<F> {
     /// The header of the segment behind this one, which ends where it is synced.
     pub(super) fn successor(&self, salt: u32, time_ms: u64) -> SegmentHeader {
         self.writer.successor(self.synced.sequence, salt, time_ms)
+    }
+
+    /// No offset in it or before it is larger.
+    pub(super) fn floor(&self) -> Offset {
+        self.writer.floor()
     }
 
     /// Its file, and what retention must know of it, once nothing more comes.

@@ -36,6 +36,9 @@ pub(super) trait Store {
     /// Removes a segment.
     async fn remove(&self, number: u64) -> io::Result<()>;
 
+    /// Writes bytes of the journal's mark at this place, and makes them durable.
+    async fn write_mark(&self, bytes: Vec<u8>, at: u64) -> io::Result<()>;
+
     /// Closes a segment that was synced.
     async fn close(&self, file: Self::File);
 }
@@ -44,13 +47,14 @@ pub(super) trait Store {
 pub(super) struct UringStore {
     path: PathBuf,
     names: File,
+    mark: File,
     _lock: Lock,
 }
 
 impl UringStore {
     /// Call it on a tokio-uring runtime.
-    pub(super) fn new(Directory { path, names, lock }: Directory) -> Self {
-        Self { path, names: File::from_std(names), _lock: lock }
+    pub(super) fn new(Directory { path, names, mark, lock }: Directory) -> Self {
+        Self { path, names: File::from_std(names), mark: File::from_std(mark), _lock: lock }
     }
 
     fn path(&self, number: u64) -> PathBuf {
@@ -88,6 +92,11 @@ impl Store for UringStore {
 
     async fn remove(&self, number: u64) -> io::Result<()> {
         fs::remove_file(self.path(number)).await
+    }
+
+    async fn write_mark(&self, bytes: Vec<u8>, at: u64) -> io::Result<()> {
+        self.mark.write_all_at(bytes, at).await.0?;
+        self.mark.sync_data().await
     }
 
     async fn close(&self, file: File) {

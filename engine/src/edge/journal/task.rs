@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep_until};
 use super::committer::Committer;
 use super::directory::Directory;
 use super::header::SegmentHeader;
-use super::health::JournalHealth;
+use super::health::{Found, JournalHealth};
 use super::held::Held;
 use super::inbox::{Bell, Inbox};
+use super::mark::Mark;
 use super::retention::SegmentSummary;
 use super::store::{Store, UringStore};
 use crate::config::JournalConfig;
@@ -23,18 +24,11 @@ use crate::config::JournalConfig;
 #[derive(Debug)]
 pub(crate) struct JournalTask {
     pub(super) directory: Directory,
-    pub(super) inbox: Arc<Inbox>,
     /// The bell's.
     pub(super) rope: UnixStream,
-    pub(super) config: JournalConfig,
-    pub(super) held: Held,
-    /// Complete ones, oldest first.
-    pub(super) segments: Vec<SegmentSummary>,
     /// Of the segment that was begun.
-    pub(super) header: SegmentHeader,
     pub(super) file: File,
-    /// What the start found wrong with the files.
-    pub(super) problem_count: usize,
+    pub(super) parts: Parts,
 }
 
 /// What is needed beside the files.
@@ -43,9 +37,13 @@ pub(super) struct Parts {
     pub(super) inbox: Arc<Inbox>,
     pub(super) config: JournalConfig,
     pub(super) held: Held,
+    /// Complete ones, oldest first.
     pub(super) segments: Vec<SegmentSummary>,
+    /// Of the segment that was begun.
     pub(super) header: SegmentHeader,
-    pub(super) problem_count: usize,
+    /// As it was written.
+    pub(super) mark: Mark,
+    pub(super) found: Arc<Found>,
 }
 
 impl JournalTask {
@@ -65,11 +63,10 @@ impl JournalTask {
         store: impl FnOnce(Directory) -> S,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let Self { directory, inbox, rope, config, held, segments, header, file, problem_count } = self;
+        let Self { directory, rope, file, parts } = self;
         // However this ends: publishers must not wait for nobody.
-        let _closer = Closer(Arc::clone(&inbox));
-        let bell = Bell::new(Arc::clone(&inbox), rope)?;
-        let parts = Parts { inbox, config, held, segments, header, problem_count };
+        let _closer = Closer(Arc::clone(&parts.inbox));
+        let bell = Bell::new(Arc::clone(&parts.inbox), rope)?;
         let mut committer = Committer::new(store(directory), file, parts);
         committer.retire().await;
         work(&mut committer, &bell, stop).await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::committer::{Committer, answer};
+use super::mark::Mark;
 use super::store::Store;
 use crate::topic::journal::NotDurable;
 
@@ -30,20 +31,20 @@ pub(super) struct Trouble {
 
 impl<S: Store> Committer<S> {
     /// What was written before is not touched: who waits for it hears when it is synced.
-    pub(super) fn on_write_failed(&mut self, error: &io::Error) {
+    pub(super) async fn on_write_failed(&mut self, error: &io::Error) {
         let lost = self.segment.unwritten();
         self.fail("write", error);
-        self.lose(lost);
+        self.lose(lost).await;
         let outcome = Err(self.not_durable());
         answer(&mut self.group, &outcome);
     }
 
     /// The kernel may have dropped what it could not write, and may call the next sync a success.
-    pub(super) fn on_sync_failed(&mut self, error: &io::Error) {
+    pub(super) async fn on_sync_failed(&mut self, error: &io::Error) {
         let lost = self.segment.unsynced();
         self.segment.give_up_unsynced();
         self.fail("sync", error);
-        self.lose(lost);
+        self.lose(lost).await;
         let outcome = Err(self.not_durable());
         answer(&mut self.waiting, &outcome);
     }
@@ -69,7 +70,7 @@ impl<S: Store> Committer<S> {
             return self.fail("cut", &error);
         }
         if let Err(error) = self.store.sync(&self.segment.file).await {
-            return self.on_sync_failed(&error);
+            return self.on_sync_failed(&error).await;
         }
         self.segment.mark_synced();
         answer(&mut self.waiting, &Ok(()));
@@ -84,19 +85,28 @@ impl<S: Store> Committer<S> {
 
     /// Answers what waits in the queue, some of it at a time: shards that publish as fast as this refuses keep it full, and the
     /// thread has others to serve.
-    pub(super) fn refuse(&mut self) {
+    pub(super) async fn refuse(&mut self) {
         let outcome = Err(self.not_durable());
         for _ in 0..REFUSED_COUNT_MAX {
             let Some(entry) = self.next() else { break };
-            self.lose(1);
+            self.lose(1).await;
             self.group.extend(entry.ack);
             answer(&mut self.group, &outcome);
         }
     }
 
-    fn lose(&mut self, entry_count: u64) {
-        self.is_lossy = true;
+    /// Entries will not be in the journal. The mark tells it, before anybody hears of it: the node may be killed while the disk is full.
+    async fn lose(&mut self, entry_count: u64) {
         self.health.lost_count += entry_count;
+        if entry_count == 0 || self.is_segment_lossy {
+            return;
+        }
+        (self.is_lossy, self.is_segment_lossy) = (true, true);
+        if let Err(error) = self.write_mark(Mark { is_lossy: true, ..self.mark }).await {
+            tracing::error!(
+                "cannot write the mark of the journal: {error}; if the node ends before it goes on, nobody is told of a gap"
+            );
+        }
     }
 
     fn not_durable(&self) -> NotDurable {

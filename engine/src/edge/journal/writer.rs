@@ -66,6 +66,11 @@ impl SegmentWriter {
         self.stand.sequence
     }
 
+    /// No offset in it or before it is larger.
+    pub(crate) fn floor(&self) -> Offset {
+        self.floor
+    }
+
     /// Length of the segment with all that was pushed.
     pub(crate) fn bytes(&self) -> u64 {
         self.summary.bytes
@@ -82,6 +87,8 @@ impl SegmentWriter {
             time_ms,
             salt,
             is_skip: false,
+            is_lossy: false,
+            is_renumbered: false,
             ..self.header
         }
     }

@@ -6,14 +6,12 @@
 use std::borrow::Cow;
 use std::mem;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use simd_json::{Buffers, Node, Tape};
+use simd_json::{Buffers, ErrorType, Node, Tape};
 
 use super::Refusal;
 use super::fields::{Field, Fields, Value, entries, quoted, string};
 use crate::topic::after::{After, POSITIONS_MAX};
-use crate::topic::format::Code;
+use crate::topic::format::{Code, from_base64};
 use crate::topic::history::Position;
 
 /// Bytes of a binary message's head, without the line feed.
@@ -121,10 +119,39 @@ impl Parser {
         let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let request = match simd_json::fill_tape(bytes, &mut self.buffers, &mut tape) {
             Ok(()) => Fields::of(&tape.0).and_then(|mut fields| read(&mut fields)),
-            Err(error) => Err(Refusal::new(None, Code::BadJson, format!("not one JSON object: {error}"))),
+            Err(error) => {
+                let what = syntax(error.error());
+                // Within strings the parser does not know where it is, and has changed the bytes that would tell.
+                let place = if what == BAD_ESCAPE { String::new() } else { format!(" at byte {}", error.index()) };
+                Err(Refusal::new(None, Code::BadJson, format!("not one JSON object: {what}{place}")))
+            }
         };
         self.tape = tape.reset();
         request
+    }
+}
+
+const BAD_ESCAPE: &str = "lone surrogate or bad escape in a string";
+
+/// What a parser's error means to who wrote the request.
+fn syntax(error: &ErrorType) -> &'static str {
+    match error {
+        ErrorType::Eof | ErrorType::UnterminatedString => "it ends too early",
+        ErrorType::ExpectedNull | ErrorType::ExpectedTrue | ErrorType::ExpectedFalse => {
+            "a word that is none of true, false and null"
+        }
+        ErrorType::InvalidNumber | ErrorType::InvalidExponent | ErrorType::ExpectedNumber => {
+            "a number that is none, or too large"
+        }
+        ErrorType::InvalidEscape | ErrorType::InvalidUnicodeEscape | ErrorType::InvalidUnicodeCodepoint => BAD_ESCAPE,
+        ErrorType::InvalidUtf8 => "bytes that are not UTF-8",
+        ErrorType::DepthLimitExceeded => "more than 8 levels of objects and arrays",
+        ErrorType::ExpectedObjectColon => "a ':' is missing",
+        ErrorType::ExpectedArrayComma | ErrorType::ExpectedMapComma => "a ',' is missing",
+        ErrorType::KeyMustBeAString | ErrorType::BadKeyType | ErrorType::ExpectedObjectKey => {
+            "a field's name is not a string"
+        }
+        _ => "something that may not stand there",
     }
 }
 
@@ -204,5 +231,5 @@ fn publish<'a>(fields: &Fields<'_, 'a>, raw: Option<&'a [u8]>) -> Result<Publish
 }
 
 fn decode(fields: &Fields<'_, '_>, base64: &str) -> Result<Vec<u8>, Refusal> {
-    STANDARD.decode(base64).map_err(|error| fields.refuse(format!("data64 is not base64 with padding: {error}")))
+    from_base64(base64).map_err(|wrong| fields.refuse(wrong))
 }

@@ -127,6 +127,7 @@ async function showAll() {
 function good() {
   openBoard();
   $("trouble").hidden = true;
+  $("board").classList.remove("stale");
   if (token) sessionStorage.setItem("token", token);
   showState($("state"), 1);
 }
@@ -137,6 +138,7 @@ function bad(error) {
   showState($("state"), error.status ? 1 : 0);
   show($("trouble"), `${error.message.replace(/\.$/, "")}. Trying again.`);
   openBoard();
+  $("board").classList.add("stale"); // what it shows was true
   breakLines();
 }
 
@@ -166,8 +168,8 @@ async function ask(target, options = {}) {
   const asked = fetch(target, { cache: "no-store", headers, signal: AbortSignal.timeout(ANSWER_MS_MAX), ...options });
   const response = await asked.catch(() => { throw new Refusal(0, "network", "The node cannot be reached."); });
   if (response.ok) return response;
-  const { error } = await response.json().catch(() => ({}));
-  throw new Refusal(response.status, error?.code, error?.message ?? `status ${response.status}`);
+  const { code, message } = await response.json().catch(() => ({}));
+  throw new Refusal(response.status, code, message ?? `status ${response.status}`);
 }
 
 async function json(target) {

@@ -1,7 +1,8 @@
 // The overview: one echo connection, asked once a second, drawn as spokes in the ring.
 // A spoke is one round trip; a lap is sixty. Nothing is measured while the page is hidden.
 
-import { $, Wire, enableCopying, millis, showState, wsUrl } from "/assets/site.js";
+import * as horse from "/assets/horse.js";
+import { $, Wire, enableCopying, millis, palette, showState, wsUrl } from "/assets/site.js";
 
 const LAP = 60;
 const PERIOD_MS = 1_000;
@@ -9,6 +10,9 @@ const CENTRE = { x: 160, y: 140 };
 const RIM = 97;
 const SPOKE_MIN = 2;
 const SPOKE_MAX = 30;
+const HORSE_PAGE_MS = 40;
+const HORSE_STILL = 44; // over the fence
+const HORSE_TOP = 70; // sky that is cut off
 
 const samples = []; // the last LAP round trips, oldest first, in ms
 let total = 0;
@@ -49,6 +53,26 @@ const wire = new Wire("/ws", {
 wire.connect();
 setInterval(probe, PERIOD_MS);
 document.addEventListener("visibilitychange", probe);
+
+gallop();
+
+/** The flipbook's horse, which stands still for who wants less motion. */
+function gallop() {
+  const canvas = $("horse");
+  const context = canvas.getContext("2d");
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  let drawn = null;
+  const step = (now) => {
+    if (!isStill) requestAnimationFrame(step);
+    const page = isStill ? HORSE_STILL : Math.floor(now / HORSE_PAGE_MS) % horse.PAGES;
+    if (page === drawn) return;
+    drawn = page;
+    context.setTransform(canvas.width / horse.WIDTH, 0, 0, canvas.width / horse.WIDTH, 0, -HORSE_TOP);
+    context.clearRect(0, 0, horse.WIDTH, horse.HEIGHT);
+    horse.drawHorse(context, page, palette());
+  };
+  requestAnimationFrame(step);
+}
 
 function probe() {
   if (document.hidden || wire.readyState !== WebSocket.OPEN) return;

@@ -60,7 +60,8 @@ export interface Gap {
   /** The topic; the pattern, where the node does not say which of its topics. */
   topic: string;
   /**
-   * `too_old`: the history does not reach back far enough. `lost`: dropped because this client was slow, told when it has caught
+   * `too_old`: the history does not reach back far enough, or the node's numbering is behind what was heard, and the
+   * subscription begins with the next message. `lost`: dropped because this client was slow, told when it has caught
    * up, so that some of what came behind the gap was heard before. `no_history`: came
    * back to a topic that cannot be resumed. `too_many_topics`: the pattern matches more topics than one request can resume.
    */

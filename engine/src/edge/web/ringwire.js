@@ -28,8 +28,10 @@ const DEFAULTS = {
 
 /** Positions that one request may carry: in a JSON message, and in a URL. */
 const POSITIONS_MAX = { websocket: 1024, sse: 100, polling: 100 };
-/** Failures to open in a row after which the next transport is tried: of the first, of others, and of one that has opened. */
-const FAILURES_MAX = { first: 2, lower: 1, before: 6 };
+/** Failures to open in a row after which the next transport is tried: of the first, of others, and of the one that was open last. */
+const FAILURES_MAX = { first: 2, lower: 1, last: 4 };
+/** Milliseconds after the line broke with which the patience for the last one ends in any case, as where nothing answers. */
+const PATIENCE = 5_000;
 /** Refusals that pass; what was asked is asked again. */
 const PASSING = new Set(["busy", "too_fast", "closing"]);
 /** Messages without position of which a copy for another subscription is still to come. */
@@ -63,9 +65,10 @@ class Client {
   index = 0; // of it in the list
   trial = null; // a better one, tried while the link goes on
   probes = 0; // of all better ones in vain, since the link opened
-  proven = new Set(); // transports that have opened
+  lastIndex = undefined; // of the transport that was open last
   failures = 0; // to open, in a row
-  attempts = 0; // to come back, since it was last stable
+  breaks = 0; // of lines that were open, since one was stable
+  attempts = 0; // to come back, beside the first with each lower transport; those of breaks too
 
   constructor(url, options) {
     this.options = { ...DEFAULTS, ...options };
@@ -137,8 +140,9 @@ class Client {
     if (link === this.trial) this.moveUp();
     link.isOpen = true;
     this.options.clearTimeout(link.timer);
-    this.proven.add(this.transport);
+    this.lastIndex = this.index;
     this.failures = this.probes = 0;
+    this.attempts = this.breaks; // what the search took is no reason to wait when this breaks
     this.openedAt = this.options.now();
     this.probeTimer = this.options.setTimeout(() => this.probe(), 0);
     this.tell("open");
@@ -149,18 +153,36 @@ class Client {
     if (link && link === this.trial) return this.probe(this.trialIndex + 1);
     if (link !== this.link || this.state === "closed") return;
     this.leave();
-    if (this.state !== "open") this.moveOn();
-    const retryIn = this.pause(this.options.backoffMin, this.options.backoffMax, this.attempts);
-    this.attempts += 1;
+    if (this.state === "open") this.broke();
+    const retryIn = this.state !== "open" && this.moveOn() ? this.shortPause() : this.longerPause();
     this.retryTimer = this.options.setTimeout(() => this.begin(), retryIn);
     this.tell("connecting", { reason, retryIn });
   }
 
+  broke() {
+    this.breaks += 1;
+    this.brokeAt = this.options.now();
+  }
+
+  /** Takes the next transport where this one has failed often enough; whether that is a lower one. */
   moveOn() {
-    const kind = this.proven.has(this.transport) ? "before" : this.index === 0 ? "first" : "lower";
-    if ((this.failures += 1) < FAILURES_MAX[kind]) return;
+    const isLast = this.index === this.lastIndex;
+    const isLate = isLast && this.options.now() - this.brokeAt >= PATIENCE;
+    this.failures += 1;
+    if (!isLate && this.failures < FAILURES_MAX[isLast ? "last" : this.index === 0 ? "first" : "lower"]) return false;
     this.failures = 0;
     this.index = (this.index + 1) % this.options.transports.length;
+    return this.index > 0;
+  }
+
+  /** Whether a lower transport works shows at once; only rounds through all of them are ever further apart. */
+  shortPause() {
+    return this.pause(this.options.backoffMin, this.options.backoffMax, 0);
+  }
+
+  longerPause() {
+    this.attempts += 1;
+    return this.pause(this.options.backoffMin, this.options.backoffMax, this.attempts - 1);
   }
 
   /** Tries the transports above, best first, while this one goes on. */
@@ -218,7 +240,7 @@ class Client {
 
   leave() {
     const { link, trial, options } = this;
-    if (this.state === "open" && options.now() - this.openedAt >= options.stableAfter) this.attempts = 0;
+    if (this.state === "open" && options.now() - this.openedAt >= options.stableAfter) this.attempts = this.breaks = 0;
     Object.assign(this, { link: null, trial: null, held: [] });
     for (const timer of [this.retryTimer, this.probeTimer]) options.clearTimeout(timer);
     for (const one of [link, trial]) one?.close();
@@ -230,8 +252,9 @@ class Client {
     return Math.min(most, least * 2 ** times) * (0.5 + this.options.random() / 2);
   }
 
-  /** A subscription that the node refuses for good. */
-  refuse(subscription, error) {
+  /** A subscription that the node refuses for good; but for a position, without which it begins anew on `link`. */
+  refuse(subscription, error, link) {
+    if (error.code === "bad_position" && subscription.beginAnew()) return link === this.link && link.add(subscription);
     if (!this.subscriptions.delete(subscription)) return;
     this.remove(subscription, true);
     call(subscription.handlers.onError, error);
@@ -275,13 +298,23 @@ class Subscription {
 
   /** What to ask for: everything behind what it had. */
   resume() {
-    if (this.positions.size > POSITIONS_MAX[this.client.transport]) {
-      this.positions.clear();
-      this.since = undefined;
-      this.gap(this.topic, "too_many_topics");
-    }
+    if (this.positions.size > POSITIONS_MAX[this.client.transport]) this.forget("too_many_topics");
     const after = this.isPattern ? Object.fromEntries(this.positions) : this.positions.get(this.topic);
     return { after: this.positions.size > 0 ? after : undefined, since: this.since };
+  }
+
+  /** The node is behind, as after an older journal was put back: what it has is not what was heard. False if nothing was asked for. */
+  beginAnew() {
+    if (this.positions.size === 0) return false;
+    this.isLive = false;
+    this.forget("too_old");
+    return true;
+  }
+
+  forget(reason) {
+    this.positions.clear();
+    this.since = undefined;
+    this.gap(this.topic, reason);
   }
 
   /** The node has begun to send: how it says that it did. */
@@ -381,7 +414,7 @@ class SocketLink {
       },
       reject: (error) => {
         if (PASSING.has(error.code)) this.client.options.setTimeout(again, this.client.options.backoffMin);
-        else if (error.code !== "unknown") this.client.refuse(subscription, error);
+        else if (error.code !== "unknown") this.client.refuse(subscription, error, this);
       },
     });
   }
@@ -493,7 +526,7 @@ class StreamLink extends RequestsLink {
   async failed(subscription, url) {
     this.remove(subscription);
     const error = subscription.isLive ? undefined : await ask(this.client, url).catch((error) => error);
-    if (error?.isFinal && error.code !== "no_history") return this.client.refuse(subscription, error);
+    if (error?.isFinal && error.code !== "no_history") return this.client.refuse(subscription, error, this);
     this.client.lost(this, "the stream ended");
   }
 }
@@ -511,7 +544,8 @@ class PollLink extends RequestsLink {
 
   failed(subscription, error) {
     if (!error.isFinal) return this.client.lost(this, error.message);
-    if (error.code !== "no_history" || this.client.isSettled) return this.client.refuse(subscription, error);
+    this.remove(subscription);
+    if (error.code !== "no_history" || this.client.isSettled) return this.client.refuse(subscription, error, this);
     this.client.opened(this); // the node has answered
     this.client.held.push(() => this.client.refuse(subscription, error));
   }

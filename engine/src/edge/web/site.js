@@ -122,7 +122,7 @@ export function cut(text, limit) {
 /** The colours of the pages, for what is drawn: they change with the colour scheme. */
 export function palette() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["ink", "muted", "line", "surface", "out", "back", "error"];
+  const names = ["ink", "muted", "line", "edge", "surface", "paper", "out", "out-tint", "back", "error", "mono"];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 

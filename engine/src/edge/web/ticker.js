@@ -6,6 +6,7 @@ import { Board } from "/assets/board.js";
 import { $, make, palette, showState } from "/assets/site.js";
 
 const WINDOW_MS = 30_000;
+const WINDOW_LEAST_MS = 5_000; // what a line fills at first; it grows to the window
 const POINT_MS = 100; // of a line: more would not be seen
 const DRAW_MS = 50;
 const RATE_MS = 1_000;
@@ -51,6 +52,7 @@ for (const button of document.querySelectorAll("[data-sleep]")) {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { colours = palette(); });
 
 let drawnAt = 0;
+let begunAt; // when the first price was drawn
 requestAnimationFrame(frame);
 setInterval(count, RATE_MS / 2);
 
@@ -143,6 +145,7 @@ function depth(element, { bids, asks }) {
 }
 
 function add({ points }, at, value) {
+  begunAt ??= at;
   if (points.length && at - points.at(-1).at < POINT_MS) points.at(-1).value = value;
   else points.push({ at, value });
   while (points[0].at < at - WINDOW_MS - POINT_MS) points.shift();
@@ -164,7 +167,8 @@ function line({ canvas, points }, { low, span }, now, colour, isStepped) {
   context.clearRect(0, 0, width, height);
   if (!points.length || !width) return;
   const edge = 2 * scale;
-  const x = (at) => width - edge - ((now - at) / WINDOW_MS) * (width - 2 * edge);
+  const shown = Math.min(WINDOW_MS, Math.max(WINDOW_LEAST_MS, now - begunAt));
+  const x = (at) => width - edge - ((now - at) / shown) * (width - 2 * edge);
   const y = (value) => height - edge - ((value - low) / span) * (height - 2 * edge);
   context.beginPath();
   points.forEach(({ at, value }, index) => {

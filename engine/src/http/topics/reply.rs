@@ -61,7 +61,7 @@ impl Reply {
         let refusal = refusal.in_reply_to(if self.is_head { "HEAD" } else { "GET" });
         match &self.origin {
             None => refusal,
-            Some(origin) => cors(origin).into_iter().fold(refusal, |refusal, (name, value)| refusal.and(name, value)),
+            Some(origin) => with_cors(refusal, origin),
         }
     }
 
@@ -132,6 +132,11 @@ impl Reply {
     fn end_empty(&self, out: &mut Vec<u8>) {
         put(out, format_args!("{}\r\n", self.connection_field));
     }
+}
+
+/// A refusal that a page of this origin may read.
+pub(super) fn with_cors(refusal: Refusal, origin: &str) -> Refusal {
+    cors(origin).into_iter().fold(refusal, |refusal, (name, value)| refusal.and(name, value))
 }
 
 /// What lets a page of another origin read an answer.

@@ -6,6 +6,8 @@ use crate::http::{OriginRules, Request, RouteError};
 use crate::topic::name::NameLimits;
 
 /// A route below which every topic has its path, such as `/topics/news.world`.
+///
+/// A port that has one answers with JSON whatever it refuses, the application's refusals too: `{"code":…,"message":…}`.
 #[derive(Clone, Debug)]
 pub struct TopicsRoute {
     /// With the `/` in front of a name.
@@ -32,7 +34,16 @@ impl TopicsRoute {
     }
 
     pub(crate) fn takes(&self, request: &Request<'_>) -> bool {
-        request.path().starts_with(&self.prefix) && !request.is_upgrade()
+        self.has(request.path()) && !request.is_upgrade()
+    }
+
+    /// Whether this is a topic's path.
+    pub(super) fn has(&self, path: &str) -> bool {
+        path.starts_with(&self.prefix)
+    }
+
+    pub(super) fn allows(&self, origin: &str, host: &str) -> bool {
+        self.origins.allows(Some(origin), host)
     }
 
     pub(crate) fn place(&self, names: NameLimits) -> Place<'_> {

@@ -126,3 +126,29 @@ fn the_pool_keeps_few_and_small_buffers() {
     assert_eq!((pool.lent_count(), pool.kept_count()), (0, 3));
     assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>(), "buffers above 1000 bytes are dropped");
 }
+
+/// Every first two bytes, with as much payload as they say, less and more, good UTF-8 and bad: the short way for replies says
+/// what the decoder says, or leaves it to the decoder.
+#[test]
+fn the_short_way_for_a_clients_replies_is_the_decoders() {
+    for message_bytes_max in [60, 1 << 20] {
+        let rules = Rules { role: Role::Client, message_bytes_max };
+        for (first, second) in (0..=255u8).flat_map(|first| (0..=255u8).map(move |second| (first, second))) {
+            for (extra, fill) in [(0, b'x'), (0, 0xC3), (1, b'x'), (-1, b'x')] {
+                let len = (i32::from(second) + extra).max(0) as usize;
+                let input = [&[first, second][..], &vec![fill; len]].concat();
+                let mut mine = input.clone();
+                let Some(reply) = Decoder::whole_reply(&rules, &mut mine) else { continue };
+                let (mut decoder, mut pool, mut theirs) = (Decoder::new(), Pool::default(), input.clone());
+                match (reply, decoder.decode(&rules, &mut pool, &mut theirs)) {
+                    (Ok(reply), Ok(decoded)) => {
+                        assert_eq!(decoded, Decoded { consumed: input.len(), event: Some(Event::Message(reply)) });
+                    }
+                    (reply, decoded) => assert_eq!(reply.err(), decoded.err(), "{input:02x?}"),
+                }
+            }
+        }
+        let hello = &mut b"\x81\x05hello".to_vec();
+        assert_eq!(Decoder::whole_reply(&rules, hello), Some(Ok(Message::Text("hello"))), "it is used at all");
+    }
+}

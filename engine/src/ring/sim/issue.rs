@@ -42,12 +42,12 @@ impl World {
             }
             Op::Send { slot, .. } => self.issue_send(slot),
             Op::CancelRecv { slot, generation } => {
-                let found = self.cancel_recv(slot, Some(generation));
+                let found = self.cancel_recv(slot, generation);
                 self.complete(OpKind::CancelRecv, slot, generation, if found { 0 } else { -libc::ENOENT });
             }
-            Op::CancelAll { slot, generation } => {
-                let count = i32::from(self.cancel_recv(slot, None)) + i32::from(self.cancel_send(slot));
-                self.complete(OpKind::CancelAll, slot, generation, count);
+            Op::CancelSend { slot, generation } => {
+                let found = self.cancel_send(slot, generation);
+                self.complete(OpKind::CancelSend, slot, generation, if found { 0 } else { -libc::ENOENT });
             }
             Op::Shutdown { slot, generation } => {
                 let socket = self.descriptors[slot as usize].socket.expect("a shutdown of a closed descriptor");
@@ -88,21 +88,26 @@ impl World {
     }
 
     /// Completes the recv with `ECANCELED` if there is one; a cancel by `user_data` finds only its own generation.
-    fn cancel_recv(&mut self, slot: u32, generation: Option<u32>) -> bool {
+    fn cancel_recv(&mut self, slot: u32, generation: u32) -> bool {
         if self.dice.chance(self.faults.missed_cancel) {
             return false;
         }
         let recv = &mut self.descriptors[slot as usize].recv;
-        let found = recv.take_if(|token| generation.is_none_or(|generation| generation == token.generation()));
+        let found = recv.take_if(|token| generation == token.generation());
         if let Some(token) = found {
             self.inline.push(completion(token, -libc::ECANCELED, None, false));
         }
         found.is_some()
     }
 
-    fn cancel_send(&mut self, slot: u32) -> bool {
+    /// The same of the send; one that is under way is not found.
+    fn cancel_send(&mut self, slot: u32, generation: u32) -> bool {
+        if self.dice.chance(self.faults.missed_cancel) {
+            return false;
+        }
         let sending = self.descriptors[slot as usize].sending.as_ref();
-        let waits = sending.is_some_and(|sending| sending.state == SendState::Waiting);
+        let waits = sending
+            .is_some_and(|sending| sending.state == SendState::Waiting && sending.token.generation() == generation);
         if waits {
             self.complete_send(slot, -libc::ECANCELED);
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::stage::{SIZES, Stage, config};
 use crate::config::{Config, TopicConfig};
 use crate::shard::command::Command;
-use crate::topic::error::PublishError;
+use crate::topic::error::{Full, PublishError};
 use crate::topic::history::{MessageKind, Offset};
 use crate::topic::journal::{JournalEntry, JournalPort, Journaling, NotDurable};
 use crate::topic::parcel::{Published, Submission};
@@ -110,7 +110,7 @@ fn no_more_wait_than_may() {
     let mut desk = desk(100, 2);
     let waiting = [(); 3].map(|()| desk.publish("k.a", true));
     desk.stage.turns(2);
-    assert_eq!(waiting[2].try_recv(), Ok(Err(PublishError::Busy)));
+    assert_eq!(waiting[2].try_recv(), Ok(Err(PublishError::Busy(Full::JournalQueue))));
     drop(desk.written());
     desk.stage.turns(1);
     let next = desk.publish("k.a", true);

@@ -21,6 +21,8 @@ pub(crate) enum Code {
     BadPosition,
     /// The client may not do that with this topic.
     NotAllowed,
+    /// Text to a topic that takes binary messages alone, or the other way round.
+    WrongMessageType,
     /// Unsubscribe from what was not subscribed.
     NotSubscribed,
     /// More subscriptions than a connection may have.
@@ -31,7 +33,6 @@ pub(crate) enum Code {
     #[cfg_attr(not(test), expect(dead_code, reason = "nothing is refused for this yet"))]
     TooLarge,
     /// More requests than allowed in this time.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is refused for this yet"))]
     TooFast,
     /// A queue in the server is full.
     Busy,
@@ -43,6 +44,14 @@ pub(crate) enum Code {
     NoHistory,
     /// The latest message of a topic without one.
     NoMessage,
+    /// Nothing is served at this path.
+    NotFound,
+    /// A method that this path does not take.
+    MethodNotAllowed,
+    /// A request that did not arrive in time.
+    SlowRequest,
+    /// The server's own fault.
+    Internal,
     /// The server shuts down.
     Closing,
 }
@@ -57,6 +66,7 @@ impl Code {
             Self::BadTopic => "bad_topic",
             Self::BadPosition => "bad_position",
             Self::NotAllowed => "not_allowed",
+            Self::WrongMessageType => "wrong_message_type",
             Self::NotSubscribed => "not_subscribed",
             Self::TooManySubscriptions => "too_many_subscriptions",
             Self::TooManyTopics => "too_many_topics",
@@ -67,6 +77,10 @@ impl Code {
             Self::JournalFailed => "journal_failed",
             Self::NoHistory => "no_history",
             Self::NoMessage => "no_message",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::SlowRequest => "slow_request",
+            Self::Internal => "internal",
             Self::Closing => "closing",
         }
     }
@@ -75,12 +89,16 @@ impl Code {
         match self {
             Self::BadRequest | Self::BadTopic | Self::BadPosition => Some(400),
             Self::NotAllowed => Some(403),
-            Self::NoMessage => Some(404),
+            Self::NoMessage | Self::NotFound => Some(404),
+            Self::MethodNotAllowed => Some(405),
+            Self::SlowRequest => Some(408),
+            Self::Internal => Some(500),
             Self::NoHistory => Some(409),
             Self::TooFast => Some(429),
             Self::TooManyTopics | Self::Busy | Self::Closing => Some(503),
             Self::BadJson
             | Self::UnknownOperation
+            | Self::WrongMessageType
             | Self::NotSubscribed
             | Self::TooManySubscriptions
             | Self::TooLarge

@@ -19,7 +19,7 @@ pub(crate) use json::Object;
 use super::history::{Entry, History, MessageKind, Position};
 use crate::conn::Channel;
 use crate::proto::frame::{EncodedHeader, Header};
-use crate::proto::{Opcode, Role};
+use crate::proto::{CloseCode, Opcode, Role};
 
 /// How a subscriber gets its messages; a connection has one for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -120,10 +120,10 @@ impl Format {
     }
 
     /// Appends that the server is about to close the connection; nothing where that is not told. `message` is for people.
-    pub(crate) fn closing(self, message: &str, out: &mut Vec<u8>) {
+    pub(crate) fn closing(self, code: CloseCode, message: &str, out: &mut Vec<u8>) {
         match self {
-            Self::Json => framed(out, Opcode::Text, |out| v1::closing(out, message)),
-            Self::Events | Self::PatternEvents => sse::closing(out, message),
+            Self::Json => framed(out, Opcode::Text, |out| v1::closing(out, code, message)),
+            Self::Events | Self::PatternEvents => sse::closing(out, code, message),
             Self::Frames | Self::PollItem | Self::PatternPollItem => {}
         }
     }
@@ -167,4 +167,19 @@ fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
     out.resize(start + base64::encoded_len(bytes.len(), true).expect("a payload fits into memory"), 0);
     base64::engine::general_purpose::STANDARD.encode_slice(bytes, &mut out[start..]).expect("the room was made");
+}
+
+/// The bytes that base64 with padding stands for, or what is wrong with it.
+#[cfg_attr(not(feature = "node"), allow(dead_code, reason = "the node alone takes it"))]
+pub(crate) fn from_base64(text: &str) -> Result<Vec<u8>, String> {
+    use base64::{DecodeError, Engine};
+    let wrong = |what| format!("data64 is not base64 with padding (RFC 4648 §4): {what}");
+    base64::engine::general_purpose::STANDARD.decode(text).map_err(|error| match error {
+        DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol { offset: at, .. } => {
+            let found = text.char_indices().take_while(|(index, _)| *index <= at).last();
+            wrong(format!("{:?} may not stand at byte {at}", found.map_or('\0', |(_, found)| found)))
+        }
+        DecodeError::InvalidLength(_) => wrong(format!("its {} characters are not a multiple of four", text.len())),
+        DecodeError::InvalidPadding => wrong("its end has not the '=' that it needs".to_owned()),
+    })
 }

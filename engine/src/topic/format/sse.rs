@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{Object, Publication, Subscribed};
+use crate::proto::CloseCode;
 use crate::topic::history::{MessageKind, Position};
 
 /// A message of a subscription to one topic. CR and CRLF in a text arrive as LF: the format has no way to say them.
@@ -33,9 +34,9 @@ pub(crate) fn lost(out: &mut Vec<u8>, topic: &str, count: u64) {
     event(out, "lost", |data| data.string("topic", topic).bare("count", Some(count)));
 }
 
-/// The server is about to close the connection; `message` says why, for people.
-pub(crate) fn closing(out: &mut Vec<u8>, message: &str) {
-    event(out, "closing", |data| data.string("message", message));
+/// The server is about to close the connection; `code` is what a WebSocket would be closed with, `message` says why, for people.
+pub(crate) fn closing(out: &mut Vec<u8>, code: CloseCode, message: &str) {
+    event(out, "closing", |data| data.bare("code", Some(code.0)).string("message", message));
 }
 
 /// How long a client waits before it comes back. No two of many should wait the same: draw from 1,000 to 3,000 for each.

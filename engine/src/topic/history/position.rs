@@ -12,8 +12,8 @@ pub(crate) struct Epoch(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Offset(pub(crate) u64);
 
-/// Offsets that are skipped after a journal without a clean end: more than one topic can have lost, or ever holds, and few enough
-/// for two million such ends before an offset leaves the whole numbers that JavaScript counts exactly.
+/// Offsets of one generation. After a journal without a clean end a new one begins: more than one topic can have lost, or ever
+/// holds, and few enough for two million such ends before an offset leaves the whole numbers that JavaScript counts exactly.
 pub(crate) const OFFSETS_SKIPPED: u64 = 1 << 32;
 
 impl Offset {
@@ -30,7 +30,20 @@ impl Offset {
 
     /// Whether offsets were skipped between this one and `later`.
     pub(crate) const fn skips_to(self, later: Self) -> bool {
-        later.0.saturating_sub(self.0) >= OFFSETS_SKIPPED
+        self.generation() < later.generation()
+    }
+
+    /// Generations are numbered from 0; one begins with each skip.
+    pub(crate) const fn generation(self) -> u64 {
+        self.0 / OFFSETS_SKIPPED
+    }
+
+    /// The offset with this count in a generation that is not earlier. No sum comes near [`Offset::MAX`] but in a file that
+    /// somebody made up, and there it ends.
+    #[cfg(any(test, feature = "node"))]
+    pub(crate) fn in_generation(self, generation: u64) -> Self {
+        let first = generation.max(self.generation()).saturating_mul(OFFSETS_SKIPPED);
+        Self(first.saturating_add(self.0 % OFFSETS_SKIPPED)).min(Self::MAX)
     }
 
     /// The next one.
@@ -154,5 +167,9 @@ mod tests {
         assert_eq!((Offset(5).messages_to(behind), Offset(5).messages_to(Offset(12))), (7, 7));
         assert_eq!((Offset(12).messages_to(Offset(5)), Offset(12).skips_to(Offset(5))), (0, false));
         assert!(Offset(5).skips_to(behind) && !Offset(5).skips_to(Offset(12)));
+        // Who saw more than the journal has is ahead of where the count goes on, and was skipped all the same.
+        assert!(Offset(25).skips_to(Offset(20).in_generation(1)));
+        assert_eq!(Offset(20).in_generation(3), Offset(20 + 3 * OFFSETS_SKIPPED));
+        assert_eq!(behind.in_generation(1), behind);
     }
 }

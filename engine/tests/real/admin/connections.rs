@@ -6,7 +6,7 @@ use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{Admin, good, refused};
-use crate::common::{eventually, polite};
+use crate::common::{Raw, eventually, polite};
 
 const NOBODY: &str = "/connections/0000000000000fff";
 
@@ -63,9 +63,29 @@ fn filters_choose() {
     assert!(message.contains("/ws, /chat"), "{message}");
     refused(&admin.request("GET", "/connections?after=7", "", ""), 400, "invalid_id");
     for query in ["limit=0", "limit=1001", "limit=-1", "state=gone", "paths=/ws"] {
-        refused(&admin.request("GET", &format!("/connections?{query}"), "", ""), 400, "invalid_query");
+        refused(&admin.request("GET", &format!("/connections?{query}"), "", ""), 400, "bad_request");
     }
     drop((echoes, followers));
+}
+
+#[test]
+fn streams_are_told_from_websockets_and_cannot_be_sent_to() {
+    let admin = Admin::start(&[]);
+    let follower = admin.follower();
+    let mut stream = Raw::connect(admin.node.addr);
+    stream.write(b"GET /topics/chat HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+    stream.until("event: subscribed").expect("it begins");
+    let (streams, sockets) = (admin.ids("?transport=events"), admin.ids("?transport=websocket&topic=chat"));
+    assert_eq!((streams.len(), sockets.len(), admin.ids("").len()), (1, 1, 2));
+    assert_ne!(streams, sockets);
+    let message = refused(&admin.request("GET", "/connections?transport=polling", "", ""), 400, "bad_request");
+    assert!(message.contains("events"), "{message}");
+    let target = format!("/connections/{}", streams[0]);
+    refused(&admin.post(&target, "text/plain", "to you"), 409, "not_a_websocket");
+    good(&admin.post(&format!("/connections/{}", sockets[0]), "text/plain", "to you"));
+    good(&admin.request("DELETE", &target, "", ""));
+    refused(&admin.post(&target, "text/plain", "to you"), 404, "no_such_connection");
+    drop(follower);
 }
 
 #[test]
@@ -112,7 +132,7 @@ fn one_connection_is_sent_to() {
     other.send(Message::text("mine")).expect("it reads");
     assert_eq!(other.read().expect("it answers"), Message::text("mine"), "the other one heard nothing else");
     refused(&admin.post(&target, "image/png", "x"), 415, "unsupported_content_type");
-    refused(&admin.post(&target, "text/plain", [0xff]), 400, "invalid_utf8");
+    refused(&admin.post(&target, "text/plain", [0xff]), 400, "bad_request");
     refused(&admin.post(NOBODY, "text/plain", "x"), 404, "no_such_connection");
     refused(&admin.post("/connections/x", "text/plain", "x"), 400, "invalid_id");
 }
@@ -146,8 +166,9 @@ fn one_connection_is_closed_with_a_code() {
         let response = admin.request("DELETE", &format!("{target}?code={code}"), "", "");
         refused(&response, 400, "invalid_close_code");
     }
-    for query in ["code=x", "code=70000", "why=x"] {
-        refused(&admin.request("DELETE", &format!("{target}?{query}"), "", ""), 400, "invalid_query");
+    for query in ["code=x", "code=70000", "why=x", "reason=%ff", "reason=a%C3"] {
+        let message = refused(&admin.request("DELETE", &format!("{target}?{query}"), "", ""), 400, "bad_request");
+        assert!(message.contains("query") && !message.contains("deserialize"), "{message}");
     }
     let long = format!("{target}?reason={}", "x".repeat(124));
     refused(&admin.request("DELETE", &long, "", ""), 400, "reason_too_long");

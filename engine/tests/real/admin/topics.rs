@@ -37,14 +37,14 @@ fn bad_publications_are_refused_and_disturb_nobody() {
     }
     let message = refused(&admin.request("POST", "/topics/chat", "", "x"), 415, "unsupported_content_type");
     assert!(message.contains("application/octet-stream"), "{message}");
-    refused(&admin.post("/topics/chat", "text/plain", [b'a', 0xff]), 400, "invalid_utf8");
+    refused(&admin.post("/topics/chat", "text/plain", [b'a', 0xff]), 400, "bad_request");
     for name in ["*", "%3E", "a.*", "a.*.b", "a.%3E"] {
-        refused(&admin.post(&format!("/topics/{name}"), "text/plain", "x"), 400, "wildcard_in_name");
+        refused(&admin.post(&format!("/topics/{name}"), "text/plain", "x"), 400, "bad_topic");
     }
     for name in ["a..b", ".a", "a.", "a%20b", "a%0Ab", "a*", "a.%3E.b", "a23456789.b23456789.c"] {
-        refused(&admin.post(&format!("/topics/{name}"), "text/plain", "x"), 400, "invalid_name");
+        refused(&admin.post(&format!("/topics/{name}"), "text/plain", "x"), 400, "bad_topic");
     }
-    refused(&admin.post("/topics/%ff", "text/plain", "x"), 400, "invalid_path");
+    refused(&admin.post("/topics/%ff", "text/plain", "x"), 400, "bad_topic");
     good(&admin.post("/topics/chat", "text/plain", "the only one"));
     assert_eq!(follower.read().expect("it comes"), Message::text("the only one"));
 }
@@ -65,7 +65,7 @@ fn a_batch_has_a_result_for_each() {
     let answer = good(&admin.post("/topics", "application/json", batch.to_string()));
     let results = answer["results"].as_array().expect("a list");
     let codes: Vec<_> = results.iter().map(|result| result["error"]["code"].as_str().unwrap_or("")).collect();
-    assert_eq!(codes, ["", "", "wildcard_in_name", "invalid_base64", "invalid_item", "invalid_item", ""], "{answer}");
+    assert_eq!(codes, ["", "", "bad_topic", "bad_request", "bad_request", "bad_request", ""], "{answer}");
     assert_eq!(results[0], json!({ "topic": "chat", "position": null }));
     assert_eq!(results[2]["topic"], "a.*");
     for expected in [Message::text("one"), Message::binary(vec![0, 1]), Message::text("last")] {
@@ -76,24 +76,40 @@ fn a_batch_has_a_result_for_each() {
 #[test]
 fn batches_are_json_and_bounded() {
     let admin = Admin::start(&[]);
-    for body in [
-        "",
-        "{}",
-        "[1]",
-        "[{\"topic\":\"a\",\"data\":\"x\",\"ttl\":1}]",
-        "[{\"topic\":\"a\",\"data\":1}]",
-        "[{\"data\":\"x\"}]",
-        "[] []",
+    for (body, code) in [
+        ("", "bad_json"),
+        ("[{]", "bad_json"),
+        ("[] []", "bad_json"),
+        ("{}", "bad_request"),
+        ("[1]", "bad_request"),
+        ("[{\"topic\":\"a\",\"data\":\"x\",\"ttl\":1}]", "bad_request"),
+        ("[{\"topic\":\"a\",\"data\":1}]", "bad_request"),
+        ("[{\"data\":\"x\"}]", "bad_request"),
     ] {
-        let message = refused(&admin.post("/topics", "application/json", body), 400, "invalid_json");
+        let message = refused(&admin.post("/topics", "application/json", body), 400, code);
         assert!(message.contains("line ") && message.contains("\"topic\""), "{message}");
     }
     refused(&admin.post("/topics", "text/plain", "[]"), 415, "unsupported_content_type");
     assert_eq!(good(&admin.post("/topics", "application/json; charset=utf-8", "[]"))["results"], json!([]));
     let many = |count: usize| Value::from(vec![json!({ "topic": "a", "data": "" }); count]).to_string();
-    refused(&admin.post("/topics", "application/json", many(1001)), 413, "batch_too_large");
+    refused(&admin.post("/topics", "application/json", many(1001)), 413, "too_large");
     let answer = good(&admin.post("/topics", "application/json", many(1000)));
     assert_eq!(answer["results"].as_array().map(Vec::len), Some(1000));
+}
+
+#[test]
+fn a_batch_may_be_larger_than_a_message_and_its_messages_may_not() {
+    let admin = Admin::start(&["--message-bytes-max=64KiB"]);
+    let item = |bytes: usize| json!({ "topic": "a", "data": "x".repeat(bytes) });
+    let mut batch = vec![item(1100); 1000];
+    batch[7] = item(65_537);
+    batch[8] = json!({ "topic": "a", "data64": "AAAA".repeat(21_846) });
+    batch[9] = item(65_536);
+    let answer = good(&admin.post("/topics", "application/json", Value::from(batch).to_string()));
+    let results = answer["results"].as_array().expect("a list");
+    let refused: Vec<_> = (0..1000).filter(|at| results[*at]["error"]["code"] == "too_large").collect();
+    assert_eq!((results.len(), refused), (1000, vec![7, 8]));
+    assert!(results[9].get("error").is_none(), "{}", results[9]);
 }
 
 #[test]
@@ -108,7 +124,7 @@ fn topics_are_listed_with_all_their_subscribers() {
     assert_eq!(admin.get("/topics?after=chas")["topics"].as_array().map(Vec::len), Some(1));
     assert_eq!(admin.get("/topics?after=chat"), json!({ "topics": [], "next": null }));
     for query in ["limit=0", "limit=1001", "limit=x", "page=2"] {
-        refused(&admin.request("GET", &format!("/topics?{query}"), "", ""), 400, "invalid_query");
+        refused(&admin.request("GET", &format!("/topics?{query}"), "", ""), 400, "bad_request");
     }
     drop(followers);
 }
@@ -214,6 +230,31 @@ fn what_a_stalled_reader_loses_is_counted_wherever_one_looks() {
 }
 
 #[test]
+fn what_was_lost_is_told_when_nobody_subscribes_any_more() {
+    let rules = RulesFile::new("lost", "[[topics]]\npattern = \"slow.*\"\noverflow = \"disconnect\"\n");
+    let admin = Admin::start(&[&rules.option()]);
+    let losses = || {
+        let topics = admin.get("/topics?limit=1000")["topics"].as_array().expect("a list").clone();
+        let lost = topics.into_iter().filter(|topic| topic["dropped"]["disconnect"].as_u64().is_some_and(|n| n > 0));
+        lost.map(|topic| (topic["name"].as_str().expect("a name").to_owned(), topic["subscribers"].as_u64()))
+            .collect::<Vec<_>>()
+    };
+    let _stalled = [Raw::open_at(admin.node.addr, "/topics/slow.a"), Raw::open_at(admin.node.addr, "/topics/slow.%3E")];
+    let body = vec![b'x'; 900_000];
+    let all = [("slow.>".to_owned(), Some(0)), ("slow.a".to_owned(), Some(0))];
+    eventually("both are closed, and what they lost is told", || {
+        good(&admin.post("/topics/slow.a", "text/plain", &body));
+        losses() == all
+    });
+    let dropped = || admin.get("/topics?after=slow.A")["topics"][0]["dropped"]["disconnect"].as_u64().expect("some");
+    let before = dropped();
+    let mut back = Raw::open_at(admin.node.addr, "/topics/slow.a");
+    good(&admin.post("/topics/slow.a", "text/plain", "small"));
+    assert_eq!(back.text(), "small");
+    assert_eq!((dropped(), losses()[1].1), (before, Some(1)), "with a subscriber again it is as much, and one entry");
+}
+
+#[test]
 fn the_message_type_of_a_rule_holds_for_the_admin_interface() {
     let rules = RulesFile::new("types", RULES);
     let admin = Admin::start(&[&rules.option()]);
@@ -222,7 +263,7 @@ fn the_message_type_of_a_rule_holds_for_the_admin_interface() {
     assert!(message.contains("takes text"), "{message}");
     let message = refused(&admin.post("/topics/bytes", "text/plain", "x"), 400, "wrong_message_type");
     assert!(message.contains("takes binary"), "{message}");
-    refused(&admin.post("/topics/kept.*", binary, "x"), 400, "wildcard_in_name");
+    refused(&admin.post("/topics/kept.*", binary, "x"), 400, "bad_topic");
     assert!(good(&admin.post("/topics/bytes", binary, "x"))["position"].is_null());
     assert_eq!(
         admin.get("/topics"),

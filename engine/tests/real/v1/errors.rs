@@ -54,8 +54,8 @@ fn bad_requests_are_answered_and_the_connection_goes_on() {
         (r#"{"op":"subscribe","id":7,"topic":"closed.out"}"#, Some(7), "not_allowed"),
         (r#"{"op":"subscribe","id":7,"topic":"closed.*"}"#, Some(7), "not_allowed"),
         (r#"{"op":"publish","id":7,"topic":"closed.in","data":"x"}"#, Some(7), "not_allowed"),
-        (r#"{"op":"publish","id":7,"topic":"only.text","data64":"eA=="}"#, Some(7), "not_allowed"),
-        (r#"{"op":"publish","id":7,"topic":"only.binary","data":"x"}"#, Some(7), "not_allowed"),
+        (r#"{"op":"publish","id":7,"topic":"only.text","data64":"eA=="}"#, Some(7), "wrong_message_type"),
+        (r#"{"op":"publish","id":7,"topic":"only.binary","data":"x"}"#, Some(7), "wrong_message_type"),
         (r#"{"op":"unsubscribe","id":7,"topic":"kept.a"}"#, Some(7), "not_subscribed"),
         (r#"{"op":"publish","id":7,"topic":"kept.a","data":"x","durable":true}"#, Some(7), "not_durable"),
     ] {
@@ -126,4 +126,34 @@ fn limits_are_errors_of_one_request() {
     refused(&other.answer(&one_more), None, "too_many_topics");
     client.publish("c", "still here");
     assert_eq!(other.hear()["data"], "still here");
+}
+
+#[test]
+fn what_is_no_json_is_told_in_words_with_its_place() {
+    let _machine = Shared::wait();
+    let node = Node::configured(RULES, &[]);
+    let mut client = Client::open(&node);
+    for (request, expected) in [
+        ("", "it ends too early at byte 0"),
+        ("nope", "a word that is none of true, false and null at byte 0"),
+        (r#"{"op":"ping" "id":7}"#, "something that may not stand there at byte 13"),
+        (r#"{"op":"ping","id":1e999}"#, "a number that is none, or too large at byte 18"),
+        (r#"{"op":"publish","topic":"a","data":"\ud800"}"#, "lone surrogate or bad escape in a string"),
+        ("{\"op\":\"ping\"} x", "something that may not stand there at byte 12"),
+    ] {
+        client.0.send_text(request);
+        let answer = client.hear();
+        assert_eq!(answer["message"], format!("not one JSON object: {expected}"), "{request}");
+    }
+    let wrong = [
+        ("?", "'?' may not stand at byte 0"),
+        ("AA?=", "'?' may not stand at byte 2"),
+        ("AAA", "its end has not the '=' that it needs"),
+        ("AAE=AAE=", "'=' may not stand at byte 3"),
+    ];
+    for (data64, expected) in wrong {
+        let answer = client.answer(&json!({ "op": "publish", "topic": "a", "data64": data64 }));
+        let message = answer["message"].as_str().expect("words");
+        assert!(message.ends_with(expected), "{data64}: {message}");
+    }
 }

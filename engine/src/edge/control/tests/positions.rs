@@ -163,7 +163,7 @@ fn what_there_is_no_room_for_is_refused() {
     let node = Node::start(2, |config| config.topics_max = 2);
     ["kept.a", "kept.b"].iter().for_each(|topic| _ = node.publish(topic, "x"));
     let (status, answer) = node.post("/topics/kept.c", "text/plain", "x");
-    assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("too_many_topics")), "{answer}");
+    assert_eq!((status, answer["code"].as_str()), (503, Some("too_many_topics")), "{answer}");
     node.publish("kept.a", "the others go on");
     let batch = r#"[{"topic":"kept.c","data":"x"},{"topic":"kept.b","data":"y"}]"#;
     let (status, answer) = node.post("/topics", "application/json", batch);
@@ -179,7 +179,7 @@ fn what_there_is_no_room_for_is_refused() {
     let large = "x".repeat(40 << 10);
     node.publish("kept.a", &large);
     let (status, answer) = node.post("/topics/kept.b", "text/plain", &large);
-    assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("busy")), "{answer}");
+    assert_eq!((status, answer["code"].as_str()), (503, Some("busy")), "{answer}");
     node.stop();
 }
 
@@ -195,8 +195,8 @@ fn of_a_durable_publication_without_an_answer_all_is_open() {
     is_blocked.recv().expect("a connection opened");
 
     let (status, answer) = node.post("/topics/kept.a?durable=true", "text/plain", "x");
-    assert_eq!((status, answer["error"]["code"].as_str()), (504, Some("not_yet_durable")), "{answer}");
-    let said = answer["error"]["message"].as_str().expect("a text");
+    assert_eq!((status, answer["code"].as_str()), (504, Some("not_yet_durable")), "{answer}");
+    let said = answer["message"].as_str().expect("a text");
     assert!(said.contains("it is open whether it was published"), "the shard numbered nothing: {said}");
 
     release.send(()).expect("the shard waits");

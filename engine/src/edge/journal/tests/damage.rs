@@ -26,7 +26,7 @@ fn every_cut_leaves_the_longest_valid_beginning() {
             Tail::Torn(tail) => {
                 assert_eq!((tail.valid_bytes, tail.cut_bytes), (valid as u64, (len - valid) as u64));
                 assert_eq!(segment.valid_bytes(), valid as u64);
-                assert!(matches!(scan(bytes, 1, Place::Earlier), Scan::Corrupt(_)), "{len}");
+                assert!(matches!(scan(bytes, 1, Place::Earlier), Scan::Corrupt(..)), "{len}");
             }
             Tail::Closed => panic!("closed at {len}"),
         }
@@ -42,9 +42,9 @@ fn every_changed_byte_is_seen_and_nothing_changed_is_served() {
             let mut bytes = written.bytes.clone();
             bytes[at] ^= 1 << bit;
             check_broken(&written, &bytes, at..at + 1);
-            assert!(matches!(scan(&bytes, 1, Place::Earlier), Scan::Corrupt(_)), "{at} of an earlier one");
+            assert!(matches!(scan(&bytes, 1, Place::Earlier), Scan::Corrupt(..)), "{at} of an earlier one");
             match scan(&bytes, 1, Place::Last) {
-                Scan::Corrupt(_) => assert!(at < unsynced, "{at}: only what was synced can be corrupt"),
+                Scan::Corrupt(..) => assert!(at < unsynced, "{at}: only what was synced can be corrupt"),
                 Scan::Sound(segment) => {
                     assert!(at >= unsynced, "{at}: what was synced cannot be torn");
                     assert!(matches!(segment.tail, Tail::Torn(_)), "{at}");
@@ -68,7 +68,7 @@ fn later_pages_without_earlier_ones_are_a_torn_tail_if_no_sync_had_covered_them(
     let mut bytes = written.bytes.clone();
     bytes[written.ends[3]..written.ends[4]].fill(0);
     let corrupt = Corrupt { at: written.ends[3] as u64, reason: Damage::HeadChecksum };
-    assert!(matches!(scan(&bytes, 1, Place::Last), Scan::Corrupt(found) if found == corrupt));
+    assert!(matches!(scan(&bytes, 1, Place::Last), Scan::Corrupt(found, _) if found == corrupt));
 }
 
 #[test]
@@ -80,13 +80,13 @@ fn zeros_that_were_allocated_in_advance_are_no_damage() {
         assert_eq!((segment.tail, segment.records().count()), (Tail::Open, 6));
     }
     assert!(matches!(scan(&[0; 4096], 1, Place::Last), Scan::Headless(tail) if tail.cut_bytes == 4096));
-    assert!(matches!(scan(&[0; 4096], 1, Place::Earlier), Scan::Corrupt(_)));
+    assert!(matches!(scan(&[0; 4096], 1, Place::Earlier), Scan::Corrupt(..)));
 }
 
 #[test]
 fn what_is_not_ours_is_never_cut() {
     let corrupt = |bytes: &[u8], number| match scan(bytes, number, Place::Last) {
-        Scan::Corrupt(corrupt) => corrupt.reason,
+        Scan::Corrupt(corrupt, _) => corrupt.reason,
         other => panic!("{other:?}"),
     };
     assert_eq!(corrupt(b"some text", 1), Damage::Magic);
@@ -107,11 +107,11 @@ fn records_of_another_segment_or_place_do_not_pass() {
     // A copy of an earlier record behind the last one.
     let bytes = [&written.bytes[..], &written.bytes[one.clone()]].concat();
     let reason = Damage::Sequence { expected: 16, found: 10 };
-    assert!(matches!(scan(&bytes, 1, Place::Last), Scan::Corrupt(corrupt) if corrupt.reason == reason));
+    assert!(matches!(scan(&bytes, 1, Place::Last), Scan::Corrupt(corrupt, _) if corrupt.reason == reason));
     // Two records in the wrong order.
     let (a, b) = (&written.bytes[one.clone()], &written.bytes[two.clone()]);
     let swapped = [&written.bytes[..one.start], b, &written.bytes[one.end..two.start], a, &written.bytes[two.end..]];
-    assert!(matches!(scan(&swapped.concat(), 1, Place::Last), Scan::Corrupt(_)));
+    assert!(matches!(scan(&swapped.concat(), 1, Place::Last), Scan::Corrupt(..)));
     // The rest of a file that was used before: the same record with another salt.
     let mut stale = Vec::new();
     SegmentWriter::start(SegmentHeader { salt: 78, ..header(1, 16) }, &mut stale)

@@ -13,7 +13,6 @@ use super::node::{message, *};
 use super::*;
 use crate::config::{Fsync, JournalConfig};
 use crate::edge::journal::{Journal, Tail};
-use crate::topic::history::OFFSETS_SKIPPED;
 use crate::topic::journal::{Ack, Durability, JournalEntry, JournalPort, NotDurable};
 
 /// A journal on a disk that fails as `faults` says.
@@ -63,6 +62,33 @@ fn a_full_disk_is_told_and_another_segment_follows_when_there_is_room() {
     assert_eq!(offsets(&recovered, "a"), [1, 4], "what was acknowledged is there");
     assert!(history(&recovered, "a").is_some_and(|history| history.has_hole_behind(Offset(1))), "and the gap is told");
     assert_eq!(history(&recovered, "a").expect("it is known").head().offset.0, 4 + OFFSETS_SKIPPED);
+}
+
+/// However the node ends: who saw what the journal lacks, or has not got as far, is told.
+#[test]
+fn what_a_full_disk_lost_is_told_even_if_nothing_followed() {
+    for goes_on in [false, true] {
+        let (dir, faults, config) = (TempDir::new(), Shared::default(), JournalConfig::default());
+        let running = start(&dir, &config, &faults);
+        (1..=10).for_each(|offset| assert_eq!(running.publish("a", offset), Ok(())));
+        set(&faults, |faults| faults.room = 0);
+        (11..=20).for_each(|offset| drop(reason(running.publish("a", offset))));
+        // As it would be if the node were killed now.
+        let killed = dir.copy(&[1]);
+        if goes_on {
+            set(&faults, |faults| faults.room = u64::MAX);
+            mended(&running);
+        }
+        running.stop();
+        for dir in [&killed, &dir] {
+            for start in 0..2 {
+                let Journal { recovered, .. } = dir.open(&config);
+                let a = history(&recovered, "a").expect("it is there");
+                assert!(a.has_hole_behind(Offset(10)) && a.has_hole_behind(Offset(20)), "start {start}, {goes_on}");
+                assert!(a.head().offset > Offset(20));
+            }
+        }
+    }
 }
 
 /// An entry whose publisher has the next one ready when it hears, until it `ended`.

@@ -114,6 +114,11 @@ impl Store for FaultyStore {
         if self.fails(|_| false) { Err(full()) } else { self.files.remove(number).await }
     }
 
+    async fn write_mark(&self, bytes: Vec<u8>, at: u64) -> io::Result<()> {
+        // In place, so that a full disk has room for it.
+        if self.fails(|_| false) { Err(full()) } else { self.files.write_mark(bytes, at).await }
+    }
+
     async fn close(&self, file: FaultyFile) {
         self.files.close(file.file).await;
     }

@@ -13,18 +13,30 @@ mod retention;
 
 use super::trial::{Message, Written};
 use super::{Place, Scan, Segment, SegmentHeader, SegmentWriter, scan};
-use crate::topic::history::{Epoch, MessageKind, Offset};
+use crate::topic::history::{Epoch, MessageKind, OFFSETS_SKIPPED, Offset};
 
 const EPOCH: Epoch = Epoch(0xE);
 
 fn header(number: u64, sequence: u64) -> SegmentHeader {
-    SegmentHeader { epoch: EPOCH, number, sequence, floor: Offset::ZERO, time_ms: 5, salt: 77, is_skip: false }
+    SegmentHeader {
+        epoch: EPOCH,
+        number,
+        sequence,
+        floor: Offset::ZERO,
+        time_ms: 5,
+        salt: 77,
+        is_skip: false,
+        is_lossy: false,
+        is_renumbered: false,
+    }
 }
 
 /// A text that names its topic and offset.
 fn message(topic: &str, offset: u64) -> Message {
     let payload = format!("{topic} {offset}").into_bytes();
-    Message { topic: topic.into(), offset: Offset(offset), time_ms: 1000 + offset, kind: MessageKind::Text, payload }
+    // A skip takes no time.
+    let time_ms = 1000 + offset % OFFSETS_SKIPPED;
+    Message { topic: topic.into(), offset: Offset(offset), time_ms, kind: MessageKind::Text, payload }
 }
 
 /// Three groups of two messages, the first two groups synced.

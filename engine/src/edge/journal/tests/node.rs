@@ -15,7 +15,7 @@ use super::super::store::{Store, UringStore};
 use crate::config::JournalConfig;
 use crate::edge::clock::unix_ms;
 use crate::edge::journal::{
-    Journal, JournalHealth, JournalStatus, JournalTask, Recovered, segment_name, segment_number,
+    Journal, JournalHealth, JournalStatus, JournalTask, Recovered, Rules, segment_name, segment_number,
 };
 use crate::topic::history::{Entry, History, HistoryLimits, MessageKind, Offset};
 use crate::topic::journal::{Ack, Durability, JournalEntry, JournalPort};
@@ -59,6 +59,7 @@ impl TempDir {
         for &number in numbers {
             fs::copy(self.segment(number), copy.segment(number)).expect("a copy");
         }
+        fs::copy(self.0.join("mark"), copy.0.join("mark")).expect("a copy");
         copy
     }
 
@@ -74,7 +75,12 @@ impl Drop for TempDir {
 }
 
 pub(super) fn open(dir: &Path, config: &JournalConfig) -> Journal {
-    Journal::open(dir, config, usize::MAX, |topic| (topic != "without").then(limits)).expect("it opens")
+    Journal::open(dir, config, rules(usize::MAX, |topic| (topic != "without").then(limits))).expect("it opens")
+}
+
+/// All topics for which there are limits, up to so many bytes of all.
+pub(super) fn rules<L: Fn(&str) -> Option<HistoryLimits>>(bytes_max: usize, limits_of: L) -> Rules<L> {
+    Rules { limits_of, bytes_max, digest: 0 }
 }
 
 pub(super) fn limits() -> HistoryLimits {
@@ -91,7 +97,7 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(task: JournalTask, port: JournalPort) -> Self {
-        Self::spawn(port, task.inbox.status(), |stop| task.run(stop))
+        Self::spawn(port, task.parts.inbox.status(), |stop| task.run(stop))
     }
 
     /// The same on other files.
@@ -101,7 +107,7 @@ impl Running {
         store: impl FnOnce(UringStore) -> S + Send + 'static,
     ) -> Self {
         let store = |directory: Directory| store(UringStore::new(directory));
-        Self::spawn(port, task.inbox.status(), |stop| task.run_with(store, stop))
+        Self::spawn(port, task.parts.inbox.status(), |stop| task.run_with(store, stop))
     }
 
     fn spawn<F: Future<Output = io::Result<()>>>(

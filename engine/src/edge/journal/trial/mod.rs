@@ -7,6 +7,7 @@ mod raw;
 mod written;
 
 use super::header::SegmentHeader;
+use super::mark::Mark;
 use super::recovery::Recovery;
 use super::scan::{Place, Scan, Segment, Tail, scan};
 use crate::topic::history::{HistoryLimits, Offset};
@@ -59,8 +60,10 @@ fn check_whole(written: &Written) {
 /// Histories without limits that matter hold all that was written.
 fn check_recovery(bytes: &[u8], written: &Written) {
     let limits = HistoryLimits::new(1 << 20, 1 << 30, Duration::from_secs(1 << 20), 0).expect("within their ranges");
-    let mut recovery = Recovery::new(|_: &str| Some(limits), usize::MAX);
-    recovery.segment(written.header.number, &scan(bytes, written.header.number, Place::Last));
+    let SegmentHeader { epoch, number, floor, .. } = written.header;
+    let mark = Mark { epoch, number, sequence: 0, floor, is_closed: false, is_lossy: false, rules: 0, count: 1 };
+    let mut recovery = Recovery::new(|_: &str| Some(limits), usize::MAX, Some(mark));
+    recovery.segment(number, &scan(bytes, number, Place::Last), bytes.len() as u64);
     let recovered = recovery.finish(0);
     assert_eq!(recovered.problems, []);
     assert_eq!(recovered.epoch, Some(written.header.epoch));
@@ -128,11 +131,11 @@ pub(super) fn check_broken(written: &Written, bytes: &[u8], touched: std::ops::R
         Scan::Headless(tail) => {
             assert!(bytes.len() < SegmentHeader::BYTES || bytes.iter().all(|&byte| byte == 0), "{tail}");
         }
-        Scan::Corrupt(corrupt) if touched.start >= SegmentHeader::BYTES => {
+        Scan::Corrupt(corrupt, _) if touched.start >= SegmentHeader::BYTES => {
             let first = written.records_before(corrupt.at as usize);
             assert!(first < written.synced, "record {first} was never durable: {corrupt}");
         }
-        Scan::Corrupt(_) => {}
+        Scan::Corrupt(..) => {}
     }
 }
 

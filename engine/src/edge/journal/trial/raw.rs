@@ -18,7 +18,7 @@ pub(super) fn check(bytes: &[u8], is_mended: bool) {
         (Scan::Sound(earlier), Scan::Sound(last)) => assert_eq!(earlier.tail, last.tail),
         (Scan::Sound(earlier), last) => panic!("{earlier:?} as an earlier one, {last:?} as the last"),
         (Scan::Headless(tail), _) => panic!("an earlier one: {tail}"),
-        (Scan::Corrupt(_), _) => {}
+        (Scan::Corrupt(..), _) => {}
     }
     if let Scan::Sound(segment) = &last {
         let served = super::served(segment);

@@ -72,6 +72,8 @@ impl Written {
             time_ms: 1,
             salt: decisions.below(1 << 16) as u32,
             is_skip: decisions.below(2) == 1,
+            is_lossy: false,
+            is_renumbered: false,
         };
         let mut heads = [(); TOPICS.len()].map(|()| decisions.below(1 << 16) as u64);
         let mut written = Self::empty(header);

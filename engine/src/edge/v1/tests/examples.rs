@@ -43,7 +43,7 @@ fn servers_examples_are_byte_for_byte_what_is_encoded() {
             reply::error(out, &Refusal::new(Some(2), Code::BadTopic, message));
         }),
         encode(|out| {
-            let message = "not one JSON object: lone surrogate or bad escape in a string at byte 14";
+            let message = "not one JSON object: a word that is none of true, false and null at byte 14";
             reply::error(out, &Refusal::new(None, Code::BadJson, message));
         }),
     ];

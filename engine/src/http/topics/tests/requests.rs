@@ -48,6 +48,16 @@ fn streams_begin_where_the_client_left_off() {
     stream(line, "größe:1-9:5000", follow("*", each(&[("größe", "1-9")]), Some(4000)));
     stream(line, "b::5000", follow("*", None, Some(4000)));
     stream(line, "b:1-9:999", follow("*", each(&[("b", "1-9")]), Some(0)));
+    for accept in ["text/event-stream;q=0", "text/event-stream; a=b ; Q=0.000, application/json"] {
+        assert_asks(
+            "GET /topics/a",
+            &[&format!("Accept: {accept}")],
+            &Operation::Poll { follow: follow("a", None, None), wait: Duration::ZERO },
+        );
+    }
+    for accept in ["text/event-stream;q=0.001", "text/event-stream", "text/event-stream;q=0, text/event-stream"] {
+        assert_asks("GET /topics/a", &[&format!("Accept: {accept}")], &Operation::Stream(follow("a", None, None)));
+    }
     // Polls have no such header.
     let poll = Operation::Poll { follow: follow("a", None, None), wait: Duration::ZERO };
     assert_asks("GET /topics/a", &["Last-Event-ID: junk"], &poll);
@@ -152,7 +162,7 @@ fn other_methods_are_told_which_there_are() {
         assert!(text.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{text}");
         assert!(text.contains("\r\nAllow: GET, HEAD, OPTIONS\r\n"), "{text}");
         assert!(text.contains("\r\nAccess-Control-Allow-Origin: https://page.example\r\n"), "{text}");
-        assert!(text.contains("{\"code\":\"bad_request\""), "{text}");
+        assert!(text.contains("{\"code\":\"method_not_allowed\""), "{text}");
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::poll::{self, Answer};
 use super::super::{Code, Format, Subscribed, sse, v1};
 use super::{encoded, in_format, publication};
+use crate::proto::CloseCode;
 use crate::topic::history::MessageKind::{Binary, Text};
 use crate::topic::history::Position;
 
@@ -31,7 +32,7 @@ fn a_stream() {
         sse::message(out, &publication("news.world", "1f3a-19", Binary, b"\x89PNG"));
         sse::lost(out, "news.world", 12);
         sse::comment(out);
-        sse::closing(out, SHUTDOWN);
+        sse::closing(out, CloseCode::GOING_AWAY, SHUTDOWN);
     });
     let [example] = blocks("Server-Sent Events\n", "```text\n")[..] else { panic!("one example") };
     assert_eq!(stream, format!("{example}\n\n"));
@@ -67,7 +68,7 @@ fn events_of_v1() {
         encoded(|out| v1::message(out, &publication("news.world", "1f3a-20", Text, b"line 1\nline 2 \x01"))),
         encoded(|out| v1::message(out, &publication("chat.lobby", "", Text, b""))),
         encoded(|out| v1::lost(out, "ticker.eur", 12)),
-        encoded(|out| v1::closing(out, SHUTDOWN)),
+        encoded(|out| v1::closing(out, CloseCode::GOING_AWAY, SHUTDOWN)),
     ];
     let listed = blocks("## `ringwire.v1`", "```json server\n");
     assert_eq!(listed.iter().filter(|block| events.contains(&(**block).to_owned())).count(), events.len());
@@ -100,6 +101,7 @@ fn codes_and_their_statuses_are_those_of_the_page() {
         Code::BadTopic,
         Code::BadPosition,
         Code::NotAllowed,
+        Code::WrongMessageType,
         Code::NotSubscribed,
         Code::TooManySubscriptions,
         Code::TooManyTopics,
@@ -110,6 +112,10 @@ fn codes_and_their_statuses_are_those_of_the_page() {
         Code::JournalFailed,
         Code::NoHistory,
         Code::NoMessage,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::SlowRequest,
+        Code::Internal,
         Code::Closing,
     ];
     assert_eq!(listed.collect::<Vec<_>>(), all.map(|code| (code.as_str(), code.status())));

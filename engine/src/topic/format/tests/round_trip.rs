@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::super::poll::{self, Answer};
 use super::super::{Format, Publication, sse, v1};
 use super::{in_format, publication};
-use crate::proto::Opcode;
 use crate::proto::frame::{Header, Role};
+use crate::proto::{CloseCode, Opcode};
 use crate::topic::history::MessageKind::{Binary, Text};
 use crate::topic::history::{Epoch, History, HistoryLimits, Offset, Position};
 
@@ -184,13 +184,13 @@ fn frames_hold_payloads_and_events() {
             assert_eq!(frames(&raw), [(kind.opcode(), &payload[..]); 2]);
             let mut events = in_format(Format::Json, &publication);
             Format::Json.lost("a.b", 3, &mut events);
-            Format::Json.closing("because", &mut events);
+            Format::Json.closing(CloseCode::RESUME, "because", &mut events);
             let found = frames(&events);
             let mut event = Vec::new();
             v1::message(&mut event, &publication);
             assert_eq!(found[0], (kind.opcode(), &event[..]));
             assert_eq!(found[1], (Opcode::Text, &br#"{"event":"lost","topic":"a.b","count":3}"#[..]));
-            assert_eq!(found[2], (Opcode::Text, &br#"{"event":"closing","message":"because"}"#[..]));
+            assert_eq!(found[2], (Opcode::Text, &br#"{"event":"closing","code":4000,"message":"because"}"#[..]));
         }
     }
 }
@@ -207,7 +207,7 @@ fn only_some_formats_tell_of_what_they_lost() {
     ] {
         let (mut lost, mut closing) = (Vec::new(), Vec::new());
         format.lost("a", 1, &mut lost);
-        format.closing("because", &mut closing);
+        format.closing(CloseCode::RESUME, "because", &mut closing);
         assert_eq!((!lost.is_empty(), !closing.is_empty()), (tells, tells), "{format:?}");
     }
 }

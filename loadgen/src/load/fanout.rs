@@ -375,7 +375,8 @@ impl Load for Fanout {
     }
 
     fn is_drained(&self, _now: u64) -> bool {
-        self.has_all()
+        // Where nobody is left, nothing comes.
+        self.has_all() || self.followers.iter().all(|seat| seat.place != Place::There)
     }
 
     fn newest_p99(&mut self, now: u64) -> Option<u64> {

@@ -99,7 +99,7 @@ fn checks(groups: &[Group]) -> String {
 
 /// What the server used for each group that was alone with it.
 fn usages(groups: &[Group]) -> String {
-    let head = ["", "CPU", "in user space", "per message", "busiest thread", "memory", "per connection"];
+    let head = ["", "CPU", "user space", "per message", "busiest", "memory", "per connection"];
     let rows = groups.iter().filter_map(|group| {
         let server = group.server.as_ref()?;
         let rounded = |share: f64| percent((share * 100.0).round() / 100.0);

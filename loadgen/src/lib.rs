@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod http;
 pub mod latency;
 pub mod ledger;
 pub mod live;
@@ -17,4 +18,5 @@ pub mod schedule;
 pub mod sizes;
 pub mod sources;
 pub mod target;
+pub mod transport;
 pub mod watched;

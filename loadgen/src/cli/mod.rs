@@ -15,8 +15,8 @@ use clap::{Parser, Subcommand};
 use options::{Compare, Connect, Echo, Fanout, Idle};
 pub use outputs::{Outputs, WriteError};
 pub use plan::{
-    Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Pace, Plan, Task, Transport,
-    UsageError, Window,
+    Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Pace, Plan, TOPICS_PATH, Task,
+    Transport, UsageError, Window,
 };
 
 /// Examples and what they are for, how values are written, and what the exit codes say; lines of at most 98 columns.

@@ -52,6 +52,9 @@ pub(super) struct Fanout {
     /// Transports, one after the other
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', default_value = "websocket")]
     pub(super) transports: Vec<Transport>,
+    /// How often each subscriber by short-poll asks
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
+    pub(super) poll_interval: Duration,
     #[command(flatten)]
     pub(super) window: Window,
     #[command(flatten)]
@@ -112,6 +115,9 @@ pub(super) struct Compare {
     /// Intervals of short polling, each with viewers of its own
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "100ms,250ms,1s", value_parser = parse_duration)]
     pub(super) poll_intervals: Vec<Duration>,
+    /// Then run each transport alone, for what it costs the server; needs --server-pid
+    #[arg(long, requires = "server_pid")]
+    pub(super) apart: bool,
     /// Size of a frame, in bytes
     #[arg(long, value_name = "SIZE", default_value = "200")]
     pub(super) size: Sizes,

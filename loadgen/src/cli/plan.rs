@@ -19,6 +19,8 @@ use crate::target::Target;
 /// Longest run, warm-up included: a day.
 const RUN_MAX: Duration = Duration::from_secs(86_400);
 const THREADS_MAX: u32 = 256;
+const INTERVAL_MIN: Duration = Duration::from_millis(1);
+const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 /// What the network takes without queues that overflow.
 const CONNECT_RATE: f64 = 5_000.0;
 
@@ -97,6 +99,8 @@ pub struct FanoutPlan {
     pub rate: Rate,
     /// Transports, one after the other; none twice.
     pub transports: Vec<Transport>,
+    /// How often a subscriber by short polls asks; above 0.
+    pub poll_interval: Duration,
     /// How long by each.
     pub window: Window,
     /// What is published.
@@ -136,6 +140,8 @@ pub struct ComparePlan {
     pub transports: Vec<Transport>,
     /// Intervals of short polling, each above 0.
     pub poll_intervals: Vec<Duration>,
+    /// Whether each transport runs alone too, behind the run of all.
+    pub apart: bool,
     /// How long.
     pub window: Window,
     /// Frames; they are text, which all transports carry.
@@ -194,6 +200,9 @@ pub enum Transport {
     Broadcast,
 }
 
+/// Path of topics; what follows is a topic's name.
+pub const TOPICS_PATH: &str = "/topics/";
+
 /// Why a command line means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
@@ -217,6 +226,15 @@ pub enum UsageError {
         name: String,
         /// What is wrong with it, and what to type instead.
         problem: &'static str,
+    },
+    /// Topics are followed at paths of their own.
+    #[error(
+        "{target} has a path that is no topic's: type ws://HOST for topics named load.0 and so on, ws://HOST{TOPICS_PATH}NAME for \
+         others, or --transports=broadcast where the server sends to all what one sends"
+    )]
+    Path {
+        /// As typed.
+        target: String,
     },
 }
 
@@ -244,9 +262,16 @@ impl options::Fanout {
         at_most("publishers", self.publishers, 10_000)?;
         at_most("threads", self.common.connecting.threads, self.subscribers.min(THREADS_MAX))?;
         check_transports(&self.transports)?;
+        check_target(&self.common.target, &self.transports)?;
+        if self.topics > 1 && self.transports.contains(&Transport::Broadcast) {
+            let problem = ", whose one topic is the URL's path: leave --topics out";
+            return Err(UsageError::Transport { name: Transport::Broadcast.name(), problem });
+        }
+        within("poll-interval", self.poll_interval, INTERVAL_MIN, INTERVAL_MAX)?;
         let (window, messages) = (self.window.meant()?, self.messages.meant()?);
-        let Self { common, subscribers, topics, publishers, rate, transports, .. } = self;
-        plan(common, Task::Fanout(FanoutPlan { subscribers, topics, publishers, rate, transports, window, messages }))
+        let Self { common, subscribers, topics, publishers, rate, transports, poll_interval, .. } = self;
+        let fanout = FanoutPlan { subscribers, topics, publishers, rate, transports, poll_interval, window, messages };
+        plan(common, Task::Fanout(fanout))
     }
 }
 
@@ -274,15 +299,17 @@ impl options::Compare {
         check_transports(&self.transports)?;
         if self.transports.contains(&Transport::Broadcast) {
             let problem = ", which has no history to poll: use `fanout` for it";
-            return Err(UsageError::Transport { name: name_of(Transport::Broadcast), problem });
+            return Err(UsageError::Transport { name: Transport::Broadcast.name(), problem });
         }
         for &interval in &self.poll_intervals {
-            within("poll-intervals", interval, Duration::from_millis(1), Duration::from_secs(3600))?;
+            within("poll-intervals", interval, INTERVAL_MIN, INTERVAL_MAX)?;
         }
+        check_target(&self.common.target, &self.transports)?;
         let window = self.window.meant()?;
         let messages = options::Messages { size: self.size, form: options::Form::Text }.meant()?;
-        let Self { common, viewers, frames, transports, poll_intervals, .. } = self;
-        plan(common, Task::Compare(ComparePlan { viewers, frames, transports, poll_intervals, window, messages }))
+        let Self { common, viewers, frames, transports, poll_intervals, apart, .. } = self;
+        let compare = ComparePlan { viewers, frames, transports, poll_intervals, apart, window, messages };
+        plan(common, Task::Compare(compare))
     }
 }
 
@@ -347,13 +374,23 @@ fn plan(typed: options::Common, task: Task) -> Result<Plan, UsageError> {
 fn check_transports(transports: &[Transport]) -> Result<(), UsageError> {
     let twice = transports.iter().enumerate().find(|(index, transport)| transports[..*index].contains(transport));
     twice.map_or(Ok(()), |(_, &transport)| {
-        Err(UsageError::Transport { name: name_of(transport), problem: " twice: name it once" })
+        Err(UsageError::Transport { name: transport.name(), problem: " twice: name it once" })
     })
 }
 
-/// A transport as it is typed.
-pub(super) fn name_of(transport: Transport) -> String {
-    transport.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+fn check_target(target: &Target, transports: &[Transport]) -> Result<(), UsageError> {
+    let path = target.path_and_query();
+    let is_topic =
+        path.strip_prefix(TOPICS_PATH).is_some_and(|name| !name.is_empty() && !name.contains(['/', '?', '%']));
+    let is_broadcast = transports.iter().all(|&transport| transport == Transport::Broadcast);
+    if path == "/" || is_topic || is_broadcast { Ok(()) } else { Err(UsageError::Path { target: target.to_string() }) }
+}
+
+impl Transport {
+    /// As it is typed.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 fn per_second(messages: f64) -> Rate {

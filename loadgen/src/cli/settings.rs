@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringwire::config::text::print_duration;
 
-use super::plan::{Common, Messages, Pace, Task, Transport, Window, name_of};
+use super::plan::{Common, Messages, Pace, Task, Transport, Window};
 use crate::payload::Form;
 
 /// All settings, typed or by default. What was not asked for is not in it.
@@ -44,6 +44,7 @@ fn of_task(task: &Task) -> Vec<Setting> {
                 ("publishers", plan.publishers.to_string()),
                 ("rate", plan.rate.as_f64().to_string()),
                 ("transports", names(&plan.transports)),
+                ("poll-interval", print_duration(plan.poll_interval)),
             ];
             own.into_iter().chain(of_window(plan.window)).chain(of_messages(&plan.messages)).collect()
         }
@@ -62,6 +63,7 @@ fn of_task(task: &Task) -> Vec<Setting> {
                 ("frames", plan.frames.as_f64().to_string()),
                 ("transports", names(&plan.transports)),
                 ("poll-intervals", joined(plan.poll_intervals.iter().copied().map(print_duration))),
+                ("apart", plan.apart.to_string()),
             ];
             own.into_iter().chain(of_window(plan.window)).chain(of_messages(&plan.messages)).collect()
         }
@@ -82,7 +84,7 @@ fn of_messages(messages: &Messages) -> [Setting; 2] {
 }
 
 fn names(transports: &[Transport]) -> String {
-    joined(transports.iter().copied().map(name_of))
+    joined(transports.iter().copied().map(Transport::name))
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {

@@ -136,3 +136,30 @@ fn usage_is_exit_code_2() {
     let error = parsed("echo ws://h --no-such-option").unwrap_err();
     assert_eq!(error.exit_code(), i32::from(crate::objective::Outcome::Usage.code()));
 }
+
+#[test]
+fn topics_are_at_paths_of_their_own() {
+    let Task::Fanout(fanout) = plan("fanout ws://h/topics/a.b --transports=short-poll --poll-interval=250ms").task
+    else {
+        panic!("a fanout");
+    };
+    assert_eq!(fanout.poll_interval, Duration::from_millis(250));
+    for line in
+        ["fanout ws://h/ws", "compare ws://h/topics/", "fanout ws://h/topics/a/latest", "fanout ws://h/?topic=a"]
+    {
+        assert!(error(line).contains("type ws://HOST for topics named load.0"), "{line}: {}", error(line));
+    }
+    plan("fanout ws://h/room?a=b --transports=broadcast");
+    let mixed = "fanout ws://h/room --transports=broadcast,sse";
+    assert!(error(mixed).contains("--transports=broadcast where"), "{}", error(mixed));
+    let several = "fanout ws://h/room --transports=broadcast --topics=2";
+    assert!(error(several).contains("broadcast, whose one topic is the URL's path"), "{}", error(several));
+    assert!(error("fanout ws://h --poll-interval=0").contains("--poll-interval is 0"));
+}
+
+#[test]
+fn a_comparison_apart_needs_a_server_to_watch() {
+    assert!(error("compare ws://h --apart").contains("--server-pid"));
+    let Task::Compare(compare) = plan("compare ws://h --apart --server-pid=7").task else { panic!("a comparison") };
+    assert!(compare.apart);
+}

@@ -1,8 +1,13 @@
 //! The commands: each makes a run of a plan, and a report of what came of it.
 
+mod compare;
 mod connect;
 mod echo;
+mod fanout;
+mod headline;
 mod idle;
+mod refused;
+mod show;
 mod stage;
 
 use crate::cli::{Plan, Task};
@@ -18,7 +23,8 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
         Task::Echo(task) => echo::run(&plan.common, task, &mut report)?,
         Task::Idle(task) => idle::run(&plan.common, task, &mut report)?,
         Task::Connect(task) => connect::run(&plan.common, task, &mut report)?,
-        Task::Fanout(_) | Task::Compare(_) => anyhow::bail!("not yet"),
+        Task::Fanout(task) => fanout::run(&plan.common, task, &mut report)?,
+        Task::Compare(task) => compare::run(&plan.common, task, &mut report)?,
     }
     report.check_validity(plan.common.bounds);
     report.objectives = plan.common.objectives.judge(&report.groups);

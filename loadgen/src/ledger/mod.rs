@@ -133,6 +133,12 @@ impl Ledger {
     /// Closes the account. `sent` tells how many messages a sender sent, from number 0 on: what of them has not come is
     /// missing, but for one of each message that came to the same receiver with a damaged stamp: it was one of those.
     pub fn close(self, mut sent: impl FnMut(u32) -> u64) -> Checks {
+        self.close_by(|_, sender| sent(sender))
+    }
+
+    /// Closes the account as [`close`](Self::close) does, where `sent` tells how many messages a sender sent to a receiver: for
+    /// senders that send to several.
+    pub fn close_by(self, mut sent: impl FnMut(u32, u32) -> u64) -> Checks {
         let mut checks = self.checks;
         let each = self.streams.len().checked_div(self.nameless.len()).unwrap_or(0);
         for (receiver, nameless) in self.nameless.iter().enumerate() {
@@ -142,7 +148,7 @@ impl Ledger {
                     Pairing::Own { first } => first + receiver as u32,
                     Pairing::Crossed { .. } => index as u32,
                 };
-                stream.owed(sent(sender))
+                stream.owed(sent(receiver as u32, sender))
             });
             checks.missing += owed.sum::<u64>().saturating_sub(u64::from(*nameless));
         }

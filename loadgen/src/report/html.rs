@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::plot::{self, NARROW, WIDE};
 use super::table::{self, table};
 use super::units::{bytes, count, percent, rate, time};
-use super::{Group, Report};
+use super::{Group, Report, viewers};
 use crate::objective::Outcome;
 
 const STYLE: &str = include_str!("page.css");
@@ -20,6 +20,12 @@ pub fn page(report: &Report) -> String {
     body += &verdicts(report);
     body += &tiles(report);
     body += &figures(report);
+    if let Some((head, rows)) = viewers::viewers(report) {
+        body += &grid("What viewers see", &head, rows);
+        if let Some(sentence) = viewers::server_sentence(report) {
+            let _ = writeln!(body, "<p>{}.</p>", escaped(&sentence));
+        }
+    }
     body += &groups(&report.groups);
     body += &facts(report);
     format!(

@@ -11,6 +11,7 @@ mod table;
 pub mod units;
 mod usage;
 mod validity;
+mod viewers;
 
 #[cfg(test)]
 pub(crate) mod sample;

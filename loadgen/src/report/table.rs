@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::units::{bytes, count, percent, rate, scaled, time};
-use super::{Group, Report, ServerUse};
+use super::{Group, Report, ServerUse, viewers};
 use crate::objective::{Judged, Outcome, Unit};
 
 /// The summary, as lines of at most 100 columns unless names are long.
@@ -12,17 +12,14 @@ pub fn table(report: &Report) -> String {
     let warm_up = report.window.warm_up_seconds;
     let after = if warm_up > 0.0 { format!(" after {} s of warm-up", scaled(warm_up)) } else { String::new() };
     let _ = writeln!(text, "{}, {} s{after}\n", report.target, scaled(report.window.seconds));
+    text += &viewers(report);
     text += &traffic(&report.groups);
     text += &latencies(&report.groups);
     text += &checks(&report.groups);
     if let Some(server) = &report.server {
         text += &usage("server", server);
     }
-    for group in &report.groups {
-        if let Some(server) = &group.server {
-            text += &usage(&format!("server during {}", group.name), server);
-        }
-    }
+    text += &usages(&report.groups);
     text += &generator(report);
     text += &verdict(report);
     text
@@ -47,6 +44,11 @@ fn traffic(groups: &[Group]) -> String {
         [group.name.clone(), opened, sent, received, expected, reach, per, bytes_in, bytes_out].to_vec()
     });
     aligned(&head, rows.collect())
+}
+
+fn viewers(report: &Report) -> String {
+    let Some((head, rows)) = viewers::viewers(report) else { return String::new() };
+    aligned(&head, rows) + &viewers::server_sentence(report).map_or_else(String::new, |sentence| sentence + "\n\n")
 }
 
 fn latencies(groups: &[Group]) -> String {
@@ -93,6 +95,28 @@ fn checks(groups: &[Group]) -> String {
         cells
     });
     aligned(&head, rows.collect())
+}
+
+/// What the server used for each group that was alone with it.
+fn usages(groups: &[Group]) -> String {
+    let head = ["", "CPU", "in user space", "per message", "busiest thread", "memory", "per connection"];
+    let rows = groups.iter().filter_map(|group| {
+        let server = group.server.as_ref()?;
+        let rounded = |share: f64| percent((share * 100.0).round() / 100.0);
+        let user = rounded(server.cpu_user_seconds / server.cpu_seconds.max(1e-9));
+        let told = |value: Option<f64>, unit: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), unit);
+        Some(vec![
+            format!("server during {}", group.name),
+            format!("{} s", scaled(server.cpu_seconds)),
+            user,
+            told(server.cpu_per_message, |per| time(per as u64)),
+            rounded(server.busiest_thread),
+            bytes(server.rss_after as f64),
+            told(server.bytes_per_connection, bytes),
+        ])
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() { String::new() } else { aligned(&head, rows) }
 }
 
 fn usage(title: &str, server: &ServerUse) -> String {

@@ -117,7 +117,8 @@ impl Report {
     fn saturated_thread(&self, share_max: f64) -> Option<Reason> {
         let threads = self.generator.threads.iter();
         let busiest = threads.max_by(|a, b| a.cpu_share.total_cmp(&b.cpu_share))?;
-        let server = self.server.as_ref().map_or(0.0, |server| server.busiest_thread);
+        let servers = self.groups.iter().filter_map(|group| group.server.as_ref()).chain(&self.server);
+        let server = servers.map(|server| server.busiest_thread).fold(0.0, f64::max);
         (busiest.cpu_share > share_max && busiest.cpu_share > server)
             .then(|| Reason::GeneratorSaturated { thread: busiest.name.clone(), cpu_share: busiest.cpu_share })
     }

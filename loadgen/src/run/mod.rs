@@ -85,9 +85,10 @@ pub trait Load: Send + 'static {
         let _ = (conns, index, message, now);
     }
 
-    /// Bytes came on it, if it is no WebSocket.
-    fn on_bytes(&mut self, conns: &mut Conns, index: u32, bytes: &[u8], now: u64) {
+    /// Bytes came on it, if it is no WebSocket. How many messages were in them.
+    fn on_bytes(&mut self, conns: &mut Conns, index: u32, bytes: &[u8], now: u64) -> u64 {
         let _ = (conns, index, bytes, now);
+        0
     }
 
     /// It ended, or did not open. What that means.
@@ -101,6 +102,16 @@ pub trait Load: Send + 'static {
     fn wants(&mut self, now: u64) -> Option<u32> {
         let _ = now;
         None
+    }
+
+    /// Whether the run may start: all that was opened has also got what it asked for first, or never will.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Whether the run is to end before its time, because nothing can come of it.
+    fn has_failed(&self) -> bool {
+        false
     }
 
     /// Sends what is due at `now`. Called every turn from the start of the run to its end; `now` is read for this call.
@@ -172,7 +183,12 @@ pub fn run<L: Load>(
         .collect::<Result<_, _>>()?;
     while threads.iter().any(|thread| !thread.is_finished()) {
         shared.advance(Instant::now());
+        // Before `watch` looks: it may take a while, and the window end meanwhile.
+        let phase = shared.phase(Instant::now());
         watch(&shared);
+        if phase == Phase::Drain {
+            shared.note_end_seen();
+        }
         shared.wait_for_change(Duration::from_millis(100));
     }
     let mut finished =

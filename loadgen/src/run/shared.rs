@@ -36,6 +36,8 @@ pub struct Shared {
     /// Threads of which everything came.
     drained: AtomicU32,
     stopped: AtomicBool,
+    /// The end of the window was watched.
+    end_seen: AtomicBool,
     changes: Mutex<u64>,
     changed: Condvar,
     /// Connections that are open.
@@ -71,6 +73,7 @@ impl Shared {
             ready: AtomicU32::new(0),
             drained: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
+            end_seen: AtomicBool::new(false),
             changes: Mutex::new(0),
             changed: Condvar::new(),
             open: AtomicU64::new(0),
@@ -141,6 +144,11 @@ impl Shared {
         self.note_change();
     }
 
+    /// Says that the end of the window was watched: connections stay open until then, since a server is looked at with them.
+    pub(super) fn note_end_seen(&self) {
+        self.end_seen.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn note_drained(&self) {
         self.drained.fetch_add(1, Ordering::Relaxed);
     }
@@ -150,7 +158,7 @@ impl Shared {
         let Some(start) = self.start() else { return self.is_stopped() };
         let end = start + self.warm_up + self.window;
         self.is_stopped()
-            || (now >= end && self.drained.load(Ordering::Relaxed) == self.threads)
+            || (self.end_seen.load(Ordering::Relaxed) && self.drained.load(Ordering::Relaxed) == self.threads)
             || now >= end + self.drain_max
     }
 

@@ -89,6 +89,7 @@ impl<'a, L: Load> Worker<'a, L> {
     pub(super) fn run(mut self, thread: u32) -> anyhow::Result<Done<L::Outcome>> {
         if self.crew.shape.opens_all {
             self.open_all()?;
+            self.settle()?;
         }
         self.crew.shared.note_ready();
         while self.crew.shared.start().is_none() && !self.crew.shared.is_stopped() {
@@ -109,6 +110,20 @@ impl<'a, L: Load> Worker<'a, L> {
     fn open_all(&mut self) -> anyhow::Result<()> {
         while !self.crew.has_opened_all() && !self.crew.shared.is_stopped() {
             self.crew.open_due(self.client.conns());
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for what was asked for first on the connections that opened.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + self.crew.shape.open_timeout;
+        while !self.crew.load.is_ready() && !self.crew.shared.is_stopped() {
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "connections opened, and what was asked for on them was not answered in time: look what the server says, or give \
+                 it more --connect-timeout"
+            );
             self.turn()?;
         }
         Ok(())
@@ -232,7 +247,7 @@ impl<L: Load> ClientHandler for Crew<'_, L> {
 
     #[inline]
     fn on_bytes(&mut self, conns: &mut Conns, id: ConnId, bytes: &[u8]) {
-        self.load.on_bytes(conns, self.fleet.index(id), bytes, self.now);
+        self.received += self.load.on_bytes(conns, self.fleet.index(id), bytes, self.now);
     }
 
     fn on_close(&mut self, _conns: &mut Conns, id: ConnId, end: End<'_>) {
@@ -272,6 +287,9 @@ impl<L: Load> ClientHandler for Crew<'_, L> {
                 self.open_one(conns, index);
             }
             self.load.on_turn(conns, &self.fleet, since);
+        }
+        if self.load.has_failed() {
+            self.shared.stop();
         }
         if now.saturating_duration_since(self.told.0) > TELL_EVERY {
             self.tell_progress(now);

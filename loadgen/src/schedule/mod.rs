@@ -8,9 +8,11 @@
 
 mod closed;
 mod open;
+mod rota;
 
 pub use closed::Closed;
 pub use open::{Open, ParseRateError, Plan, Rate};
+pub use rota::Rota;
 
 /// A message to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

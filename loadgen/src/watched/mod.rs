@@ -122,8 +122,8 @@ impl Watched {
         Ok(ServerUse {
             pid: self.pid,
             name: self.name,
-            cpu_seconds: now.user + now.system - window.times.user - window.times.system,
-            cpu_user_seconds: now.user - window.times.user,
+            cpu_seconds: (now.user + now.system - window.times.user - window.times.system).max(0.0),
+            cpu_user_seconds: (now.user - window.times.user).max(0.0),
             busiest_thread: busiest / seconds.max(1e-9),
             rss_before: self.rss_before,
             rss_after,

@@ -1,0 +1,122 @@
+//! The publishers of one thread: what is due is sent, whether or not anything came of what was sent before.
+
+use std::ops::Range;
+
+use ringwire::client::{ConnId, Conns};
+use ringwire::proto::Message;
+
+use super::echo::BOUND;
+use super::show::Show;
+use crate::latency::Latency;
+use crate::payload::{Form, Stamp};
+use crate::schedule::{Due, Open};
+use crate::sizes::Draws;
+use crate::transport::{Way, v1};
+
+pub(super) struct Publisher {
+    first: u32,
+    /// By connection: whether it was there.
+    there: Vec<bool>,
+    schedule: Open,
+    draws: Draws,
+    payload: Vec<u8>,
+    out: Vec<u8>,
+    /// Payloads go out as they are, instead of by `ringwire.v1`.
+    is_bare: bool,
+    published: Published,
+}
+
+/// What was published in the window.
+#[derive(Debug)]
+pub struct Published {
+    /// Publications planned.
+    pub planned: u64,
+    /// Of those, that could not be sent: their connection was not there, or its queue full.
+    pub unsent: u64,
+    /// From the planned send to the actual one.
+    pub offer_lag: Latency,
+}
+
+impl Publisher {
+    pub(super) fn new(show: &Show, senders: Range<u32>) -> Self {
+        Self {
+            first: senders.start,
+            there: vec![false; senders.len()],
+            draws: show.sizes.draws(show.seed ^ u64::from(senders.start)),
+            schedule: show.plan.part(senders),
+            payload: vec![0; show.sizes.most()],
+            out: Vec::new(),
+            is_bare: show.lines.iter().any(|line| line.way == Way::Broadcast),
+            published: Published { planned: 0, unsent: 0, offer_lag: Latency::new(BOUND) },
+        }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.there.len() as u32
+    }
+
+    pub(super) fn note_there(&mut self, index: u32) {
+        self.there[index as usize] = true;
+    }
+
+    /// Whether it never was there.
+    pub(super) fn note_gone(&self, index: u32) -> bool {
+        !self.there[index as usize]
+    }
+
+    pub(super) fn next_at(&self) -> Option<u64> {
+        self.schedule.next_at()
+    }
+
+    pub(super) fn send_due(&mut self, show: &Show, conns: &mut Conns, ids: &[Option<ConnId>], now: u64) {
+        while let Some(due) = self.schedule.due(now) {
+            let sent = self.send(show, conns, ids, due);
+            if show.window.contains(&due.planned) {
+                self.published.planned += 1;
+                self.published.unsent += u64::from(!sent);
+                self.published.offer_lag.record(now.saturating_sub(due.planned));
+            }
+        }
+    }
+
+    fn send(&mut self, show: &Show, conns: &mut Conns, ids: &[Option<ConnId>], due: Due) -> bool {
+        let sending = show.cast.sending(due);
+        let payload = &mut self.payload[..self.draws.draw()];
+        let stamp = Stamp { sequence: sending.sequence, sender: sending.stream, planned: due.planned };
+        show.codec.write(stamp, payload);
+        let Some(id) = ids[(due.sender - self.first) as usize] else { return false };
+        let topic = &show.topics[sending.topic as usize];
+        self.out.clear();
+        let bytes: &[u8] = match (self.is_bare, show.form) {
+            (true, _) => payload,
+            (false, Form::Text) => {
+                v1::publish_text(topic, payload, &mut self.out);
+                &self.out
+            }
+            (false, Form::Binary) => {
+                v1::publish_binary(topic, payload, &mut self.out);
+                &self.out
+            }
+        };
+        let message = match show.form {
+            Form::Binary => Message::Binary(bytes),
+            Form::Text => {
+                Message::Text(std::str::from_utf8(bytes).expect("the text form is ASCII, and names are UTF-8"))
+            }
+        };
+        conns.send(id, message).is_ok()
+    }
+
+    pub(super) fn finish(self) -> Published {
+        self.published
+    }
+}
+
+impl Published {
+    /// Adds another thread's.
+    pub fn merge(&mut self, other: Self) {
+        self.planned += other.planned;
+        self.unsent += other.unsent;
+        self.offer_lag.merge(&other.offer_lag);
+    }
+}

@@ -374,7 +374,7 @@ impl Load for Fanout {
         polls.chain(self.publisher.next_at()).min()
     }
 
-    fn is_drained(&self) -> bool {
+    fn is_drained(&self, _now: u64) -> bool {
         self.has_all()
     }
 

@@ -200,7 +200,7 @@ impl Conns {
         ConnId { shard: 0, generation: self.slots[slot as usize].generation, slot }
     }
 
-    /// One frame, of any kind, on an open connection (RFC6455-5.1-1: masked).
+    /// One frame, of any kind, on an open connection (§5.1: masked).
     #[inline]
     pub(super) fn push_frame(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
         let key = self.entropy.mask_key();

@@ -129,7 +129,7 @@ fn run_frames<H: ClientHandler>(conns: &mut Conns, handler: &mut H, slot: u32, m
 #[cold]
 fn on_control(conns: &mut Conns, slot: u32, event: &Event<'_>) {
     match event {
-        // RFC6455-5.5.2-2
+        // RFC6455-5.5.2-1
         Event::Ping(payload) if conns.slots[slot as usize].phase == Phase::Open => {
             // A server that pings and does not read loses its pongs.
             let _ = conns.push_frame(slot, Opcode::Pong, payload);

@@ -162,7 +162,7 @@ fn what_nobody_writes_is_not_durable() {
     let node = dir.node(&[]);
     refused(&node, "plain");
     let wrong = post(&mut Raw::connect(node.admin_addr()), "kept.a?durable=perhaps", "x");
-    assert!(wrong.status == 400 && wrong.text().contains("invalid_query"), "{}", wrong.text());
+    assert!(wrong.status == 400 && wrong.text().contains("bad_request"), "{}", wrong.text());
     stop(node);
     let node = dir.node(&["--journal=none"]);
     refused(&node, "kept.a");

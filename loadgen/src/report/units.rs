@@ -35,15 +35,17 @@ pub fn bytes(number: f64) -> String {
     }
 }
 
-/// A share: `100 %`, `99.95 %`.
+/// A share: `100 %`, `86.7 %`, `99.95 %`.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    // Only what is whole may look so: 99.999 % is not 100 %.
-    if percent == percent.round() {
+    if (percent - percent.round()).abs() < 1e-9 {
         return format!("{percent:.0} %");
     }
-    let cut = if percent < 100.0 { (percent * 1000.0).floor() / 1000.0 } else { percent };
-    format!("{cut:.3} %")
+    // Only what is whole may look so: 99.999 % is not 100 %, and each nine counts.
+    let decimals = if (99.0..100.0).contains(&percent) { 3 } else { 1 };
+    let step = 10_f64.powi(decimals);
+    let cut = if percent < 100.0 { (percent * step).floor() / step } else { percent };
+    format!("{cut:.*} %", decimals as usize)
 }
 
 /// A number with a factor of a thousand as a letter: `950`, `12.3 k`, `1.23 M`.
@@ -92,5 +94,6 @@ mod tests {
     #[test]
     fn nearly_all_does_not_look_like_all() {
         assert_eq!([0.0, 0.5, 1.0, 0.99999999, 1.25].map(percent), ["0 %", "50 %", "100 %", "99.999 %", "125 %"]);
+        assert_eq!([0.14, 0.86667, 0.0004, 0.9895].map(percent), ["14 %", "86.6 %", "0.0 %", "98.9 %"]);
     }
 }

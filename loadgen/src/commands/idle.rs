@@ -8,8 +8,9 @@ use crate::load::idle::Idle;
 use crate::report::{Report, Window};
 use crate::run::{Shape, Site};
 
-/// How long all echoes together may take at the end.
+/// How long all echoes together may take at the end: this, and so much more for each connection.
 const VERIFY_MAX: Duration = Duration::from_secs(60);
+const VERIFY_EACH: Duration = Duration::from_micros(100);
 
 pub(super) fn run(common: &Common, plan: &IdlePlan, report: &mut Report) -> anyhow::Result<()> {
     let shape = Shape {
@@ -20,7 +21,7 @@ pub(super) fn run(common: &Common, plan: &IdlePlan, report: &mut Report) -> anyh
         open_timeout: common.connect_timeout,
         warm_up: Duration::ZERO,
         window: plan.duration,
-        drain_max: VERIFY_MAX,
+        drain_max: VERIFY_MAX + VERIFY_EACH * plan.connections,
         message_bytes_max: 64 * 1024,
     };
     let site = Site::find(&common.target, plan.connections)?;

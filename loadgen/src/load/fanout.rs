@@ -307,9 +307,10 @@ impl Load for Fanout {
             account.note_in(framed(message.as_bytes().len(), false), now);
             self.hear(conns, index, now, Come::Message(message));
         } else if !self.show.lines.iter().any(|line| line.way == Way::Broadcast) {
-            let refusals = &mut self.refusals;
+            let Self { refusals, publisher, show, .. } = self;
             v1::on_message(message, &mut |heard| {
                 if let Heard::Refused(refusal) = heard {
+                    publisher.note_refused(show, now);
                     refusals.push(refusal);
                 }
             });

@@ -33,6 +33,8 @@ pub struct Published {
     pub planned: u64,
     /// Of those, that could not be sent: their connection was not there, or its queue full.
     pub unsent: u64,
+    /// Refusals of the server on connections that publish, from the start of the window on.
+    pub refused: u64,
     /// From the planned send to the actual one.
     pub offer_lag: Latency,
 }
@@ -47,7 +49,7 @@ impl Publisher {
             payload: vec![0; show.sizes.most()],
             out: Vec::new(),
             is_bare: show.lines.iter().any(|line| line.way == Way::Broadcast),
-            published: Published { planned: 0, unsent: 0, offer_lag: Latency::new(BOUND) },
+            published: Published { planned: 0, unsent: 0, refused: 0, offer_lag: Latency::new(BOUND) },
         }
     }
 
@@ -107,16 +109,27 @@ impl Publisher {
         conns.send(id, message).is_ok()
     }
 
+    /// The server refused a publication at `now`. Answers name none, so the time tells whether it was of the window.
+    pub(super) fn note_refused(&mut self, show: &Show, now: u64) {
+        self.published.refused += u64::from(now >= show.window.start);
+    }
+
     pub(super) fn finish(self) -> Published {
         self.published
     }
 }
 
 impl Published {
+    /// Publications that were made.
+    pub fn sent(&self) -> u64 {
+        (self.planned - self.unsent).saturating_sub(self.refused)
+    }
+
     /// Adds another thread's.
     pub fn merge(&mut self, other: Self) {
         self.planned += other.planned;
         self.unsent += other.unsent;
+        self.refused += other.refused;
         self.offer_lag.merge(&other.offer_lag);
     }
 }

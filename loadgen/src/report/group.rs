@@ -17,6 +17,9 @@ pub struct Group {
     pub seconds: f64,
     /// Messages sent.
     pub sent: u64,
+    /// Publications that were planned too, and could not be made: their connection was lost, or the server refused them.
+    #[serde(default)]
+    pub unsent: u64,
     /// Messages received, whatever they were like.
     pub received: u64,
     /// Messages that were to be received.

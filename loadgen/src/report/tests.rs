@@ -78,6 +78,13 @@ fn each_reason_makes_a_run_invalid() {
     assert!(silent.contains("none came"), "{silent}");
     let busy = reasons(|report| report.generator.threads[1].cpu_share = 0.99);
     assert!(busy.contains("load-1 was 99 % busy"), "{busy}");
+    let unsent = reasons(|report| {
+        let mut other = report.groups[0].clone();
+        other.name = "other".into();
+        report.groups.push(other);
+        report.groups.iter_mut().for_each(|group| (group.sent, group.unsent) = (45, 105));
+    });
+    assert!(unsent.starts_with("45 of the 150 planned publications were made") && !unsent.contains("; "), "{unsent}");
     let both = reasons(|report| {
         report.generator.threads[1].cpu_share = 0.99;
         report.server.as_mut().unwrap().busiest_thread = 1.0;

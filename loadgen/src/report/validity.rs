@@ -52,6 +52,13 @@ pub enum Reason {
         /// Share of a core that it used.
         cpu_share: f64,
     },
+    /// Publications could not be made: what was to be seen was not shown.
+    NotPublished {
+        /// Planned in the window.
+        planned: u64,
+        /// Of those, made.
+        sent: u64,
+    },
     /// Nothing came at all.
     NothingReceived {
         /// In which group.
@@ -78,6 +85,14 @@ impl fmt::Display for Reason {
                 write!(
                     out,
                     "the generator was the bottleneck: its thread {thread} was {percent:.0} % busy: add --threads"
+                )
+            }
+            Self::NotPublished { planned, sent } => {
+                let (planned, sent) = (count(*planned), count(*sent));
+                write!(
+                    out,
+                    "{sent} of the {planned} planned publications were made: a publisher was lost or held up, or the server refused \
+                     them, as was told during the run"
                 )
             }
             Self::NothingReceived { group } => write!(out, "{group}: messages were sent or expected, and none came"),
@@ -109,9 +124,22 @@ impl Report {
             })
             .flatten()
             .collect();
+        self.invalid.extend(self.not_published());
         self.invalid.extend(self.saturated_thread(bounds.generator_share_max));
         self.generator.saturated =
             self.generator.threads.iter().any(|thread| thread.cpu_share > bounds.generator_share_max);
+    }
+
+    /// Once for all groups that looked at the same publications.
+    fn not_published(&self) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        for group in self.groups.iter().filter(|group| group.unsent > 0) {
+            let reason = Reason::NotPublished { planned: group.sent + group.unsent, sent: group.sent };
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
     }
 
     fn saturated_thread(&self, share_max: f64) -> Option<Reason> {

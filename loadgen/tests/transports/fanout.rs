@@ -3,8 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
+use ringwire_load::objective::Outcome;
+
 use crate::node::Node;
-use crate::{assert_flawless, load};
+use crate::{assert_flawless, cut, load, load_at};
 
 const SHORT: &str = "--duration=600ms --warm-up=200ms";
 
@@ -150,5 +152,22 @@ fn a_server_that_ends_is_told_by_connections_and_reach() {
         assert!(report.objectives.iter().any(|judged| judged.objective == "errors-max" && !judged.met));
         // Nobody knocks as fast as it can at a door that is shut.
         assert!(report.generator.threads[0].cpu_share < 0.7, "{transport}: {:?}", report.generator.threads);
+    }
+}
+
+#[test]
+fn a_publisher_that_is_lost_makes_the_run_invalid() {
+    let node = Node::serve();
+    let way = cut::publishers(node.addr, Duration::from_millis(700));
+    for command in ["fanout ws://{addr} --subscribers=3 --rate=50", "compare ws://{addr} --viewers=3 --frames=50 --transports=websocket,sse"]
+    {
+        let report = load_at(way, &format!("{command} --duration=1500ms --warm-up=0")).unwrap();
+        let group = &report.groups[0];
+        assert_eq!(group.sent + group.unsent, 75, "{group:?}");
+        assert!(group.sent > 0 && group.unsent > 20, "{} were made, {} not", group.sent, group.unsent);
+        assert_eq!(group.connections.lost, 0, "the followers were left alone");
+        assert_eq!(Outcome::of(&report), Outcome::Invalid);
+        let told: Vec<_> = report.invalid.iter().map(ToString::to_string).collect();
+        assert!(told.len() == 1 && told[0].contains("of the 75 planned publications were made"), "{told:?}");
     }
 }

@@ -1,8 +1,11 @@
 //! `fanout` and `compare` against a real node, by every transport.
 
 mod compare;
+mod cut;
 mod fanout;
 mod node;
+
+use std::net::SocketAddr;
 
 use clap::Parser;
 use ringwire_load::cli::Cli;
@@ -14,7 +17,13 @@ use ringwire_load::report::{Group, Report};
 /// The machine that tests run on may be busy: how late the generator is says nothing of the code.
 #[track_caller]
 fn load(node: &node::Node, line: &str) -> anyhow::Result<Report> {
-    let line = format!("ringwire-load {line} --quiet --offer-lag-max=10s").replace("{addr}", &node.addr.to_string());
+    load_at(node.addr, line)
+}
+
+/// The same, by another way to the node.
+#[track_caller]
+fn load_at(addr: SocketAddr, line: &str) -> anyhow::Result<Report> {
+    let line = format!("ringwire-load {line} --quiet --offer-lag-max=10s").replace("{addr}", &addr.to_string());
     let plan = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}")).into_plan()?;
     commands::run(&plan)
 }

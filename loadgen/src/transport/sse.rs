@@ -6,6 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Heard, Refusal, Route, Trouble};
 use crate::http::{Part, ResponseReader, write_get};
 
+/// Of a refusal's body, what is kept in all.
+const REFUSAL_BYTES_MAX: usize = 4096;
+
 /// Follows one topic.
 #[derive(Debug)]
 pub struct Sse {
@@ -49,7 +52,10 @@ impl Sse {
                 let outcome = events.read(bytes, &mut |kind, data| on_event(kind, data, decoded, hear));
                 trouble = trouble.or(outcome.err());
             }
-            Part::Body(bytes) => body.extend_from_slice(&bytes[..bytes.len().min(4096)]),
+            Part::Body(bytes) => {
+                let room = REFUSAL_BYTES_MAX - body.len();
+                body.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
             Part::End => {
                 hear(if *status == 200 { Heard::Answered } else { Heard::Refused(Refusal::of(*status, body)) })
             }
@@ -151,5 +157,20 @@ impl EventReader {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endless_refusal_is_not_kept() {
+        let mut sse = Sse::new(100);
+        let mut feed = |bytes: &str| sse.on_bytes(bytes.as_bytes(), &mut |heard| panic!("it never ends: {heard:?}"));
+        feed("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        (0..10_000).for_each(|_| feed(&format!("3e8\r\n{}\r\n", "x".repeat(1000))).unwrap());
+        assert_eq!(sse.body.len(), REFUSAL_BYTES_MAX);
+        assert!(sse.body.capacity() <= 2 * REFUSAL_BYTES_MAX, "{}", sse.body.capacity());
     }
 }

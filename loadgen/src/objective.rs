@@ -3,7 +3,6 @@
 //! An objective is judged by the group that does worst. Latency objectives are about the group's main latency: response,
 //! delivery, staleness or handshake.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -153,12 +152,6 @@ impl Outcome {
             Self::Usage => 2,
             Self::Invalid => 3,
         }
-    }
-}
-
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        outcome.code().into()
     }
 }
 

@@ -106,12 +106,6 @@ impl Target {
         &self.path_and_query
     }
 
-    /// The same server with another path.
-    #[must_use]
-    pub fn with_path(&self, path_and_query: &str) -> Self {
-        Self { path_and_query: path_and_query.to_owned(), ..self.clone() }
-    }
-
     /// The server's address; of several, an IPv4 one.
     ///
     /// # Errors

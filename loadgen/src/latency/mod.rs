@@ -66,11 +66,6 @@ impl Latency {
         self.times.count()
     }
 
-    /// The time, in nanoseconds, that the share `quantile` (0 to 1) of all were not above; 0 if there are none.
-    pub fn at(&self, quantile: f64) -> u64 {
-        self.histogram().value_at_quantile(quantile).min(self.times.longest())
-    }
-
     fn histogram(&self) -> Histogram<u64> {
         let mut histogram = Histogram::new_with_bounds(1, self.times.bound(), DIGITS).expect("checked at the start");
         self.times.recorded().for_each(|(value, count)| histogram.saturating_record_n(value, count));

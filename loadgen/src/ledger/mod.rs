@@ -27,7 +27,7 @@ pub struct Checks {
     pub out_of_order: u64,
     /// Came damaged; not also counted as missing.
     pub corrupt: u64,
-    /// Came so late that it is not known any more whether they had come before, or from before the first that was owed.
+    /// Came so late that it is not known any more whether they had come before.
     pub unsure: u64,
 }
 
@@ -64,7 +64,6 @@ pub struct Ledger {
     streams: Vec<Stream>,
     /// Messages that came to each receiver with a damaged stamp, so that it is not known whose they were.
     nameless: Vec<u32>,
-    received: u64,
     checks: Checks,
 }
 
@@ -81,28 +80,12 @@ impl Ledger {
 
     fn new(pairing: Pairing, receivers: u32, each: u32) -> Self {
         let streams = vec![Stream::default(); receivers as usize * each as usize];
-        Self { pairing, streams, nameless: vec![0; receivers as usize], received: 0, checks: Checks::default() }
-    }
-
-    /// Says that `receiver` is owed the messages of `sender` from `sequence` on, because it came when the earlier ones
-    /// had been sent. To be said before the stream's first message.
-    pub fn begin_at(&mut self, receiver: u32, sender: u32, sequence: u64) {
-        if let Some(at) = self.position(receiver, sender) {
-            self.streams[at] = Stream::new(sequence);
-        }
-    }
-
-    /// Says that `receiver` joins while `sender` sends, and is owed what follows the first message that comes.
-    pub fn begin_with_first(&mut self, receiver: u32, sender: u32) {
-        if let Some(at) = self.position(receiver, sender) {
-            self.streams[at] = Stream::from_first();
-        }
+        Self { pairing, streams, nameless: vec![0; receivers as usize], checks: Checks::default() }
     }
 
     /// Books what [`Codec::read`](crate::payload::Codec::read) made of a payload that came to `receiver`.
     #[inline]
     pub fn book(&mut self, receiver: u32, read: Result<Stamp, Corrupt>) -> Arrival {
-        self.received += 1;
         match read {
             Ok(stamp) => match self.position(receiver, stamp.sender) {
                 Some(at) => self.streams[at].note(stamp.sequence, &mut self.checks),
@@ -118,16 +101,6 @@ impl Ledger {
             },
             Err(Corrupt::Stamp) => self.book_nameless(receiver),
         }
-    }
-
-    /// Messages that came, whatever they were like.
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// What is known to be wrong until now; nothing is missing before the end.
-    pub fn so_far(&self) -> Checks {
-        self.checks
     }
 
     /// Closes the account. `sent` tells how many messages a sender sent, from number 0 on: what of them has not come is

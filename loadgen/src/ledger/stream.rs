@@ -7,9 +7,6 @@ use super::Checks;
 /// Ranges of numbers that one stream remembers as not come: 16 KiB.
 pub const GAPS_MAX: usize = 1024;
 
-/// The `next` of a stream that begins with what comes first; no message has this number.
-const UNBEGUN: u64 = u64::MAX;
-
 /// What a message was, when it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
@@ -21,7 +18,7 @@ pub enum Arrival {
     Duplicate,
     /// Is not as it was sent.
     Corrupt,
-    /// Late or a repetition, not known any more which; or from before the first that was owed.
+    /// Late or a repetition, not known any more which.
     Unsure,
 }
 
@@ -34,7 +31,7 @@ impl Arrival {
 
 /// Which numbers have come.
 ///
-/// Each number from the first one owed is in one of three places: below `next` and in `gaps`, it has not come; below
+/// Each number is in one of three places: below `next` and in `gaps`, it has not come; below
 /// `next` and not in `gaps`, it has; from `next` on, it has not. Below `known_from` the gaps are forgotten.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
@@ -48,16 +45,6 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A stream whose first message has the number `first`.
-    pub fn new(first: u64) -> Self {
-        Self { next: first, known_from: first, ..Self::default() }
-    }
-
-    /// A stream that is owed what follows the first message that comes, and all if none does: for who joins under way.
-    pub fn from_first() -> Self {
-        Self { next: UNBEGUN, known_from: UNBEGUN, ..Self::default() }
-    }
-
     /// Notes that a number came, and counts what is wrong with that.
     #[inline]
     pub fn note(&mut self, sequence: u64, checks: &mut Checks) -> Arrival {
@@ -83,8 +70,6 @@ impl Stream {
             }
             self.next = sequence + 1;
             Arrival::New
-        } else if self.next == UNBEGUN {
-            self.begin(sequence)
         } else if sequence < self.known_from {
             self.forgotten = self.forgotten.saturating_sub(1);
             Arrival::Unsure
@@ -97,19 +82,9 @@ impl Stream {
 
     /// How many of the first `sent` messages have not come.
     pub fn owed(&self, sent: u64) -> u64 {
-        if self.next == UNBEGUN {
-            return sent;
-        }
         let gaps = self.gaps.iter().flat_map(|gaps| gaps.iter());
         let passed_over: u64 = gaps.map(|gap| gap.end.min(sent).saturating_sub(gap.start)).sum();
         self.forgotten + passed_over + sent.saturating_sub(self.next)
-    }
-
-    #[cold]
-    fn begin(&mut self, sequence: u64) -> Arrival {
-        *self = Self::new(sequence);
-        self.next = sequence + 1;
-        Arrival::New
     }
 
     #[cold]

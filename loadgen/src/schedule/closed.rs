@@ -49,11 +49,6 @@ impl Closed {
         one.in_flight = one.in_flight.saturating_sub(1);
     }
 
-    /// How many messages `sender` was given to send.
-    pub fn count_of(&self, sender: u32) -> u64 {
-        self.senders[(sender - self.first) as usize].sequence
-    }
-
     fn sender(&mut self, sender: u32) -> &mut Sender {
         &mut self.senders[(sender - self.first) as usize]
     }
@@ -76,6 +71,5 @@ mod tests {
         assert_eq!(closed.due(10, 78), None);
         (0..5).for_each(|_| closed.answered(11));
         assert_eq!(sequences(&mut closed, 11, 90), [2, 3], "answers that nobody asked for give no room");
-        assert_eq!((closed.count_of(10), closed.count_of(11)), (3, 4));
     }
 }

@@ -84,12 +84,6 @@ impl Plan {
         self.count
     }
 
-    /// How many of them are those of `sender`.
-    pub fn count_of(&self, sender: u32) -> u64 {
-        let (rounds, rest) = (self.count / u64::from(self.senders), self.count % u64::from(self.senders));
-        rounds + u64::from(u64::from(sender) < rest)
-    }
-
     /// When message `number` is planned, in nanoseconds.
     ///
     /// Evenly: `number ÷ rate`. While the rate grows, `n = rate × t² ÷ 2 ramp` messages are planned until `t`.
@@ -215,10 +209,6 @@ mod tests {
         let whole = all(plan.part(0..10));
         assert_eq!(parts, whole);
         assert_eq!(whole.len() as u64, plan.count());
-        for sender in 0..10 {
-            let count = whole.iter().filter(|due| due.sender == sender).count() as u64;
-            assert_eq!(plan.count_of(sender), count, "sender {sender}");
-        }
     }
 
     #[test]

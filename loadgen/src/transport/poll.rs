@@ -107,11 +107,6 @@ impl Poll {
         true
     }
 
-    /// Whether an answer is missing.
-    pub fn is_waiting(&self) -> bool {
-        self.is_waiting
-    }
-
     /// Takes what came.
     ///
     /// # Errors

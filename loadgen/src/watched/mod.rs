@@ -1,13 +1,14 @@
 //! Processes under load, as /proc and perf see them: the server by its pid, and the generator's own threads.
 //!
-//! The server is looked at from outside and needs to know nothing of it. CPU time comes in hundredths of a second, as the
-//! kernel tells it of other processes; over a window of seconds that is enough.
+//! The server is looked at from outside and needs to know nothing of it. CPU time is that of its threads, in nanoseconds; only
+//! where threads ended meanwhile it is the process's, which the kernel tells in hundredths of a second.
 //!
 //! Not here: whose fault a full core is (`report`).
 
 mod perf;
 mod procfs;
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::time::Instant;
@@ -15,6 +16,9 @@ use std::time::Instant;
 use crate::report::ServerUse;
 use perf::Counting;
 use procfs::Times;
+
+/// By how much times in ticks may be off between two looks, in seconds.
+const ROUNDED: f64 = 0.03;
 
 /// Why a process cannot be watched.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,8 @@ pub struct Watched {
     began: u64,
     rss_before: u64,
     rss_peak: u64,
+    /// Ready to count when the window begins.
+    counting: Result<Counting, String>,
     window: Option<Window>,
 }
 
@@ -75,7 +81,8 @@ impl Watched {
         })?;
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned();
         let rss = procfs::rss(pid).map_err(|cause| WatchError::Unreadable { pid, cause })?;
-        Ok(Self { pid, name, began: times.began, rss_before: rss, rss_peak: rss, window: None })
+        let counting = Counting::prepare(pid);
+        Ok(Self { pid, name, began: times.began, rss_before: rss, rss_peak: rss, counting, window: None })
     }
 
     /// Begins the window: CPU time and instructions count from here.
@@ -84,7 +91,8 @@ impl Watched {
     ///
     /// [`WatchError::Ended`] when the process is gone.
     pub fn begin(&mut self) -> Result<(), WatchError> {
-        let counting = Counting::begin(self.pid);
+        let used_up = Err("it was counted once".to_owned());
+        let counting = std::mem::replace(&mut self.counting, used_up).and_then(Counting::begin);
         let (times, threads) = (self.times()?, procfs::threads(self.pid));
         self.window = Some(Window { since: Instant::now(), times, threads, counting });
         Ok(())
@@ -115,15 +123,17 @@ impl Watched {
         let window = self.window.take().expect("a window was begun");
         let (now, threads) = (self.times()?, procfs::threads(self.pid));
         let seconds = window.since.elapsed().as_secs_f64();
-        let rss_after = self.sample()?;
         let counted = window.counting.and_then(Counting::finish);
-        let before = |id: u32| window.threads.iter().find(|(other, _)| *other == id).map_or(0.0, |(_, used)| *used);
-        let busiest = threads.iter().map(|&(id, used)| used - before(id)).fold(0.0, f64::max);
+        let rss_after = self.sample()?;
+        let before: HashMap<u32, f64> = window.threads.into_iter().collect();
+        let used = threads.iter().map(|(id, used)| used - before.get(id).unwrap_or(&0.0));
+        let (busiest, exact) = used.fold((0.0, 0.0), |(busiest, all), used: f64| (used.max(busiest), all + used));
+        let (cpu_seconds, cpu_user_seconds) = cpu(window.times, now, exact);
         Ok(ServerUse {
             pid: self.pid,
             name: self.name,
-            cpu_seconds: (now.user + now.system - window.times.user - window.times.system).max(0.0),
-            cpu_user_seconds: (now.user - window.times.user).max(0.0),
+            cpu_seconds,
+            cpu_user_seconds,
             busiest_thread: busiest / seconds.max(1e-9),
             rss_before: self.rss_before,
             rss_after,
@@ -140,6 +150,15 @@ impl Watched {
         let ended = || WatchError::Ended { pid: self.pid };
         procfs::times(self.pid).ok().filter(|times| times.began == self.began && !times.is_zombie).ok_or_else(ended)
     }
+}
+
+/// CPU time between two looks, and its part in user space: `exact` is that of the threads that live, unless others that ended
+/// used so much that the ticks show it.
+fn cpu(before: Times, now: Times, exact: f64) -> (f64, f64) {
+    let (user, system) = ((now.user - before.user).max(0.0), (now.system - before.system).max(0.0));
+    let ticks = user + system;
+    let all = if ticks - exact > ROUNDED { ticks } else { exact.max(0.0) };
+    (all, if ticks > 0.0 { all * user / ticks } else { 0.0 })
 }
 
 /// The share of a core that the calling thread uses.
@@ -220,6 +239,28 @@ mod tests {
         thread::sleep(Duration::from_millis(300));
         let used = watched.finish().unwrap();
         assert!(used.cpu_seconds < 0.03 && used.busiest_thread < 0.1, "{used:?}");
+    }
+
+    #[test]
+    fn times_are_those_of_threads_unless_some_ended() {
+        let times = |user, system| Times { user, system, began: 1, is_zombie: false };
+        assert_eq!(cpu(times(1.0, 1.0), times(1.02, 1.02), 0.012), (0.012, 0.006));
+        assert_eq!(cpu(times(1.0, 1.0), times(1.0, 1.0), 0.004), (0.004, 0.0));
+        let (all, user) = cpu(times(1.0, 1.0), times(1.5, 2.5), 0.7);
+        assert!((all - 2.0).abs() < 1e-9 && (user - 0.5).abs() < 1e-9, "a thread that ended used most: {all}, {user}");
+    }
+
+    /// Looking for counters takes a while, of which the window must lose nothing.
+    #[test]
+    fn a_window_begins_at_once() {
+        let other = Other::run("read line");
+        let mut watched = Watched::attach(other.0.id()).unwrap();
+        let asked = (0..3).map(|_| {
+            let since = Instant::now();
+            watched.begin().unwrap();
+            since.elapsed()
+        });
+        assert!(asked.min() < Some(Duration::from_millis(20)));
     }
 
     #[test]

@@ -13,32 +13,44 @@ const EVENTS: &str = "instructions:u,instructions:k";
 #[derive(Debug)]
 pub(super) struct Counting {
     child: Child,
-    _answers: BufReader<ChildStdout>,
+    answers: BufReader<ChildStdout>,
 }
 
 impl Counting {
-    /// Begins to count in all threads of `pid`; else says why it cannot.
-    pub(super) fn begin(pid: u32) -> Result<Self, String> {
+    /// Makes all ready to count in all threads of `pid`, which takes a while; else says why it cannot.
+    pub(super) fn prepare(pid: u32) -> Result<Self, String> {
         probe()?;
         Self::attach(pid, EVENTS)
     }
 
-    /// perf starts paused (`-D -1`), is told to count through its control pipe, and answers once it does.
+    /// perf starts paused (`-D -1`), and is told what to do through its control pipe.
     fn attach(pid: u32, events: &str) -> Result<Self, String> {
         let mut command = Command::new("perf");
         command.args(["stat", "-x,", "-D", "-1", "--control", "fd:0,1", "-e", events, "-p", &pid.to_string()]);
         command.env("LC_ALL", "C").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("perf cannot be run: {error}"))?;
         let answers = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut counting = Self { child, _answers: answers };
-        let control = counting.child.stdin.as_mut().expect("it is piped");
-        let asked = control.write_all(b"enable\n").and_then(|()| {
+        let mut counting = Self { child, answers };
+        // What it is told while it is paused it answers too, once it has opened its counters.
+        counting.command("disable")?;
+        Ok(counting)
+    }
+
+    /// Begins to count, at once.
+    pub(super) fn begin(mut self) -> Result<Self, String> {
+        self.command("enable")?;
+        Ok(self)
+    }
+
+    fn command(&mut self, command: &str) -> Result<(), String> {
+        let control = self.child.stdin.as_mut().expect("it is piped");
+        let asked = writeln!(control, "{command}").and_then(|()| {
             let mut answer = String::new();
-            counting._answers.read_line(&mut answer).map(|_| answer)
+            self.answers.read_line(&mut answer).map(|_| answer)
         });
         match asked {
-            Ok(answer) if answer.trim_matches(['\n', '\0']) == "ack" => Ok(counting),
-            _ => Err(format!("perf did not start to count: {}", counting.last_words())),
+            Ok(answer) if answer.trim_matches(['\n', '\0']) == "ack" => Ok(()),
+            _ => Err(format!("perf did not start to count: {}", self.last_words())),
         }
     }
 
@@ -119,7 +131,7 @@ mod tests {
             eprintln!("perf is not installed: nothing was tried");
             return;
         }
-        let text = Counting::attach(std::process::id(), "task-clock").unwrap().stop();
+        let text = Counting::attach(std::process::id(), "task-clock").and_then(Counting::begin).unwrap().stop();
         let line = text.lines().find(|line| line.contains("task-clock")).unwrap_or_default();
         assert!(line.split(',').next().is_some_and(|value| value.parse::<f64>().is_ok()), "{text}");
     }

@@ -45,7 +45,8 @@ fn apart(common: &Common, plan: &ComparePlan, all: &[Viewers], report: &mut Repo
     for (index, viewers) in all.iter().enumerate() {
         let seen = perform(common, plan, std::slice::from_ref(viewers), report)?;
         let told = &seen.groups[0];
-        report.groups[index].server = seen.used.map(|used| used.per(told.received, told.opened));
+        // Memory for connections was there already, of the run of all.
+        report.groups[index].server = seen.used.map(|used| used.per(told.received, 0));
     }
     Ok(())
 }

@@ -104,6 +104,7 @@ fn each_alone_tells_what_each_costs_the_server() {
     for group in &report.groups {
         let used = group.server.as_ref().expect("it ran alone too");
         assert!(used.pid == node.pid() && used.cpu_per_message.is_some(), "{}: {used:?}", group.name);
+        assert_eq!(used.bytes_per_connection, None, "{}: memory was there of the run before", group.name);
     }
     assert!(report::table(&report).contains("CPU/1,000"));
 }

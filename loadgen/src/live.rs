@@ -18,8 +18,8 @@ pub struct Progress {
     pub p99: Option<u64>,
     /// Connections that are open.
     pub connections: u64,
-    /// Messages that were wrong until now.
-    pub errors: u64,
+    /// Connections that did not open or were lost until now.
+    pub failed: u64,
 }
 
 /// Tells progress.
@@ -80,20 +80,20 @@ impl<W: Write> Live<W> {
 
 fn line(progress: &Progress) -> String {
     let p99 = progress.p99.map_or_else(|| "-".to_owned(), time);
-    let errors = if progress.errors > 0 { format!("  {} WRONG", count(progress.errors)) } else { String::new() };
+    let failed = if progress.failed > 0 { format!(", {} FAILED", count(progress.failed)) } else { String::new() };
     let (elapsed, length) = (progress.elapsed.as_secs(), progress.length.as_secs_f64().ceil());
     let connections = count(progress.connections);
     let (name, rate) = (if progress.connections == 1 { "connection" } else { "connections" }, rate(progress.rate));
-    format!("{elapsed:>4} of {length} s  {rate:>10}  p99 {p99:>7}  {connections} {name}{errors}")
+    format!("{elapsed:>4} of {length} s  {rate:>10}  p99 {p99:>7}  {connections} {name}{failed}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn progress(seconds: u64, connections: u64, errors: u64) -> Progress {
+    fn progress(seconds: u64, connections: u64, failed: u64) -> Progress {
         let (elapsed, length) = (Duration::from_secs(seconds), Duration::from_secs(30));
-        Progress { elapsed, length, rate: 20_000.0, p99: Some(420_000), connections, errors }
+        Progress { elapsed, length, rate: 20_000.0, p99: Some(420_000), connections, failed }
     }
 
     fn told(in_place: bool, all: &[Progress]) -> String {
@@ -108,7 +108,7 @@ mod tests {
     fn elsewhere_each_is_a_line() {
         let text = told(false, &[progress(1, 1000, 0), Progress { p99: None, ..progress(2, 1, 7) }]);
         let first = "   1 of 30 s    20.0 k/s  p99  420 µs  1,000 connections\n";
-        let second = "   2 of 30 s    20.0 k/s  p99       -  1 connection  7 WRONG\n";
+        let second = "   2 of 30 s    20.0 k/s  p99       -  1 connection, 7 FAILED\n";
         assert_eq!(text, format!("{first}{second}"));
     }
 

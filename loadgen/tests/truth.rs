@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Fault, FaultyServer, report, report_of};
+use ringwire_load::objective::Outcome;
 use ringwire_load::report::Report;
 
 /// p99 of the first latency that a run tells of, in milliseconds.
@@ -94,6 +95,14 @@ fn connections_come_and_go_on_a_schedule() {
     let group = &report.groups[0];
     assert_eq!((group.connections.wanted, group.connections.opened, group.connections.lost), (200, 200, 0));
     assert!(report.invalid.is_empty(), "{:?}", report.invalid);
+}
+
+#[test]
+fn a_server_that_refuses_misses_the_objectives_of_connect() {
+    let args = ["connect", "ws://127.0.0.1:1/", "--rate=50", "--duration=500ms", "--warm-up=0s", "--offer-lag-max=1s"];
+    let report = report_of(&args).expect("a run");
+    assert_eq!((report.groups[0].connections.wanted, report.groups[0].connections.opened), (25, 0));
+    assert_eq!(Outcome::of(&report), Outcome::Missed, "{:?}", report.invalid);
 }
 
 #[test]

@@ -12,16 +12,12 @@ use crate::schedule::Plan;
 /// How long what is open at the end may take to close.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to open and to close beside what it is held, before there is no place for the next.
-const SLACK: Duration = Duration::from_secs(2);
-
 pub(super) fn run(common: &Common, plan: &ConnectPlan, report: &mut Report) -> anyhow::Result<()> {
-    let places = plan.rate.as_f64() * (plan.hold + SLACK).as_secs_f64();
-    let places = (places.ceil() as u32).max(common.threads);
+    let places = plan.places().max(common.threads);
     let length = plan.window.warm_up + plan.window.length;
     let shape = Shape {
         connections: places,
-        threads: stage::threads(common, places),
+        threads: stage::threads(common, places)?,
         opens_all: false,
         connect_rate: common.connect_rate,
         open_timeout: common.connect_timeout,
@@ -38,7 +34,7 @@ pub(super) fn run(common: &Common, plan: &ConnectPlan, report: &mut Report) -> a
         Connect::new(site.clone(), first, count, schedule.part(thread..thread + 1), hold, window.clone())
     };
     let (finished, used) = stage::perform(common, &shape, make)?;
-    stage::note(report, &finished);
+    stage::note(report, &finished, used.as_ref());
     report.window = Window { warm_up_seconds: shape.warm_up.as_secs_f64(), seconds: shape.window.as_secs_f64() };
     report.groups.push(group(&shape, finished));
     let opened = report.groups[0].connections.opened;
@@ -52,6 +48,7 @@ fn group(shape: &Shape, finished: run::Finished<crate::load::connect::Opened>) -
     let Some(mut all) = outcomes.next() else { return group };
     outcomes.for_each(|other| all.merge(other));
     group.connections = Connections { wanted: all.planned, opened: all.opened, lost: all.lost };
+    group.measures_opening = true;
     group.requests = all.opened;
     (group.sent, group.expected, group.received) = (all.planned - all.crowded, all.planned, all.opened);
     group.latencies.response = all.response.summary();

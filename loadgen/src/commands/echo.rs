@@ -18,7 +18,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub(super) fn run(common: &Common, plan: &EchoPlan, report: &mut Report) -> anyhow::Result<()> {
     let shape = Shape {
         connections: plan.connections,
-        threads: stage::threads(common, plan.connections),
+        threads: stage::threads(common, plan.connections)?,
         opens_all: true,
         connect_rate: common.connect_rate,
         open_timeout: common.connect_timeout,
@@ -29,7 +29,7 @@ pub(super) fn run(common: &Common, plan: &EchoPlan, report: &mut Report) -> anyh
     };
     let sending = sending(common, plan)?;
     let (finished, used) = stage::perform(common, &shape, |_, first, count| Echo::new(sending.clone(), first, count))?;
-    stage::note(report, &finished);
+    stage::note(report, &finished, used.as_ref());
     report.window = Window { warm_up_seconds: shape.warm_up.as_secs_f64(), seconds: shape.window.as_secs_f64() };
     let group = group(plan, &shape, finished);
     report.server = used.map(|used| used.per(group.received, group.connections.opened));

@@ -15,7 +15,7 @@ const VERIFY_EACH: Duration = Duration::from_micros(100);
 pub(super) fn run(common: &Common, plan: &IdlePlan, report: &mut Report) -> anyhow::Result<()> {
     let shape = Shape {
         connections: plan.connections,
-        threads: stage::threads(common, plan.connections),
+        threads: stage::threads(common, plan.connections)?,
         opens_all: true,
         connect_rate: common.connect_rate,
         open_timeout: common.connect_timeout,
@@ -28,7 +28,7 @@ pub(super) fn run(common: &Common, plan: &IdlePlan, report: &mut Report) -> anyh
     let held = plan.duration.as_nanos() as u64;
     let make = |_, first, count| Idle::new(site.clone(), common.seed, first, count, held, plan.verify);
     let (finished, used) = stage::perform(common, &shape, make)?;
-    stage::note(report, &finished);
+    stage::note(report, &finished, used.as_ref());
     report.window = Window { warm_up_seconds: 0.0, seconds: shape.window.as_secs_f64() };
     let mut group = stage::group("idle", &shape, &finished);
     let mut outcomes = finished.outcomes.into_iter();

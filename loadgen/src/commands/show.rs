@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::{refused, stage};
+use super::refused;
+use super::stage::{self, ThreadsError};
 use crate::cli::{Common, Messages, TOPICS_PATH, Transport, Window};
 use crate::load::cast::Cast;
 use crate::load::fanout::{Fanout, Outcome};
 use crate::load::show::{Line, Show};
 use crate::load::{Published, Timed, Told};
-use crate::payload::{Codec, SENDER_MAX};
+use crate::payload::Codec;
 use crate::report::{Connections, Group, Report, ServerUse};
 use crate::run::{Shape, Site};
 use crate::schedule::{Plan, Rate};
@@ -46,17 +47,11 @@ pub(super) struct Seen {
 /// When the server refuses what nothing can be done without, or no ring is to be had.
 pub(super) fn perform(common: &Common, wanted: Wanted<'_>, report: &mut Report) -> anyhow::Result<Seen> {
     let cast = wanted.cast;
-    anyhow::ensure!(
-        cast.streams() <= u64::from(SENDER_MAX),
-        "{} publishers to {} topics are too many to tell apart: make one a multiple of the other",
-        cast.publishers,
-        cast.topics
-    );
     let show = Arc::new(show(common, &wanted)?);
-    let shape = shape(common, &wanted);
+    let shape = shape(common, &wanted)?;
     let make = |thread, first, count| Fanout::new(Arc::clone(&show), thread, shape.threads, first, count);
     let (finished, used) = stage::perform(common, &shape, make)?;
-    stage::note(report, &finished);
+    stage::note(report, &finished, used.as_ref());
     let mut outcomes = finished.outcomes.into_iter();
     let first = outcomes.next().expect("there is a thread");
     let all = outcomes.fold(first, merged);
@@ -71,11 +66,11 @@ pub(super) fn perform(common: &Common, wanted: Wanted<'_>, report: &mut Report) 
     Ok(Seen { groups: all.groups, published: all.published, expected, used })
 }
 
-fn shape(common: &Common, wanted: &Wanted<'_>) -> Shape {
+fn shape(common: &Common, wanted: &Wanted<'_>) -> Result<Shape, ThreadsError> {
     let connections = wanted.cast.connections();
-    Shape {
+    Ok(Shape {
         connections,
-        threads: stage::threads(common, connections),
+        threads: stage::threads(common, connections)?,
         opens_all: true,
         connect_rate: common.connect_rate,
         open_timeout: common.connect_timeout,
@@ -83,7 +78,7 @@ fn shape(common: &Common, wanted: &Wanted<'_>) -> Shape {
         window: wanted.window.length,
         drain_max: DRAIN_MAX,
         message_bytes_max: wanted.messages.sizes.most() + 64 * 1024,
-    }
+    })
 }
 
 fn show(common: &Common, wanted: &Wanted<'_>) -> anyhow::Result<Show> {

@@ -4,9 +4,9 @@ use std::io::Stderr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::cli::Common;
+use crate::cli::{Common, THREADS_MAX};
 use crate::live::{Live, Progress};
-use crate::report::{Connections, Group, Report, ServerUse};
+use crate::report::{Connections, Group, Report, ServerUse, ThreadUse};
 use crate::run::{self, Finished, FleetOutcome, Load, Phase, Shape, Shared};
 use crate::watched::Watched;
 
@@ -14,7 +14,7 @@ use crate::watched::Watched;
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Of the limit on open files, what a ring has beside its connections and an eighth of them.
-const RING_SPARE: u32 = 128;
+const RING_SPARE: u64 = 128;
 
 /// Watches one run.
 struct Stage {
@@ -84,14 +84,15 @@ impl Stage {
 
     fn tell(&mut self, shared: &Shared, now: Instant) {
         let received = shared.received.load(Ordering::Relaxed);
-        let p99 = shared.p99.load(Ordering::Relaxed);
+        // Of the threads the largest since it was told last, and none when none had any.
+        let p99 = shared.p99.swap(0, Ordering::Relaxed);
         let progress = Progress {
             elapsed: shared.start().map_or(Duration::ZERO, |start| now.saturating_duration_since(start + self.warm_up)),
             length: shared.start().map_or(Duration::ZERO, |_| self.length),
             rate: (received - self.received) as f64 / now.duration_since(self.told).as_secs_f64(),
             p99: (p99 > 0).then_some(p99),
             connections: shared.open.load(Ordering::Relaxed),
-            errors: shared.failed.load(Ordering::Relaxed),
+            failed: shared.failed.load(Ordering::Relaxed),
         };
         (self.told, self.received) = (now, received);
         if let Some(live) = &mut self.live {
@@ -100,11 +101,38 @@ impl Stage {
     }
 }
 
+/// A limit on open files that is too low: each ring may have so many.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{connections} connections need a higher limit on open files than {limit}, even on {THREADS_MAX} threads: raise it with \
+     `ulimit -n {needed}`, or ask for fewer"
+)]
+pub struct ThreadsError {
+    connections: u32,
+    limit: u64,
+    needed: u64,
+}
+
 /// Threads for so many connections: what was asked for, or more where one ring could not hold its share of them.
-pub(super) fn threads(common: &Common, connections: u32) -> u32 {
+///
+/// # Errors
+/// [`ThreadsError`] when there would be too many.
+pub(super) fn threads(common: &Common, connections: u32) -> Result<u32, ThreadsError> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    let each = u32::try_from(limit).unwrap_or(u32::MAX).saturating_sub(RING_SPARE) / 9 * 8;
-    common.threads.max(connections.div_ceil(each.max(1)))
+    threads_within(limit, common.threads, connections)
+}
+
+fn threads_within(limit: u64, wanted: u32, connections: u32) -> Result<u32, ThreadsError> {
+    let each = limit.saturating_sub(RING_SPARE) / 9 * 8;
+    let least = u64::from(connections).div_ceil(each.max(1));
+    match u32::try_from(least) {
+        Ok(least) if each > 0 && least <= THREADS_MAX => Ok(wanted.max(least)),
+        _ => {
+            let on_each = u64::from(connections.div_ceil(wanted));
+            let needed = on_each.div_ceil(8) * 9 + RING_SPARE;
+            Err(ThreadsError { connections, limit, needed })
+        }
+    }
 }
 
 /// A group of what a run found out of its connections and bytes; the command fills in the rest.
@@ -123,10 +151,29 @@ pub(super) fn group<O>(name: &str, shape: &Shape, finished: &Finished<O>) -> Gro
     group
 }
 
-/// Says why connections did not open or were lost, and adds what the generator used.
-pub(super) fn note<O>(report: &mut Report, finished: &Finished<O>) {
+/// Says why connections did not open or were lost, and adds what the generator used beside the server in this run.
+pub(super) fn note<O>(report: &mut Report, finished: &Finished<O>, used: Option<&ServerUse>) {
     for (reason, count) in &finished.fleet.failures {
         eprintln!("ringwire-load: {count} connections: {reason}");
     }
-    report.generator.threads.extend(finished.threads.iter().cloned());
+    let server_share = used.map(|used| used.busiest_thread);
+    report.generator.threads.extend(finished.threads.iter().map(|thread| ThreadUse { server_share, ..thread.clone() }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_as_many_as_rings_need() {
+        assert_eq!(threads_within(1024, 1, 50), Ok(1));
+        assert_eq!(threads_within(1024, 3, 50), Ok(3));
+        assert_eq!(threads_within(1024, 1, 10_000), Ok(13));
+        assert_eq!(threads_within(u64::MAX, 1, u32::MAX), Ok(1));
+        for (limit, wanted, connections) in [(100, 1, 50), (0, 1, 1), (1024, 4, 1_000_000)] {
+            let error = threads_within(limit, wanted, connections).unwrap_err();
+            assert!(error.to_string().contains(&format!("`ulimit -n {}`", error.needed)), "{error}");
+            assert_eq!(threads_within(error.needed, wanted, connections), Ok(wanted), "the advice is enough");
+        }
+    }
 }

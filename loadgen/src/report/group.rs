@@ -33,6 +33,9 @@ pub struct Group {
     /// Whether this transport may leave updates out, as polling for the latest does: then missing ones are no errors.
     #[serde(default)]
     pub may_skip: bool,
+    /// Whether opening is what is measured, as `connect` does: then connections that did not open are errors of the server.
+    #[serde(default)]
+    pub measures_opening: bool,
     /// What was wrong with what came.
     pub checks: Checks,
     /// What was timed.

@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("page.css");
 pub fn page(report: &Report) -> String {
     let title = format!("{} of {}", report.command.get(1).map_or("load", String::as_str), report.target);
     let mut body = format!("<header><h1>{}</h1>{}</header>\n", escaped(&title), badge(report));
-    if let Some(headline) = &report.headline {
+    if let Some(headline) = report.headline.as_ref().filter(|_| report.invalid.is_empty()) {
         let _ = writeln!(body, "<p class=\"headline\">{}</p>", escaped(headline));
     }
     body += &verdicts(report);

@@ -87,9 +87,41 @@ fn each_reason_makes_a_run_invalid() {
     assert!(unsent.starts_with("45 of the 150 planned publications were made") && !unsent.contains("; "), "{unsent}");
     let both = reasons(|report| {
         report.generator.threads[1].cpu_share = 0.99;
-        report.server.as_mut().unwrap().busiest_thread = 1.0;
+        report.generator.threads[1].server_share = Some(1.0);
     });
     assert_eq!(both, "", "the server was busier");
+    let apart = reasons(|report| {
+        report.generator.threads[0] = ThreadUse { name: "load-0".into(), cpu_share: 0.98, server_share: Some(0.2) };
+        report.generator.threads[1] = ThreadUse { name: "load-0".into(), cpu_share: 0.99, server_share: Some(1.0) };
+    });
+    assert!(apart.contains("load-0 was 98 % busy"), "another run's server excuses nobody: {apart}");
+}
+
+/// A server that refuses is what `connect` measures; what it says of a run is not that it tells nothing.
+#[test]
+fn where_opening_is_measured_few_are_missed() {
+    let mut report = sample::echo();
+    let group = &mut report.groups[0];
+    (group.measures_opening, group.received, group.connections.opened) = (true, 0, 0);
+    report.check_validity(Bounds::default());
+    report.objectives = crate::objective::Objectives::default().judge(&report.groups);
+    assert_eq!(Outcome::of(&report), Outcome::Missed, "{:?}", report.invalid);
+    assert!(!table(&report).contains("every message"), "nothing came");
+    report.groups[0].sent -= 1;
+    report.check_validity(Bounds::default());
+    assert_eq!(Outcome::of(&report), Outcome::Invalid, "what was not begun is the generator's");
+    assert!(table(&report).contains("39,999 connections were begun of the 40,000 planned"), "{}", table(&report));
+}
+
+#[test]
+fn an_invalid_run_has_no_headline() {
+    let mut report = sample::compare();
+    let headline = report.headline.clone().unwrap();
+    let shown = |report: &Report| [table(report), page(report)].map(|text| text.contains(&headline));
+    assert_eq!(shown(&report), [true; 2]);
+    report.groups[0].unsent = 1;
+    report.check_validity(Bounds::default());
+    assert_eq!(shown(&report), [false; 2]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Report;
 use super::units::{count, time};
+use super::{Connections, Group, Report};
 
 /// What makes a run invalid.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,6 +35,15 @@ pub enum Reason {
         wanted: u64,
         /// Opened.
         opened: u64,
+    },
+    /// Where opening is measured, the generator could not begin what was planned: too many before did not end.
+    FewerBegun {
+        /// In which group.
+        group: String,
+        /// Connections planned in the window.
+        planned: u64,
+        /// Of those, begun.
+        begun: u64,
     },
     /// The generator sent later than it was to.
     OfferLag {
@@ -73,6 +82,14 @@ impl fmt::Display for Reason {
                 let (wanted, opened) = (count(*wanted), count(*opened));
                 write!(out, "{group}: {opened} connections were opened of the {wanted} asked for")
             }
+            Self::FewerBegun { group, planned, begun } => {
+                let (planned, begun) = (count(*planned), count(*begun));
+                write!(
+                    out,
+                    "{group}: {begun} connections were begun of the {planned} planned: those before them neither opened nor ended \
+                     in time: lower --rate or --hold"
+                )
+            }
             Self::OfferLag { group, p99, bound } => {
                 let (p99, bound) = (time(*p99), time(*bound));
                 write!(
@@ -103,27 +120,7 @@ impl fmt::Display for Reason {
 impl Report {
     /// Fills in `invalid` and `generator.saturated` from what is there.
     pub fn check_validity(&mut self, bounds: Bounds) {
-        self.invalid = self
-            .groups
-            .iter()
-            .flat_map(|group| {
-                let (name, connections) = (&group.name, group.connections);
-                let bound = bounds.offer_lag_max.as_nanos() as u64;
-                let lag = group.latencies.offer_lag.as_ref().map_or(0, |lag| lag.p99);
-                let few = connections.opened < connections.wanted;
-                let silent = group.received == 0 && (group.sent > 0 || group.expected > 0);
-                [
-                    few.then(|| Reason::FewerConnections {
-                        group: name.clone(),
-                        wanted: connections.wanted,
-                        opened: connections.opened,
-                    }),
-                    (lag > bound).then(|| Reason::OfferLag { group: name.clone(), p99: lag, bound }),
-                    silent.then(|| Reason::NothingReceived { group: name.clone() }),
-                ]
-            })
-            .flatten()
-            .collect();
+        self.invalid = self.groups.iter().flat_map(|group| of_group(group, bounds)).collect();
         self.invalid.extend(self.not_published());
         self.invalid.extend(self.saturated_thread(bounds.generator_share_max));
         self.generator.saturated =
@@ -142,12 +139,31 @@ impl Report {
         reasons
     }
 
+    /// Of the threads that had less time left than the server of the same run, the busiest.
     fn saturated_thread(&self, share_max: f64) -> Option<Reason> {
         let threads = self.generator.threads.iter();
-        let busiest = threads.max_by(|a, b| a.cpu_share.total_cmp(&b.cpu_share))?;
-        let servers = self.groups.iter().filter_map(|group| group.server.as_ref()).chain(&self.server);
-        let server = servers.map(|server| server.busiest_thread).fold(0.0, f64::max);
-        (busiest.cpu_share > share_max && busiest.cpu_share > server)
-            .then(|| Reason::GeneratorSaturated { thread: busiest.name.clone(), cpu_share: busiest.cpu_share })
+        let to_blame = threads.filter(|thread| {
+            thread.cpu_share > share_max && thread.server_share.is_none_or(|server| thread.cpu_share > server)
+        });
+        let busiest = to_blame.max_by(|a, b| a.cpu_share.total_cmp(&b.cpu_share))?;
+        Some(Reason::GeneratorSaturated { thread: busiest.name.clone(), cpu_share: busiest.cpu_share })
     }
+}
+
+/// What makes one group's figures worthless.
+fn of_group(group: &Group, bounds: Bounds) -> impl Iterator<Item = Reason> + use<> {
+    let (name, Connections { wanted, opened, .. }) = (|| group.name.clone(), group.connections);
+    let bound = bounds.offer_lag_max.as_nanos() as u64;
+    let lag = group.latencies.offer_lag.as_ref().map_or(0, |lag| lag.p99);
+    // What was to be opened is the server's business where opening is measured, but for what was not begun.
+    let few = opened < wanted && !group.measures_opening;
+    let unbegun = group.measures_opening && group.sent < group.expected;
+    let silent = !group.measures_opening && group.received == 0 && (group.sent > 0 || group.expected > 0);
+    let reasons = [
+        few.then(|| Reason::FewerConnections { group: name(), wanted, opened }),
+        unbegun.then(|| Reason::FewerBegun { group: name(), planned: group.expected, begun: group.sent }),
+        (lag > bound).then(|| Reason::OfferLag { group: name(), p99: lag, bound }),
+        silent.then(|| Reason::NothingReceived { group: name() }),
+    ];
+    reasons.into_iter().flatten()
 }

@@ -46,7 +46,7 @@ pub struct Shared {
     pub failed: AtomicU64,
     /// Messages that came.
     pub received: AtomicU64,
-    /// Largest p99 of a thread's newest second, in nanoseconds; 0 if nobody knows.
+    /// Largest p99 of the threads' newest seconds since somebody took it, in nanoseconds; 0 if nobody knows.
     pub p99: AtomicU64,
 }
 

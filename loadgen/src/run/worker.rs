@@ -62,7 +62,7 @@ impl<'a, L: Load> Worker<'a, L> {
         let client = Client::new(&client_config(shape, count)).with_context(|| {
             format!(
                 "no ring for {count} connections: io_uring must be allowed (`ringwire check` says more), and the limit on open \
-                 files above that number; more --threads make smaller rings"
+                 files above that number"
             )
         })?;
         client.wait_precisely();
@@ -99,7 +99,7 @@ impl<'a, L: Load> Worker<'a, L> {
         self.load_until(Phase::Window)?;
         let (share, before) = (ThreadShare::begin(), self.client.conns().bytes());
         self.load_until(Phase::Drain)?;
-        let usage = ThreadUse { name: format!("load-{thread}"), cpu_share: share.so_far() };
+        let usage = ThreadUse { name: format!("load-{thread}"), cpu_share: share.so_far(), ..ThreadUse::default() };
         let after = self.client.conns().bytes();
         self.drain()?;
         self.close_all()?;
@@ -219,7 +219,7 @@ impl<L: Load> Crew<'_, L> {
         self.told = (now, self.received);
         let nanoseconds = self.nanoseconds(now);
         if let Some(p99) = self.load.newest_p99(nanoseconds) {
-            self.shared.p99.store(p99, Ordering::Relaxed);
+            self.shared.p99.fetch_max(p99, Ordering::Relaxed);
         }
     }
 }

@@ -159,8 +159,10 @@ fn a_server_that_ends_is_told_by_connections_and_reach() {
 fn a_publisher_that_is_lost_makes_the_run_invalid() {
     let node = Node::serve();
     let way = cut::publishers(node.addr, Duration::from_millis(700));
-    for command in ["fanout ws://{addr} --subscribers=3 --rate=50", "compare ws://{addr} --viewers=3 --frames=50 --transports=websocket,sse"]
-    {
+    for command in [
+        "fanout ws://{addr} --subscribers=3 --rate=50",
+        "compare ws://{addr} --viewers=3 --frames=50 --transports=websocket,sse",
+    ] {
         let report = load_at(way, &format!("{command} --duration=1500ms --warm-up=0")).unwrap();
         let group = &report.groups[0];
         assert_eq!(group.sent + group.unsent, 75, "{group:?}");

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
-use ringwire_load::cli::{Cli, Outputs, Plan};
+use ringwire_load::cli::{Cli, Plan};
 use ringwire_load::commands;
 use ringwire_load::objective::Outcome;
 use ringwire_load::report::{self, Report};
@@ -13,41 +12,18 @@ use ringwire_load::report::{self, Report};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let plan = match Cli::parse().into_plan() {
-        Ok(plan) => plan,
-        Err(error) => return fail(Outcome::Usage, &error.into()),
-    };
-    match perform(&plan) {
-        Ok(report) => ExitCode::from(Outcome::of(&report).code()),
-        Err(error) => fail(Outcome::Invalid, &error),
+    let made = Cli::parse().into_plan().map_err(anyhow::Error::from).and_then(|plan| perform(&plan));
+    let outcome = made.as_ref().map_or_else(commands::outcome, Outcome::of);
+    if let Err(error) = made {
+        eprintln!("ringwire-load: {error:#}");
     }
+    ExitCode::from(outcome.code())
 }
 
 fn perform(plan: &Plan) -> anyhow::Result<Report> {
+    plan.common.outputs.check()?;
     let report = commands::run(plan)?;
     print!("{}", report::table(&report));
-    write(&plan.common.outputs, &report)?;
+    plan.common.outputs.write(&report)?;
     Ok(report)
-}
-
-fn write(outputs: &Outputs, report: &Report) -> anyhow::Result<()> {
-    let files = [
-        (&outputs.json, Report::to_json as fn(&Report) -> String),
-        (&outputs.csv, report::rows),
-        (&outputs.html, report::page),
-    ];
-    for (path, render) in files {
-        if let Some(path) = path {
-            std::fs::write(path, render(report)).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-    }
-    if let Some(folder) = &outputs.svg {
-        report::plot::write(report, folder).with_context(|| format!("cannot write plots to {}", folder.display()))?;
-    }
-    Ok(())
-}
-
-fn fail(outcome: Outcome, error: &anyhow::Error) -> ExitCode {
-    eprintln!("ringwire-load: {error:#}");
-    ExitCode::from(outcome.code())
 }

@@ -13,10 +13,10 @@ mod tests;
 use clap::{Parser, Subcommand};
 
 use options::{Compare, Connect, Echo, Fanout, Idle};
-pub use outputs::{Outputs, WriteError};
+pub use outputs::{Outputs, PlaceError, WriteError};
 pub use plan::{
-    Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Pace, Plan, TOPICS_PATH, Task,
-    Transport, UsageError, Window,
+    Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Pace, Plan, THREADS_MAX, TOPICS_PATH,
+    Task, Transport, UsageError, Window,
 };
 
 /// Examples and what they are for, how values are written, and what the exit codes say; lines of at most 98 columns.

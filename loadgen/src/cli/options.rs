@@ -147,7 +147,7 @@ pub(super) struct Connecting {
     /// Threads, each with its own ring and its share of the connections
     #[arg(long, value_name = "COUNT", default_value = "1", value_parser = count)]
     pub(super) threads: u32,
-    /// Connections that are begun per second before the load [default: 5k]
+    /// Connections that are begun per second before the load; not for `connect` [default: 5k]
     #[arg(long, value_name = "RATE")]
     pub(super) connect_rate: Option<Rate>,
     /// Time from the start of connecting to the end of the handshake, after which it has failed

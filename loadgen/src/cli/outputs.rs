@@ -28,7 +28,51 @@ pub struct WriteError {
     cause: io::Error,
 }
 
+/// A place where no result can go.
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The folder is not there.
+    #[error("{} is not there: mkdir -p {}, or write to another folder", folder.display(), folder.display())]
+    NoFolder {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// A folder where a file is to be.
+    #[error("{} is a folder: name a file in it", path.display())]
+    IsFolder {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file where a folder is to be.
+    #[error("{} is no folder: plots are several files, so name a folder", path.display())]
+    NoPlaceForPlots {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
 impl Outputs {
+    /// Looks, before a run, whether its results have a place to go to; a folder for plots is made when they are written.
+    ///
+    /// # Errors
+    ///
+    /// [`PlaceError`], the first.
+    pub fn check(&self) -> Result<(), PlaceError> {
+        for path in [&self.json, &self.csv, &self.html].into_iter().flatten() {
+            if path.is_dir() {
+                return Err(PlaceError::IsFolder { path: path.clone() });
+            }
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                return Err(PlaceError::NoFolder { folder: folder.to_owned() });
+            }
+        }
+        match &self.svg {
+            Some(path) if path.exists() && !path.is_dir() => Err(PlaceError::NoPlaceForPlots { path: path.clone() }),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes everything that was asked for, as far as it goes: what cannot be written keeps nothing else from it.
     ///
     /// # Errors
@@ -70,10 +114,18 @@ mod tests {
             quiet: true,
         };
         let report = sample::echo();
+        let missing = outputs.check().unwrap_err().to_string();
         let error = outputs.write(&report).unwrap_err().to_string();
+        let whole = Outputs { json: Some("report.json".into()), ..outputs.clone() }.check();
+        let folder_as_file = Outputs { html: Some(folder.clone()), ..Outputs::default() }.check();
+        let file_as_folder = Outputs { svg: Some(folder.join("report.csv")), ..Outputs::default() }.check();
         let csv = fs::read_to_string(folder.join("report.csv"));
         let plots = fs::read_dir(folder.join("plots")).map(Iterator::count);
         fs::remove_dir_all(&folder).unwrap();
+        assert!(missing.contains("missing is not there: mkdir -p "), "{missing}");
+        assert!(whole.is_ok(), "{whole:?}");
+        assert!(matches!(folder_as_file, Err(PlaceError::IsFolder { .. })), "{folder_as_file:?}");
+        assert!(matches!(file_as_folder, Err(PlaceError::NoPlaceForPlots { .. })), "{file_as_folder:?}");
         assert!(error.contains("missing/report.json cannot be written: "), "{error}");
         assert_eq!(csv.unwrap(), report::rows(&report));
         assert_eq!(plots.unwrap(), 3);

@@ -9,6 +9,7 @@ use ringwire::config::text::print_duration;
 use super::options::{self, Errors};
 use super::outputs::Outputs;
 use super::settings::settings;
+use crate::load::cast::Cast;
 use crate::objective::Objectives;
 use crate::payload::{Codec, Form, SENDER_MAX, TooSmall};
 use crate::report::Bounds;
@@ -18,7 +19,13 @@ use crate::target::Target;
 
 /// Longest run, warm-up included: a day.
 const RUN_MAX: Duration = Duration::from_secs(86_400);
-const THREADS_MAX: u32 = 256;
+/// Threads at the most, each with a ring of its own.
+pub const THREADS_MAX: u32 = 256;
+/// What the accounts of all subscribers may take, and what one takes of what a publisher sends to a topic.
+const ACCOUNTS_BYTES_MAX: u64 = 1 << 30;
+const ACCOUNT_BYTES: u64 = 32;
+/// How long a connection of `connect` may take to open and to close beside what it is held, before there is no place for the next.
+const SLACK: Duration = Duration::from_secs(2);
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 /// What the network takes without queues that overflow.
@@ -218,7 +225,49 @@ pub enum UsageError {
     },
     /// Payloads have no room for a stamp.
     #[error("--size: {0}")]
-    Size(#[from] TooSmall),
+    Size(TooSmall),
+    /// Publishers and topics that are too many to tell apart.
+    #[error("{publishers} publishers to {topics} topics are too many to tell apart: make one a multiple of the other")]
+    Streams {
+        /// `--publishers`.
+        publishers: u32,
+        /// `--topics`.
+        topics: u32,
+    },
+    /// Accounts of what came from whom that would not fit in memory.
+    #[error(
+        "{subscribers} subscribers to {streams} publishers each would need {} MiB to check what comes, above {} MiB: ask for fewer \
+         --subscribers or --publishers, or make --topics a multiple of --publishers",
+        (subscribers * streams * ACCOUNT_BYTES).div_ceil(1 << 20),
+        ACCOUNTS_BYTES_MAX >> 20
+    )]
+    Accounts {
+        /// `--subscribers`.
+        subscribers: u64,
+        /// Publishers that send to each topic.
+        streams: u64,
+    },
+    /// More viewers in all than can be told apart.
+    #[error("--viewers is {viewers}, for each of {groups} transports and intervals: it may be 1 to {most} here")]
+    Viewers {
+        /// `--viewers`.
+        viewers: u32,
+        /// Transports and intervals.
+        groups: u64,
+        /// What it may be.
+        most: u64,
+    },
+    /// More connections at a time than there may be.
+    #[error("--rate={rate} held for {} is too many connections at a time: at most {SENDER_MAX}, so lower --rate or --hold", print_duration(*hold))]
+    Places {
+        /// `--rate`.
+        rate: String,
+        /// `--hold`.
+        hold: Duration,
+    },
+    /// `connect` opens at one rate.
+    #[error("--connect-rate is not for `connect`, which opens at --rate: leave it out")]
+    ConnectRate,
     /// A transport that this command cannot use, or one twice.
     #[error("--transports has {name}{problem}")]
     Transport {
@@ -261,6 +310,7 @@ impl options::Fanout {
         at_most("topics", self.topics, self.subscribers)?;
         at_most("publishers", self.publishers, 10_000)?;
         at_most("threads", self.common.connecting.threads, self.subscribers.min(THREADS_MAX))?;
+        check_accounts(self.subscribers, self.publishers, self.topics)?;
         check_transports(&self.transports)?;
         check_target(&self.common.target, &self.transports)?;
         if self.topics > 1 && self.transports.contains(&Transport::Broadcast) {
@@ -279,7 +329,7 @@ impl options::Idle {
     pub(super) fn meant(self) -> Result<Plan, UsageError> {
         at_most("connections", self.connections, SENDER_MAX)?;
         at_most("threads", self.common.connecting.threads, self.connections.min(THREADS_MAX))?;
-        within("duration", self.duration, Duration::ZERO, RUN_MAX)?;
+        within("duration", self.duration, Duration::from_millis(100), RUN_MAX)?;
         let Self { common, connections, duration, verify } = self;
         plan(common, Task::Idle(IdlePlan { connections, duration, verify }))
     }
@@ -288,8 +338,14 @@ impl options::Idle {
 impl options::Connect {
     pub(super) fn meant(self) -> Result<Plan, UsageError> {
         within("hold", self.hold, Duration::ZERO, RUN_MAX)?;
-        let window = self.window.meant()?;
-        plan(self.common, Task::Connect(ConnectPlan { rate: self.rate, hold: self.hold, window }))
+        if self.common.connecting.connect_rate.is_some() {
+            return Err(UsageError::ConnectRate);
+        }
+        let connect = ConnectPlan { rate: self.rate, hold: self.hold, window: self.window.meant()? };
+        if connect.places() > SENDER_MAX {
+            return Err(UsageError::Places { rate: self.rate.as_f64().to_string(), hold: self.hold });
+        }
+        plan(self.common, Task::Connect(connect))
     }
 }
 
@@ -304,6 +360,7 @@ impl options::Compare {
         for &interval in &self.poll_intervals {
             within("poll-intervals", interval, INTERVAL_MIN, INTERVAL_MAX)?;
         }
+        check_viewers(self.viewers, &self.transports, self.poll_intervals.len())?;
         check_target(&self.common.target, &self.transports)?;
         let window = self.window.meant()?;
         let messages = options::Messages { size: self.size, form: options::Form::Text }.meant()?;
@@ -327,7 +384,7 @@ impl options::Messages {
             options::Form::Binary => Form::Binary,
             options::Form::Text => Form::Text,
         };
-        Codec::new(form, 0).check_size(self.size.least())?;
+        Codec::new(form, 0).check_size(self.size.least()).map_err(UsageError::Size)?;
         Ok(Messages { sizes: self.size, form })
     }
 }
@@ -371,6 +428,24 @@ fn plan(typed: options::Common, task: Task) -> Result<Plan, UsageError> {
     Ok(Plan { common, task, settings })
 }
 
+/// All that a subscriber is owed is remembered, of each publisher that sends to its topic.
+fn check_accounts(subscribers: u32, publishers: u32, topics: u32) -> Result<(), UsageError> {
+    let cast = Cast { publishers, topics, groups: 1, followers: subscribers };
+    if cast.streams() > u64::from(SENDER_MAX) {
+        return Err(UsageError::Streams { publishers, topics });
+    }
+    let (subscribers, streams) = (u64::from(subscribers), u64::from(cast.streams_per_topic()));
+    let fits = subscribers * streams * ACCOUNT_BYTES <= ACCOUNTS_BYTES_MAX;
+    if fits { Ok(()) } else { Err(UsageError::Accounts { subscribers, streams }) }
+}
+
+fn check_viewers(viewers: u32, transports: &[Transport], intervals: usize) -> Result<(), UsageError> {
+    let of = |transport: &Transport| if *transport == Transport::ShortPoll { intervals as u64 } else { 1 };
+    let groups = transports.iter().map(of).sum::<u64>().max(1);
+    let most = u64::from(SENDER_MAX - 1) / groups;
+    if u64::from(viewers) <= most { Ok(()) } else { Err(UsageError::Viewers { viewers, groups, most }) }
+}
+
 fn check_transports(transports: &[Transport]) -> Result<(), UsageError> {
     let twice = transports.iter().enumerate().find(|(index, transport)| transports[..*index].contains(transport));
     twice.map_or(Ok(()), |(_, &transport)| {
@@ -384,6 +459,14 @@ fn check_target(target: &Target, transports: &[Transport]) -> Result<(), UsageEr
         path.strip_prefix(TOPICS_PATH).is_some_and(|name| !name.is_empty() && !name.contains(['/', '?', '%']));
     let is_broadcast = transports.iter().all(|&transport| transport == Transport::Broadcast);
     if path == "/" || is_topic || is_broadcast { Ok(()) } else { Err(UsageError::Path { target: target.to_string() }) }
+}
+
+impl ConnectPlan {
+    /// Connections that there may be at a time.
+    pub fn places(&self) -> u32 {
+        // What is above the range becomes its end.
+        (self.rate.as_f64() * (self.hold + SLACK).as_secs_f64()).ceil() as u32
+    }
 }
 
 impl Transport {

@@ -11,6 +11,8 @@ use crate::payload::Form;
 /// All settings, typed or by default. What was not asked for is not in it.
 pub(super) fn settings(common: &Common, task: &Task) -> BTreeMap<String, String> {
     let mut all = of_common(common);
+    // It has no load to open connections before.
+    all.retain(|(name, _)| *name != "connect-rate" || !matches!(task, Task::Connect(_)));
     all.extend(of_task(task));
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -93,6 +93,15 @@ fn what_means_nothing_is_told_with_what_to_type() {
         ("echo ws://h --threads=51", "--threads is 51: it may be 1 to 50 here"),
         ("idle ws://h --threads=257", "--threads is 257: it may be 1 to 256 here"),
         ("connect ws://h --threads=257", "--threads is 257: it may be 1 to 256 here"),
+        ("idle ws://h --duration=0", "--duration is 0s: it may be 100ms to 24h"),
+        ("connect ws://h --connect-rate=5", "--connect-rate is not for `connect`, which opens at --rate: leave it out"),
+        ("connect ws://h --rate=1M --hold=1h", "--rate=1000000 held for 1h is too many connections"),
+        ("fanout ws://h --subscribers=10k --publishers=10k", "would need 3052 MiB to check what comes, above 1024 MiB"),
+        ("fanout ws://h --subscribers=10k --publishers=9999 --topics=10k", "make one a multiple of the other"),
+        (
+            "compare ws://h --viewers=1M --poll-intervals=1s,2s,3s,4s,5s,6s,7s,8s,9s,10s,11s,12s,13s,14s",
+            "--viewers is 1000000, for each of 17 transports and intervals: it may be 1 to 986894 here",
+        ),
         ("echo ws://h --connections=0", "is not a number above 0 such as 50, 10k or 1M"),
         ("echo ws://h --connections=17M", "--connections is 17000000: it may be 1 to 16777215 here"),
         ("echo ws://h --duration=0", "--duration is 0s: it may be 100ms to 24h"),
@@ -162,4 +171,12 @@ fn a_comparison_apart_needs_a_server_to_watch() {
     assert!(error("compare ws://h --apart").contains("--server-pid"));
     let Task::Compare(compare) = plan("compare ws://h --apart --server-pid=7").task else { panic!("a comparison") };
     assert!(compare.apart);
+}
+
+/// `{:#}` tells an error with its causes: what is in the sentence already is no cause.
+#[test]
+fn a_sentence_is_said_once() {
+    let error = parsed("echo ws://h --size=10").unwrap().into_plan().unwrap_err();
+    assert_eq!(format!("{:#}", anyhow::Error::from(error)).matches("use 20 or more").count(), 1);
+    assert!(!plan("connect ws://h").settings.contains_key("connect-rate"));
 }

@@ -10,8 +10,16 @@ mod refused;
 mod show;
 mod stage;
 
-use crate::cli::{Plan, Task};
+#[cfg(test)]
+mod tests;
+
+use crate::cli::{PlaceError, Plan, Task, UsageError};
+use crate::objective::Outcome;
 use crate::report::Report;
+use crate::sources::SourcesError;
+use crate::target::TargetError;
+use crate::watched::WatchError;
+pub use stage::ThreadsError;
 
 /// Does what the plan says.
 ///
@@ -29,4 +37,15 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     report.check_validity(plan.common.bounds);
     report.objectives = plan.common.objectives.judge(&report.groups);
     Ok(report)
+}
+
+/// How a command ends that made no report: what the command line names and is not there is its writer's to mend.
+pub fn outcome(error: &anyhow::Error) -> Outcome {
+    let is_usage = error.is::<UsageError>()
+        || error.is::<PlaceError>()
+        || error.is::<TargetError>()
+        || error.is::<SourcesError>()
+        || error.is::<ThreadsError>()
+        || matches!(error.downcast_ref(), Some(WatchError::NoProcess { .. } | WatchError::Unreadable { .. }));
+    if is_usage { Outcome::Usage } else { Outcome::Invalid }
 }

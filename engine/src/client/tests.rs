@@ -254,6 +254,25 @@ fn a_slow_reader_gets_everything_in_order_and_the_queue_has_a_bound() {
 }
 
 #[test]
+fn a_turn_of_very_many_small_messages_takes_no_more_memory_than_they_have() {
+    const MESSAGES: usize = 20_000;
+    let (addr, server) = serve(|stream| {
+        let mut socket = tungstenite::accept(stream).expect("a handshake");
+        (0..MESSAGES).all(|number| socket.read().expect("a message").into_data()[..] == number.to_le_bytes())
+    });
+    let (mut client, mut notes) = (Client::new(&config()).expect("a ring"), Notes::default());
+    let mode = OpenAs::WebSocket { host: "localhost", target: "/", protocols: &[], origin: None };
+    let id = client.conns().open(Open { mode, ..websocket(addr) }).expect("a socket");
+    run(&mut client, &mut notes, |notes, _| !notes.opened.is_empty());
+    for number in 0..MESSAGES {
+        client.conns().send(id, Message::Binary(&number.to_le_bytes())).expect("room");
+    }
+    assert!(client.conns().arena.bytes() < 64 * 1024, "{} bytes of arena", client.conns().arena.bytes());
+    run(&mut client, &mut notes, |_, conns| conns.queued_bytes(id) == 0);
+    assert!(server.join().expect("the server"), "messages came out of order");
+}
+
+#[test]
 fn more_comes_than_there_are_buffers_for() {
     let sent: Vec<u8> = (0..3_000_000u32).map(|index| (index / 7) as u8).collect();
     let expected = sent.clone();

@@ -12,8 +12,9 @@ use crate::schedule::Plan;
 /// How long what is open at the end may take to close.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to open and to close beside what it is held, before there is no place for the next.
-const SLACK: Duration = Duration::from_secs(2);
+/// How long a connection may take to open and to close beside what it is held, before there is no place for the next: somewhat longer
+/// than the client waits for a server that does not close.
+const SLACK: Duration = Duration::from_secs(6);
 
 pub(super) fn run(common: &Common, plan: &ConnectPlan, report: &mut Report) -> anyhow::Result<()> {
     let places = plan.rate.as_f64() * (plan.hold + SLACK).as_secs_f64();

@@ -141,7 +141,8 @@ fn on_control(conns: &mut Conns, slot: u32, event: &Event<'_>) {
     }
 }
 
-/// The server's close frame: answered, or the answer to ours (RFC 6455 §5.5.1). TCP is the server's to end (§7.1.1).
+/// The server's close frame: answered, or the answer to ours (RFC 6455 §5.5.1). TCP is the server's to end.
+// RFC6455-7.1.1-1
 fn on_server_close(conns: &mut Conns, slot: u32, frame: CloseFrame<'_>) {
     if conns.slots[slot as usize].phase == Phase::Open {
         conns.begin_close(slot, frame.code, frame.reason);

@@ -133,6 +133,7 @@ fn messages_go_both_ways_and_a_close_is_clean() {
     server.join().expect("the server");
 }
 
+// RFC6455-5.3-2: the pong and the close are masked.
 #[test]
 fn a_response_in_single_bytes_opens_and_frames_right_behind_it_are_heard() {
     let (addr, server) = serve(|mut stream| {
@@ -201,6 +202,7 @@ fn nobody_there_and_nobody_answering_both_end() {
     assert_eq!(notes.ends[&late], "it did not open in time");
 }
 
+// RFC6455-7.1.1-1
 #[test]
 fn a_server_that_never_closes_is_left() {
     let (addr, server) = serve(|mut stream| {

@@ -175,6 +175,16 @@ test("the node's clock is that of the fastest answer of a minute", () => {
   assert.equal(clock.isKnown, false);
 });
 
+test("what was known of the node's clock holds until it tells again", () => {
+  const clock = new NodeClock();
+  const frameCameAt = 1_000;
+  clock.hear(0, 4, 2 + 5_000);
+  clock.forget();
+  assert.equal(clock.at(frameCameAt), 6_000, "not by this machine's clock");
+  clock.hear(900, 940, 920 + 70_000); // slower than what was known, and of another node
+  assert.deepEqual([clock.isKnown, clock.rtt, clock.at(frameCameAt)], [true, 40, 71_000]);
+});
+
 test("a drawing stays within the node's bounds, whatever a pen does", () => {
   const sketch = new Sketch();
   assert.equal(sketch.begin(-5, 900), true);

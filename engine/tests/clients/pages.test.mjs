@@ -1,7 +1,7 @@
 // What the pages make of scrapes, of prices, of frames and of drawings, without a browser: no dependencies.
 
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -13,15 +13,18 @@ const { Scrape } = await page("metrics");
 const { Board } = await page("board");
 const { Lateness } = await page("lateness");
 const { NodeClock } = await page("nodeclock");
+await page("site");
+const { Panel } = await page("panel");
 const { Sketch, POINTS_MAX, PAGES_MAX } = await page("sketch");
 
 const LATENCY = "ringwire_delivery_latency_seconds";
 const TOPIC = "demo.ticker.RING";
 const PRICE = JSON.stringify({ price: 2, open: 1, at: 5, bids: [[2, 1]], asks: [] });
 
-/** Node takes a `.js` file for a module only if a package.json says so; the browser needs none. */
+/** Node takes a `.js` file for a module only if a package.json says so; the browser needs none. What it imports is there already. */
 function page(name) {
-  copyFileSync(new URL(`../../src/edge/web/${name}.js`, import.meta.url), join(folder, `${name}.mjs`));
+  const text = readFileSync(new URL(`../../src/edge/web/${name}.js`, import.meta.url), "utf8");
+  writeFileSync(join(folder, `${name}.mjs`), text.replaceAll(/"\/assets\/(\w+)\.js"/g, '"./$1.mjs"'));
   return import(pathToFileURL(join(folder, `${name}.mjs`)));
 }
 
@@ -183,6 +186,55 @@ test("what was known of the node's clock holds until it tells again", () => {
   assert.equal(clock.at(frameCameAt), 6_000, "not by this machine's clock");
   clock.hear(900, 940, 920 + 70_000); // slower than what was known, and of another node
   assert.deepEqual([clock.isKnown, clock.rtt, clock.at(frameCameAt)], [true, 40, 71_000]);
+});
+
+/** A panel on elements that do nothing, whose feed hears what `say(text)` says. */
+function panel() {
+  const canvas = { getContext: () => "context", classList: { toggle() {} } };
+  const parts = ["pause", "state", "veil"].map((of) => ({ dataset: { of }, addEventListener() {} }));
+  globalThis.document = {
+    querySelector: () => ({ textContent: "A feed" }),
+    querySelectorAll: (selector) => (selector.endsWith("canvas") ? [canvas, canvas] : parts),
+  };
+  globalThis.devicePixelRatio = 1;
+  class Feed {
+    constructor(handlers) { this.handlers = handlers; }
+    start() {}
+  }
+  const made = new Panel("id", Feed, { clock: new NodeClock(), onFrame() {} });
+  made.start();
+  return { panel: made, say: (text) => made.feed.handlers.frame(text, 0) };
+}
+
+test("what is no frame is not shown", () => {
+  const good = { frame: 7, at: 1.5, fps: 30, book: 2 };
+  const wrong = [{ frame: 1.5 }, { book: 0.5 }, { frame: -1 }, { frame: "1" }, { at: null }, { fps: 0 }, { book: undefined }];
+  const { panel: shows, say } = panel();
+  for (const text of ["", "null", "7", "[]", ...wrong.map((part) => JSON.stringify({ ...good, ...part }))]) {
+    say(text);
+    assert.equal(shows.isStale, false, text);
+  }
+  say(JSON.stringify(good));
+  assert.deepEqual([shows.isStale, shows.shown], [true, good]);
+});
+
+test("a panel that cannot be drawn does not keep others from it", (t) => {
+  const told = [];
+  globalThis.reportError = (error) => told.push(error);
+  t.after(() => delete globalThis.reportError);
+  const panels = [panel(), panel()].map(({ panel: one, say }, index) => {
+    say(JSON.stringify({ frame: index, at: 0, fps: 30, book: 0 }));
+    return one;
+  });
+  const [broken, drawn] = [new Error("no such page"), []];
+  for (const one of panels) {
+    one.draw((context, { frame }) => {
+      if (frame === 0) throw broken;
+      drawn.push(context, frame);
+    });
+  }
+  assert.deepEqual([told, drawn], [[broken], ["context", 1]]);
+  assert.ok(panels.every(({ isStale }) => !isStale), "not again until there is another frame");
 });
 
 test("a drawing stays within the node's bounds, whatever a pen does", () => {

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
+import { Clock } from "./fakes.mjs";
+
 const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
 after(() => rmSync(folder, { recursive: true }));
 const { Scrape } = await page("metrics");
@@ -15,6 +17,7 @@ const { Lateness } = await page("lateness");
 const { NodeClock } = await page("nodeclock");
 await page("site");
 const { Panel } = await page("panel");
+const { WantedRate } = await page("wantedrate");
 const { Sketch, POINTS_MAX, PAGES_MAX } = await page("sketch");
 
 const LATENCY = "ringwire_delivery_latency_seconds";
@@ -235,6 +238,80 @@ test("a panel that cannot be drawn does not keep others from it", (t) => {
   }
   assert.deepEqual([told, drawn], [[broken], ["context", 1]]);
   assert.ok(panels.every(({ isStale }) => !isStale), "not again until there is another frame");
+});
+
+/** A slider whose node refuses with these codes, one after another, and then does what it is asked; `meanwhile(value)` is what happens until it answers. */
+function slider(codes, meanwhile = () => {}) {
+  const clock = new Clock();
+  const [asked, heard] = [[], []]; // [value, time]; what it came to
+  const rate = new WantedRate({
+    async ask(value) {
+      asked.push([value, clock.now()]);
+      meanwhile(value);
+      const code = codes.shift();
+      if (code) throw Object.assign(new Error(code), { code });
+    },
+    done: () => heard.push("done"),
+    refused: ({ message }) => heard.push(message),
+    setTimeout: clock.setTimeout,
+  });
+  return { clock, asked, heard, rate };
+}
+
+test("of all rates that a slider goes through the last one is asked for, and another one later", async () => {
+  const { clock, asked, heard, rate } = slider([]);
+  for (const value of [31, 32, 33]) rate.want(value);
+  await clock.pass(119);
+  assert.deepEqual(asked, []);
+  await clock.pass(1);
+  assert.deepEqual([asked, heard, rate.value], [[[33, 120]], ["done"], 33]);
+  // While the frames that tell of it are on their way.
+  await clock.pass(200);
+  rate.want(40);
+  await clock.pass(120);
+  assert.deepEqual([asked.slice(1), rate.value], [[[40, 440]], 40]);
+  await clock.pass(299);
+  assert.equal(rate.value, 40);
+  await clock.pass(1);
+  assert.equal(rate.value, null);
+});
+
+test("a slider that moves before the answer is asked for anew, whatever the answer", async () => {
+  for (const code of [null, "bad_request"]) {
+    const { clock, asked, rate } = slider([code], (value) => value < 12 && rate.want(value + 1));
+    rate.want(10);
+    await clock.pass(1_000);
+    assert.deepEqual([asked.map(([value]) => value), rate.value], [[10, 11, 12], null]);
+  }
+});
+
+test("a rate that came too soon is asked for again, with longer and longer pauses", async () => {
+  const { clock, asked, heard, rate } = slider(["too_fast", "busy", "too_fast", "too_fast", "busy"]);
+  rate.want(10);
+  await clock.pass(200);
+  rate.want(11);
+  await clock.pass(9_000);
+  assert.deepEqual(asked, [[10, 120], [11, 320], [11, 720], [11, 1_520], [11, 3_120], [11, 5_120]]);
+  assert.deepEqual([heard, rate.value], [["done"], null]);
+});
+
+test("whoever never gets a turn is told", async () => {
+  const { clock, asked, heard, rate } = slider(Array(20).fill("too_fast"));
+  rate.want(10);
+  await clock.pass(60_000);
+  assert.deepEqual([asked.length, asked.at(-1), heard, rate.value], [8, [10, 9_120], ["too_fast"], null]);
+});
+
+test("a refusal that stands is told, and not asked again", async () => {
+  for (const code of ["closing", "bad_request", "too_large", "the connection was lost"]) {
+    const { clock, asked, heard, rate } = slider([code]);
+    rate.want(10);
+    await clock.pass(60_000);
+    assert.deepEqual([asked.length, heard, rate.value], [1, [code], null], code);
+    rate.want(20);
+    await clock.pass(1_000);
+    assert.deepEqual([asked.length, heard.at(-1)], [2, "done"], code);
+  }
 });
 
 test("a drawing stays within the node's bounds, whatever a pen does", () => {

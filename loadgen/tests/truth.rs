@@ -49,6 +49,7 @@ fn one_lost_message_in_ten_thousand_is_missed() {
 fn one_repeated_message_in_ten_thousand_is_found() {
     let (report, done) = faults_of(Fault::Repeat);
     assert_eq!((report.groups[0].checks.duplicate, report.groups[0].checks.total()), (done, done));
+    assert_eq!(report.groups[0].reach(), Some(1.0), "all came, some twice");
 }
 
 #[test]
@@ -74,6 +75,26 @@ fn a_sound_server_is_told_to_be_one() {
         assert_eq!((group.checks.total(), group.received, group.errors()), (0, group.expected, 0));
         assert!(report.invalid.is_empty() && report.objectives.iter().all(|judged| judged.met), "{:?}", report.invalid);
     }
+}
+
+#[test]
+fn a_rate_is_what_came_while_the_window_lasted() {
+    let server = FaultyServer::start(Fault::Slow(Duration::from_millis(2)));
+    let rest = ["--connections=2", "--rate=1500", "--duration=2s", "--warm-up=0s", "--offer-lag-max=1s"];
+    let report = report(&server, &rest);
+    let group = &report.groups[0];
+    assert!(group.rate() < 1_050.0, "a server that can do 1,000 per second did {}", group.rate());
+    assert_eq!((group.received, group.reach()), (group.expected, Some(1.0)), "the rest came behind the window");
+}
+
+#[test]
+fn what_is_on_its_way_at_the_end_is_waited_for() {
+    let server = FaultyServer::start(Fault::Slow(Duration::from_millis(1_500)));
+    let rest = ["--connections=3", "--rate=3", "--duration=1s", "--warm-up=0s", "--offer-lag-max=1s"];
+    let report = report(&server, &rest);
+    let group = &report.groups[0];
+    assert_eq!((group.sent, group.received, group.checks.total()), (3, 3, 0));
+    assert!(p99_ms(&report) >= 1_500.0, "{}", p99_ms(&report));
 }
 
 #[test]

@@ -203,6 +203,7 @@ impl Conns {
     /// One frame, of any kind, on an open connection (§5.1: masked).
     #[inline]
     pub(super) fn push_frame(&mut self, slot: u32, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
+        // RFC6455-5.3-2
         let key = self.entropy.mask_key();
         let header = EncodedHeader::client(opcode, payload.len() as u64, key);
         let conn = &mut self.slots[slot as usize];

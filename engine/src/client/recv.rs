@@ -13,13 +13,14 @@ impl Client {
         let (slot, generation) = (completion.token.slot(), completion.token.generation());
         match (completion.result, completion.bid()) {
             (count @ 1.., Some(bid)) => {
-                self.conns.bytes_in += count as u64;
                 if let Some(conn) = self.conns.live_mut(slot, generation) {
+                    let is_heard = !conn.is_deaf && conn.phase < Phase::Dead;
                     let takes_replies = conn.phase == Phase::Open && !conn.is_raw && conn.decoder.is_idle();
                     if !completion.more() {
                         conn.recv_armed = false;
                         self.conns.mark_dirty(slot);
                     }
+                    self.conns.bytes_in += if is_heard { count as u64 } else { 0 };
                     let bytes = self.ring.buffer(bid, count as usize);
                     // One small frame in one recv: the loop over frames would do the same, slower.
                     let reply = if takes_replies { Decoder::whole_reply(&self.conns.rules, bytes) } else { None };
@@ -66,6 +67,7 @@ fn id(slot: u32, generation: u32) -> ConnId {
 fn run_bytes<H: ClientHandler>(conns: &mut Conns, handler: &mut H, slot: u32, bytes: &mut [u8]) {
     let conn = &conns.slots[slot as usize];
     match conn.phase {
+        _ if conn.is_deaf => {}
         Phase::Open if conn.is_raw => handler.on_bytes(conns, conns.id(slot), bytes),
         Phase::Open | Phase::Closing if !conn.is_raw => run_frames(conns, handler, slot, bytes),
         Phase::Opening => run_response(conns, handler, slot, bytes),
@@ -139,7 +141,8 @@ fn on_control(conns: &mut Conns, slot: u32, event: &Event<'_>) {
     }
 }
 
-/// The server's close frame: answered, or the answer to ours (RFC 6455 §5.5.1). TCP is the server's to end (§7.1.1).
+/// The server's close frame: answered, or the answer to ours (RFC 6455 §5.5.1). TCP is the server's to end.
+// RFC6455-7.1.1-1
 fn on_server_close(conns: &mut Conns, slot: u32, frame: CloseFrame<'_>) {
     if conns.slots[slot as usize].phase == Phase::Open {
         conns.begin_close(slot, frame.code, frame.reason);
@@ -154,5 +157,6 @@ fn fail(conns: &mut Conns, slot: u32, error: ProtocolError) {
     if conns.slots[slot as usize].phase == Phase::Open {
         conns.begin_close(slot, Some(error.close_code()), &error.to_string());
     }
+    conns.slots[slot as usize].is_deaf = true;
     conns.note_end(conns.id(slot), Ending::Protocol(error));
 }

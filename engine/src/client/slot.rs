@@ -8,10 +8,8 @@
 use super::opening::Opening;
 use crate::conn::arena::Segment;
 use crate::conn::queue::SendQueue;
+use crate::conn::slot::ARENA_SHARE_MAX;
 use crate::proto::Decoder;
-
-/// Segments that are to grow beyond this many bytes go to the connection's own queue.
-const SEGMENT_BYTES_MAX: usize = 1 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -47,6 +45,8 @@ pub(super) struct Slot {
     /// The cancel of the send or connect in flight is asked for.
     pub(super) send_cancelling: bool,
     pub(super) close_sent: bool,
+    /// It broke a rule, and nothing more is listened to.
+    pub(super) is_deaf: bool,
     /// The handler heard of the end.
     pub(super) end_told: bool,
     pub(super) decoder: Decoder,
@@ -71,6 +71,7 @@ impl Slot {
             recv_cancelling: false,
             send_cancelling: false,
             close_sent: false,
+            is_deaf: false,
             end_told: false,
             decoder: Decoder::new(),
             segment: Segment::default(),
@@ -83,7 +84,7 @@ impl Slot {
     /// Whether `bytes` more may lie with the turn's other frames.
     #[inline(always)]
     pub(super) fn takes_in_arena(&self, bytes: usize) -> bool {
-        self.queue.is_none() && self.segment.len() + bytes <= SEGMENT_BYTES_MAX
+        self.queue.is_none() && self.segment.len() + bytes <= ARENA_SHARE_MAX
     }
 
     pub(super) fn queued_bytes(&self) -> usize {

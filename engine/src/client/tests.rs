@@ -133,6 +133,7 @@ fn messages_go_both_ways_and_a_close_is_clean() {
     server.join().expect("the server");
 }
 
+// RFC6455-5.3-2: the pong and the close are masked.
 #[test]
 fn a_response_in_single_bytes_opens_and_frames_right_behind_it_are_heard() {
     let (addr, server) = serve(|mut stream| {
@@ -201,6 +202,7 @@ fn nobody_there_and_nobody_answering_both_end() {
     assert_eq!(notes.ends[&late], "it did not open in time");
 }
 
+// RFC6455-7.1.1-1
 #[test]
 fn a_server_that_never_closes_is_left() {
     let (addr, server) = serve(|mut stream| {
@@ -251,6 +253,25 @@ fn a_slow_reader_gets_everything_in_order_and_the_queue_has_a_bound() {
     let wrong = bytes.chunks(50_000).zip(0u32..).position(|(chunk, number)| chunk.iter().any(|&b| b != number as u8));
     assert_eq!(wrong, None, "bytes came out of order");
     assert_eq!(client.conns().bytes().1, (MESSAGES * 50_000) as u64);
+}
+
+#[test]
+fn a_turn_of_very_many_small_messages_takes_no_more_memory_than_they_have() {
+    const MESSAGES: usize = 20_000;
+    let (addr, server) = serve(|stream| {
+        let mut socket = tungstenite::accept(stream).expect("a handshake");
+        (0..MESSAGES).all(|number| socket.read().expect("a message").into_data()[..] == number.to_le_bytes())
+    });
+    let (mut client, mut notes) = (Client::new(&config()).expect("a ring"), Notes::default());
+    let mode = OpenAs::WebSocket { host: "localhost", target: "/", protocols: &[], origin: None };
+    let id = client.conns().open(Open { mode, ..websocket(addr) }).expect("a socket");
+    run(&mut client, &mut notes, |notes, _| !notes.opened.is_empty());
+    for number in 0..MESSAGES {
+        client.conns().send(id, Message::Binary(&number.to_le_bytes())).expect("room");
+    }
+    assert!(client.conns().arena.bytes() < 64 * 1024, "{} bytes of arena", client.conns().arena.bytes());
+    run(&mut client, &mut notes, |_, conns| conns.queued_bytes(id) == 0);
+    assert!(server.join().expect("the server"), "messages came out of order");
 }
 
 #[test]

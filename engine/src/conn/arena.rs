@@ -131,6 +131,12 @@ impl Arena {
         self.in_flight.clear();
     }
 
+    /// Bytes of all chunks.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.pending.chunks.iter().chain(&self.in_flight.chunks).map(|chunk| chunk.bytes.len()).sum()
+    }
+
     /// Whether nothing is pending.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn is_launched(&self) -> bool {

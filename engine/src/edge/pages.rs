@@ -37,6 +37,7 @@ pages! {
     "/assets/horse.js"   JS   "horse.js"
     "/assets/sketch.js"  JS   "sketch.js"
     "/assets/studio.js"  JS   "studio.js"
+    "/assets/wantedrate.js" JS "wantedrate.js"
     "/assets/echo.js"    JS   "echo.js"
     "/assets/drawing.js" JS   "drawing.js"
     "/assets/chat.js"    JS   "chat.js"

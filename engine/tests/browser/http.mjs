@@ -24,6 +24,7 @@ const FILES = {
   "/assets/horse.js": "text/javascript",
   "/assets/sketch.js": "text/javascript",
   "/assets/studio.js": "text/javascript",
+  "/assets/wantedrate.js": "text/javascript",
   "/assets/echo.js": "text/javascript",
   "/assets/drawing.js": "text/javascript",
   "/assets/chat.js": "text/javascript",

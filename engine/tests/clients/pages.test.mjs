@@ -1,11 +1,13 @@
 // What the pages make of scrapes, of prices, of frames and of drawings, without a browser: no dependencies.
 
 import assert from "node:assert/strict";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
+
+import { Clock } from "./fakes.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "ringwire-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -13,15 +15,19 @@ const { Scrape } = await page("metrics");
 const { Board } = await page("board");
 const { Lateness } = await page("lateness");
 const { NodeClock } = await page("nodeclock");
+await page("site");
+const { Panel } = await page("panel");
+const { WantedRate } = await page("wantedrate");
 const { Sketch, POINTS_MAX, PAGES_MAX } = await page("sketch");
 
 const LATENCY = "ringwire_delivery_latency_seconds";
 const TOPIC = "demo.ticker.RING";
 const PRICE = JSON.stringify({ price: 2, open: 1, at: 5, bids: [[2, 1]], asks: [] });
 
-/** Node takes a `.js` file for a module only if a package.json says so; the browser needs none. */
+/** Node takes a `.js` file for a module only if a package.json says so; the browser needs none. What it imports is there already. */
 function page(name) {
-  copyFileSync(new URL(`../../src/edge/web/${name}.js`, import.meta.url), join(folder, `${name}.mjs`));
+  const text = readFileSync(new URL(`../../src/edge/web/${name}.js`, import.meta.url), "utf8");
+  writeFileSync(join(folder, `${name}.mjs`), text.replaceAll(/"\/assets\/(\w+)\.js"/g, '"./$1.mjs"'));
   return import(pathToFileURL(join(folder, `${name}.mjs`)));
 }
 
@@ -173,6 +179,139 @@ test("the node's clock is that of the fastest answer of a minute", () => {
   assert.equal(clock.at(0), 1_030);
   clock.forget();
   assert.equal(clock.isKnown, false);
+});
+
+test("what was known of the node's clock holds until it tells again", () => {
+  const clock = new NodeClock();
+  const frameCameAt = 1_000;
+  clock.hear(0, 4, 2 + 5_000);
+  clock.forget();
+  assert.equal(clock.at(frameCameAt), 6_000, "not by this machine's clock");
+  clock.hear(900, 940, 920 + 70_000); // slower than what was known, and of another node
+  assert.deepEqual([clock.isKnown, clock.rtt, clock.at(frameCameAt)], [true, 40, 71_000]);
+});
+
+/** A panel on elements that do nothing, whose feed hears what `say(text)` says. */
+function panel() {
+  const canvas = { getContext: () => "context", classList: { toggle() {} } };
+  const parts = ["pause", "state", "veil"].map((of) => ({ dataset: { of }, addEventListener() {} }));
+  globalThis.document = {
+    querySelector: () => ({ textContent: "A feed" }),
+    querySelectorAll: (selector) => (selector.endsWith("canvas") ? [canvas, canvas] : parts),
+  };
+  globalThis.devicePixelRatio = 1;
+  class Feed {
+    constructor(handlers) { this.handlers = handlers; }
+    start() {}
+  }
+  const made = new Panel("id", Feed, { clock: new NodeClock(), onFrame() {} });
+  made.start();
+  return { panel: made, say: (text) => made.feed.handlers.frame(text, 0) };
+}
+
+test("what is no frame is not shown", () => {
+  const good = { frame: 7, at: 1.5, fps: 30, book: 2 };
+  const wrong = [{ frame: 1.5 }, { book: 0.5 }, { frame: -1 }, { frame: "1" }, { at: null }, { fps: 0 }, { book: undefined }];
+  const { panel: shows, say } = panel();
+  for (const text of ["", "null", "7", "[]", ...wrong.map((part) => JSON.stringify({ ...good, ...part }))]) {
+    say(text);
+    assert.equal(shows.isStale, false, text);
+  }
+  say(JSON.stringify(good));
+  assert.deepEqual([shows.isStale, shows.shown], [true, good]);
+});
+
+test("a panel that cannot be drawn does not keep others from it", (t) => {
+  const told = [];
+  globalThis.reportError = (error) => told.push(error);
+  t.after(() => delete globalThis.reportError);
+  const panels = [panel(), panel()].map(({ panel: one, say }, index) => {
+    say(JSON.stringify({ frame: index, at: 0, fps: 30, book: 0 }));
+    return one;
+  });
+  const [broken, drawn] = [new Error("no such page"), []];
+  for (const one of panels) {
+    one.draw((context, { frame }) => {
+      if (frame === 0) throw broken;
+      drawn.push(context, frame);
+    });
+  }
+  assert.deepEqual([told, drawn], [[broken], ["context", 1]]);
+  assert.ok(panels.every(({ isStale }) => !isStale), "not again until there is another frame");
+});
+
+/** A slider whose node refuses with these codes, one after another, and then does what it is asked; `meanwhile(value)` is what happens until it answers. */
+function slider(codes, meanwhile = () => {}) {
+  const clock = new Clock();
+  const [asked, heard] = [[], []]; // [value, time]; what it came to
+  const rate = new WantedRate({
+    async ask(value) {
+      asked.push([value, clock.now()]);
+      meanwhile(value);
+      const code = codes.shift();
+      if (code) throw Object.assign(new Error(code), { code });
+    },
+    done: () => heard.push("done"),
+    refused: ({ message }) => heard.push(message),
+    setTimeout: clock.setTimeout,
+  });
+  return { clock, asked, heard, rate };
+}
+
+test("of all rates that a slider goes through the last one is asked for, and another one later", async () => {
+  const { clock, asked, heard, rate } = slider([]);
+  for (const value of [31, 32, 33]) rate.want(value);
+  await clock.pass(119);
+  assert.deepEqual(asked, []);
+  await clock.pass(1);
+  assert.deepEqual([asked, heard, rate.value], [[[33, 120]], ["done"], 33]);
+  // While the frames that tell of it are on their way.
+  await clock.pass(200);
+  rate.want(40);
+  await clock.pass(120);
+  assert.deepEqual([asked.slice(1), rate.value], [[[40, 440]], 40]);
+  await clock.pass(299);
+  assert.equal(rate.value, 40);
+  await clock.pass(1);
+  assert.equal(rate.value, null);
+});
+
+test("a slider that moves before the answer is asked for anew, whatever the answer", async () => {
+  for (const code of [null, "bad_request"]) {
+    const { clock, asked, rate } = slider([code], (value) => value < 12 && rate.want(value + 1));
+    rate.want(10);
+    await clock.pass(1_000);
+    assert.deepEqual([asked.map(([value]) => value), rate.value], [[10, 11, 12], null]);
+  }
+});
+
+test("a rate that came too soon is asked for again, with longer and longer pauses", async () => {
+  const { clock, asked, heard, rate } = slider(["too_fast", "busy", "too_fast", "too_fast", "busy"]);
+  rate.want(10);
+  await clock.pass(200);
+  rate.want(11);
+  await clock.pass(9_000);
+  assert.deepEqual(asked, [[10, 120], [11, 320], [11, 720], [11, 1_520], [11, 3_120], [11, 5_120]]);
+  assert.deepEqual([heard, rate.value], [["done"], null]);
+});
+
+test("whoever never gets a turn is told", async () => {
+  const { clock, asked, heard, rate } = slider(Array(20).fill("too_fast"));
+  rate.want(10);
+  await clock.pass(60_000);
+  assert.deepEqual([asked.length, asked.at(-1), heard, rate.value], [8, [10, 9_120], ["too_fast"], null]);
+});
+
+test("a refusal that stands is told, and not asked again", async () => {
+  for (const code of ["closing", "bad_request", "too_large", "the connection was lost"]) {
+    const { clock, asked, heard, rate } = slider([code]);
+    rate.want(10);
+    await clock.pass(60_000);
+    assert.deepEqual([asked.length, heard, rate.value], [1, [code], null], code);
+    rate.want(20);
+    await clock.pass(1_000);
+    assert.deepEqual([asked.length, heard.at(-1)], [2, "done"], code);
+  }
 });
 
 test("a drawing stays within the node's bounds, whatever a pen does", () => {

@@ -24,8 +24,9 @@ pub const THREADS_MAX: u32 = 256;
 /// What the accounts of all subscribers may take, and what one takes of what a publisher sends to a topic.
 const ACCOUNTS_BYTES_MAX: u64 = 1 << 30;
 const ACCOUNT_BYTES: u64 = 32;
-/// How long a connection of `connect` may take to open and to close beside what it is held, before there is no place for the next.
-const SLACK: Duration = Duration::from_secs(2);
+/// How long a connection of `connect` may take to open and to close beside what it is held, before there is no place for the next:
+/// somewhat longer than the client waits for a server that does not close.
+const SLACK: Duration = Duration::from_secs(6);
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 /// What the network takes without queues that overflow.

@@ -32,7 +32,7 @@ pub(super) fn run(common: &Common, plan: &EchoPlan, report: &mut Report) -> anyh
     stage::note(report, &finished, used.as_ref());
     report.window = Window { warm_up_seconds: shape.warm_up.as_secs_f64(), seconds: shape.window.as_secs_f64() };
     let group = group(plan, &shape, finished);
-    report.server = used.map(|used| used.per(group.received, group.connections.opened));
+    report.server = used.map(|used| used.per(group.arrived.unwrap_or_default(), group.connections.opened));
     report.groups.push(group);
     Ok(())
 }
@@ -46,7 +46,7 @@ fn sending(common: &Common, plan: &EchoPlan) -> anyhow::Result<Sending> {
     let nanoseconds = |time: Duration| time.as_nanos() as u64;
     Ok(Sending {
         site: Site::find(&common.target, plan.connections)?,
-        codec: Codec::new(plan.messages.form, common.seed),
+        codec: Codec::new(plan.messages.form, super::run_number(common.seed)),
         form: plan.messages.form,
         sizes: plan.messages.sizes.clone(),
         seed: common.seed,
@@ -72,6 +72,7 @@ fn group(plan: &EchoPlan, shape: &Shape, finished: Finished<EchoOutcome>) -> Gro
 fn fill(group: &mut Group, is_open: bool, times: Times, counts: Counts, checks: Checks) {
     group.sent = counts.planned - counts.unsent;
     group.received = counts.received;
+    (group.whole, group.arrived) = (Some(counts.whole), Some(counts.arrived));
     group.expected = counts.planned;
     group.checks = checks;
     let told = |latency: &Latency| latency.summary().filter(|_| is_open);

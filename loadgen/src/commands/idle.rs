@@ -26,7 +26,8 @@ pub(super) fn run(common: &Common, plan: &IdlePlan, report: &mut Report) -> anyh
     };
     let site = Site::find(&common.target, plan.connections)?;
     let held = plan.duration.as_nanos() as u64;
-    let make = |_, first, count| Idle::new(site.clone(), common.seed, first, count, held, plan.verify);
+    let run = super::run_number(common.seed);
+    let make = |_, first, count| Idle::new(site.clone(), run, first, count, held, plan.verify);
     let (finished, used) = stage::perform(common, &shape, make)?;
     stage::note(report, &finished, used.as_ref());
     report.window = Window { warm_up_seconds: 0.0, seconds: shape.window.as_secs_f64() };
@@ -36,6 +37,8 @@ pub(super) fn run(common: &Common, plan: &IdlePlan, report: &mut Report) -> anyh
         outcomes.for_each(|other| held.merge(&other));
         (group.sent, group.received, group.checks) = (held.sent, held.received, held.checks);
         group.expected = if plan.verify { group.connections.wanted } else { 0 };
+        // All of them come behind the window.
+        (group.whole, group.arrived) = (Some(held.received), Some(0));
         group.latencies.service = held.service.summary();
     }
     report.server = used.map(|used| used.per(0, group.connections.opened));

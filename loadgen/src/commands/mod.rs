@@ -13,6 +13,8 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
+use std::time::UNIX_EPOCH;
+
 use crate::cli::{PlaceError, Plan, Task, UsageError};
 use crate::objective::Outcome;
 use crate::report::Report;
@@ -20,6 +22,12 @@ use crate::sources::SourcesError;
 use crate::target::TargetError;
 use crate::watched::WatchError;
 pub use stage::ThreadsError;
+
+/// Tells the messages of this run from those of others, which a server may still have.
+fn run_number(seed: u64) -> u64 {
+    let now = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
+    seed ^ now.rotate_left(24)
+}
 
 /// Does what the plan says.
 ///

@@ -1,7 +1,7 @@
 //! What `fanout` and `compare` have in common: publishers and followers, put together, run, and counted.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::refused;
 use super::stage::{self, ThreadsError};
@@ -85,15 +85,13 @@ fn show(common: &Common, wanted: &Wanted<'_>) -> anyhow::Result<Show> {
     let Wanted { cast, lines, rate, messages, window, timed } = wanted;
     let length = window.warm_up + window.length;
     let nanoseconds = |time: Duration| time.as_nanos() as u64;
-    // What an earlier run left in a topic must not pass for this one's.
-    let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, nanoseconds);
     Ok(Show {
         site: Site::find(&common.target, cast.connections())?,
         cast: *cast,
         lines: lines.clone(),
         topics: topics(common.target.path_and_query(), cast.topics),
         plan: Plan::new(*rate, cast.publishers, Duration::ZERO, length),
-        codec: Codec::new(messages.form, common.seed ^ now.rotate_left(24)),
+        codec: Codec::new(messages.form, super::run_number(common.seed)),
         form: messages.form,
         sizes: messages.sizes.clone(),
         seed: common.seed,

@@ -22,8 +22,8 @@ pub struct Connect {
     window: Range<u64>,
     free: Vec<u32>,
     places: Vec<Place>,
-    /// What is open, with the time when it is to be closed; the first first.
-    holding: VecDeque<(u64, u32)>,
+    /// What was opened: when it is to be closed, its place and which holder of that it was; the first first.
+    holding: VecDeque<(u64, u32, u64)>,
     outcome: Opened,
 }
 
@@ -31,6 +31,8 @@ pub struct Connect {
 struct Place {
     planned: u64,
     began: u64,
+    /// How many connections had the place, this one included.
+    holder: u64,
     is_open: bool,
     is_closing: bool,
 }
@@ -109,29 +111,36 @@ impl Load for Connect {
     type Outcome = Opened;
 
     fn open(&mut self, conns: &mut Conns, index: u32) -> io::Result<ConnId> {
-        self.site.open_websocket(conns, self.first + index, &[])
+        let opened = self.site.open_websocket(conns, self.first + index, &[]);
+        if opened.is_err() {
+            self.free.push(index);
+        }
+        opened
     }
 
     fn wants(&mut self, now: u64) -> Option<u32> {
-        let due = self.schedule.due(now)?;
-        let is_measured = self.is_measured(due.planned);
-        self.outcome.planned += u64::from(is_measured);
-        let Some(index) = self.free.pop() else {
-            self.outcome.crowded += u64::from(is_measured);
-            return self.wants(now);
-        };
-        if is_measured {
-            self.outcome.offer_lag.record(now - due.planned);
+        while let Some(due) = self.schedule.due(now) {
+            let is_measured = self.is_measured(due.planned);
+            self.outcome.planned += u64::from(is_measured);
+            let Some(index) = self.free.pop() else {
+                self.outcome.crowded += u64::from(is_measured);
+                continue;
+            };
+            if is_measured {
+                self.outcome.offer_lag.record(now - due.planned);
+            }
+            let place = &mut self.places[index as usize];
+            *place = Place { planned: due.planned, began: now, holder: place.holder + 1, ..Place::default() };
+            return Some(index);
         }
-        self.places[index as usize] = Place { planned: due.planned, began: now, ..Place::default() };
-        Some(index)
+        None
     }
 
     fn on_open(&mut self, _conns: &mut Conns, index: u32, now: u64) {
         let place = &mut self.places[index as usize];
         place.is_open = true;
-        let Place { planned, began, .. } = *place;
-        self.holding.push_back((now + self.hold, index));
+        let Place { planned, began, holder, .. } = *place;
+        self.holding.push_back((now + self.hold, index, holder));
         if self.is_measured(planned) {
             let response = now.saturating_sub(planned);
             self.outcome.opened += 1;
@@ -142,32 +151,34 @@ impl Load for Connect {
     }
 
     fn on_turn(&mut self, conns: &mut Conns, fleet: &Fleet, now: u64) {
-        while let Some((_, index)) = self.holding.pop_front_if(|(until, _)| *until <= now) {
-            if let Some(id) = fleet.id(index) {
-                self.places[index as usize].is_closing = true;
+        while let Some((_, index, holder)) = self.holding.pop_front_if(|(until, ..)| *until <= now) {
+            let place = &mut self.places[index as usize];
+            // It may have ended meanwhile, and its place have a next holder.
+            if let Some(id) = fleet.id(index).filter(|_| place.is_open && place.holder == holder) {
+                place.is_closing = true;
                 conns.close(id, CloseCode::NORMAL, "");
             }
         }
     }
 
     fn on_close(&mut self, index: u32, _now: u64) -> Ended {
-        let place = std::mem::take(&mut self.places[index as usize]);
+        let place = self.places[index as usize];
+        self.places[index as usize].is_open = false;
         self.free.push(index);
         if place.is_closing {
             return Ended::Expected;
         }
-        self.holding.retain(|&(_, held)| held != index);
         self.outcome.lost += u64::from(place.is_open && self.is_measured(place.planned));
         Ended::Failure
     }
 
     fn next_at(&self) -> Option<u64> {
-        let held = self.holding.front().map(|&(until, _)| until);
+        let held = self.holding.front().map(|&(until, ..)| until);
         self.schedule.next_at().into_iter().chain(held).min()
     }
 
     fn is_drained(&self, _now: u64) -> bool {
-        self.holding.is_empty() && self.free.len() == self.places.len()
+        self.free.len() == self.places.len()
     }
 
     fn newest_p99(&mut self, now: u64) -> Option<u64> {

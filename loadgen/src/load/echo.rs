@@ -11,15 +11,21 @@ use ringwire::proto::Message;
 use crate::latency::{Latency, Timeline};
 use crate::ledger::{Checks, Ledger};
 use crate::payload::{Codec, Form, Stamp};
-use crate::run::{Fleet, Load, Site};
+use crate::run::{Ended, Fleet, Load, Site};
 use crate::schedule::{self, Due};
 use crate::sizes::{Draws, Sizes};
 
 /// Times above this are told as this.
 pub const BOUND: Duration = Duration::from_secs(300);
 
-/// How long nothing comes, in nanoseconds, until what is missing counts as lost; longer if answers took longer.
-const QUIET: u64 = 1_000_000_000;
+/// How long, in nanoseconds, a message may yet come that newer ones have passed, when nothing else is on its way.
+const QUIET: u64 = 500_000_000;
+
+/// How long after the window, in nanoseconds, what was planned in it is still sent: a run that is so late is invalid anyway.
+const LATE_MAX: u64 = 100_000_000;
+
+/// Messages that one turn sends at the most, so that it also reads.
+const SENDS_PER_TURN: u32 = 4096;
 
 /// When messages are sent.
 #[derive(Debug, Clone)]
@@ -60,8 +66,10 @@ pub struct Echo {
     ledger: Ledger,
     /// When the last message came.
     last_at: u64,
-    /// By connection: when what is in flight was sent.
+    /// By connection: what it sent.
     in_flight: Vec<InFlight>,
+    /// Messages that are on their way, of connections that are there.
+    outstanding: u64,
     times: Times,
     counts: Counts,
     draws: Draws,
@@ -74,12 +82,13 @@ enum Paced {
     Closed { senders: schedule::Closed, free: Vec<u32>, began: bool },
 }
 
-/// When messages were sent, oldest first.
+/// What one connection sent.
 #[derive(Default)]
 struct InFlight {
-    /// Number of the first.
-    base: u64,
-    sent_at: VecDeque<u64>,
+    /// Messages that it was to send.
+    planned: u64,
+    /// Numbers and times of those that were sent after the last that came back.
+    sent: VecDeque<(u64, u64)>,
 }
 
 /// The histograms of an echo.
@@ -102,8 +111,12 @@ pub struct Counts {
     pub planned: u64,
     /// Of those, messages that could not be sent: their connection was not there, or its queue full.
     pub unsent: u64,
-    /// Of those, messages that came back.
+    /// Of those, messages that came back, whatever they were like.
     pub received: u64,
+    /// Of those, messages that came back whole, for the first time.
+    pub whole: u64,
+    /// Messages that came back while the window lasted, whenever they were planned.
+    pub arrived: u64,
 }
 
 /// What one thread found out.
@@ -134,6 +147,7 @@ impl Echo {
             ledger: Ledger::own(first, count),
             last_at: 0,
             in_flight: (0..count).map(|_| InFlight::default()).collect(),
+            outstanding: 0,
             times: Times::new(),
             counts: Counts::default(),
             draws: sending.sizes.draws(sending.seed ^ u64::from(first)),
@@ -147,7 +161,6 @@ impl Echo {
         let index = due.sender - self.first;
         let is_measured = self.sending.window.contains(&due.planned);
         self.counts.planned += u64::from(is_measured);
-        self.in_flight[index as usize].push(due.sequence, now);
         let payload = &mut self.payload[..self.draws.draw()];
         self.sending.codec.write(Stamp { sequence: due.sequence, sender: due.sender, planned: due.planned }, payload);
         let message = match self.sending.form {
@@ -155,6 +168,8 @@ impl Echo {
             Form::Text => Message::Text(std::str::from_utf8(payload).expect("the text form is ASCII")),
         };
         let sent = fleet.id(index).is_some_and(|id| conns.send(id, message).is_ok());
+        self.outstanding += u64::from(sent);
+        self.in_flight[index as usize].push(due.sequence, now, sent);
         if is_measured {
             self.counts.unsent += u64::from(!sent);
             if matches!(self.pace, Paced::Open(_)) {
@@ -164,9 +179,12 @@ impl Echo {
     }
 
     fn send_open(&mut self, conns: &mut Conns, fleet: &Fleet, now: u64) {
-        while let Paced::Open(open) = &mut self.pace
-            && let Some(due) = open.due(now)
-        {
+        if now > self.sending.window.end + LATE_MAX {
+            return;
+        }
+        for _ in 0..SENDS_PER_TURN {
+            let Paced::Open(open) = &mut self.pace else { return };
+            let Some(due) = open.due(now) else { return };
             self.send(conns, fleet, due, now);
         }
     }
@@ -193,7 +211,7 @@ impl Echo {
 
     /// How many messages a connection was to send.
     fn sent_by(&self, sender: u32) -> u64 {
-        self.in_flight[(sender - self.first) as usize].next()
+        self.in_flight[(sender - self.first) as usize].planned
     }
 }
 
@@ -207,16 +225,23 @@ impl Load for Echo {
     #[inline]
     fn on_message(&mut self, _conns: &mut Conns, index: u32, message: Message<'_>, now: u64) {
         self.last_at = now;
+        self.counts.arrived += u64::from(self.sending.window.contains(&now));
         let read = self.sending.codec.read(message.as_bytes());
         let arrival = self.ledger.book(index, read);
         if let Paced::Closed { senders, free, .. } = &mut self.pace {
             senders.answered(self.first + index);
             free.push(self.first + index);
         }
-        let Ok(stamp) = read else { return };
-        let sent_at = self.in_flight[index as usize].take(stamp.sequence);
-        if arrival.is_first() && self.sending.window.contains(&stamp.planned) {
-            self.counts.received += 1;
+        let Ok(stamp) = read else {
+            self.counts.received += u64::from(self.sending.window.contains(&now));
+            return;
+        };
+        let (sent_at, passed) = self.in_flight[index as usize].take(stamp.sequence);
+        self.outstanding -= passed;
+        let is_measured = self.sending.window.contains(&stamp.planned);
+        self.counts.received += u64::from(is_measured);
+        if arrival.is_first() && is_measured {
+            self.counts.whole += 1;
             let response = now.saturating_sub(stamp.planned);
             self.times.timeline.record(now - self.sending.window.start, response);
             if matches!(self.pace, Paced::Open(_)) {
@@ -237,18 +262,23 @@ impl Load for Echo {
         }
     }
 
+    fn on_close(&mut self, index: u32, _now: u64) -> Ended {
+        self.outstanding -= self.in_flight[index as usize].sent.drain(..).count() as u64;
+        Ended::Failure
+    }
+
     fn next_at(&self) -> Option<u64> {
         match &self.pace {
-            Paced::Open(open) => open.next_at(),
+            Paced::Open(open) => open.next_at().filter(|&at| at < self.sending.window.end),
             Paced::Closed { began: false, .. } => Some(0),
             Paced::Closed { .. } => None,
         }
     }
 
-    /// All came; or nothing has for so long that what is missing is lost.
+    /// Nothing is on its way, and what was passed over has had its time.
     fn is_drained(&self, now: u64) -> bool {
-        let quiet = QUIET.max(2 * self.times.service.longest());
-        self.counts.received + self.counts.unsent >= self.counts.planned || now > self.last_at + quiet
+        let all = self.counts.whole + self.counts.unsent >= self.counts.planned;
+        self.outstanding == 0 && (all || now > self.last_at.max(self.sending.window.end) + QUIET)
     }
 
     fn newest_p99(&mut self, now: u64) -> Option<u64> {
@@ -266,29 +296,24 @@ impl Load for Echo {
 
 impl InFlight {
     #[inline]
-    fn push(&mut self, sequence: u64, now: u64) {
-        debug_assert_eq!(sequence, self.next(), "a sender's numbers have no gaps");
-        self.sent_at.push_back(now);
-    }
-
-    /// When the message was sent. What was sent before it is forgotten: if that comes yet, it is late.
-    #[inline]
-    fn take(&mut self, sequence: u64) -> Option<u64> {
-        let index = usize::try_from(sequence.checked_sub(self.base)?).ok()?;
-        let sent_at = *self.sent_at.get(index)?;
-        self.base = sequence + 1;
-        if index == 0 {
-            self.sent_at.pop_front();
-        } else {
-            self.sent_at.drain(..=index);
+    fn push(&mut self, sequence: u64, now: u64, was_sent: bool) {
+        self.planned = sequence + 1;
+        if was_sent {
+            self.sent.push_back((sequence, now));
         }
-        Some(sent_at)
     }
 
-    /// Number of the next message.
+    /// When the message was sent, and how many it takes off the list: what was sent before it is passed over, and late if it comes yet.
     #[inline]
-    fn next(&self) -> u64 {
-        self.base + self.sent_at.len() as u64
+    fn take(&mut self, sequence: u64) -> (Option<u64>, u64) {
+        let mut passed = 0;
+        while let Some((number, sent_at)) = self.sent.pop_front_if(|(number, _)| *number <= sequence) {
+            passed += 1;
+            if number == sequence {
+                return (Some(sent_at), passed);
+            }
+        }
+        (None, passed)
     }
 }
 
@@ -298,6 +323,8 @@ impl Counts {
         self.planned += other.planned;
         self.unsent += other.unsent;
         self.received += other.received;
+        self.whole += other.whole;
+        self.arrived += other.arrived;
     }
 }
 

@@ -22,6 +22,12 @@ pub struct Group {
     pub unsent: u64,
     /// Messages received, whatever they were like.
     pub received: u64,
+    /// Of those, messages that came whole, for the first time; where a load tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<u64>,
+    /// Messages that came while the window lasted, whenever they were planned: what the rate is of; where a load tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<u64>,
     /// Messages that were to be received.
     pub expected: u64,
     /// Bytes received, with all heads and frames.
@@ -92,12 +98,14 @@ impl Group {
     pub fn reach(&self) -> Option<f64> {
         let checks = self.checks;
         let good = self.received.saturating_sub(checks.duplicate + checks.corrupt + checks.unsure);
+        let good = self.whole.unwrap_or(good);
         (self.expected > 0).then(|| good as f64 / self.expected as f64)
     }
 
-    /// Messages received per second.
+    /// Messages received per second of the window.
     pub fn rate(&self) -> f64 {
-        if self.seconds > 0.0 { self.received as f64 / self.seconds } else { 0.0 }
+        let arrived = self.arrived.unwrap_or(self.received);
+        if self.seconds > 0.0 { arrived as f64 / self.seconds } else { 0.0 }
     }
 
     /// Bytes in both directions per message received.

@@ -200,6 +200,9 @@ impl<L: Load> Crew<'_, L> {
 
     /// Until something is due.
     fn wait(&self, now: Instant) -> Duration {
+        if self.closing {
+            return WAIT_MAX;
+        }
         if !self.again.is_empty() {
             return Duration::ZERO;
         }

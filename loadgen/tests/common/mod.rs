@@ -24,6 +24,8 @@ pub(crate) enum Fault {
         every: Duration,
         length: Duration,
     },
+    /// Each message of a connection takes it so long.
+    Slow(Duration),
     Drop,
     Repeat,
     /// A message comes after the next one.
@@ -93,6 +95,9 @@ impl Peer {
         if let Fault::Stall { every, length } = self.fault {
             let into = Duration::from_nanos((self.began.elapsed().as_nanos() % every.as_nanos()) as u64);
             thread::sleep(length.saturating_sub(into));
+        }
+        if let Fault::Slow(each) = self.fault {
+            thread::sleep(each);
         }
         if let Some(held) = self.held.take() {
             self.faults.fetch_add(1, Ordering::Relaxed);

@@ -124,9 +124,13 @@ impl Desk {
                 format!("everybody shares this, and somebody has just changed it: again in {wait_ms} ms"),
             )
         })?;
-        self.orders.try_send(order).map_err(|error| match error {
-            TrySendError::Full(_) => Denial::new("busy", "the flipbook has too much to do: again in a moment"),
-            TrySendError::Disconnected(_) => Denial::new("closing", "the flipbook has ended with the node"),
+        self.orders.try_send(order).map_err(|error| {
+            // What is not done takes nobody's turn.
+            pace.give_back(now_ms);
+            match error {
+                TrySendError::Full(_) => Denial::new("busy", "the flipbook has too much to do: again in a moment"),
+                TrySendError::Disconnected(_) => Denial::new("closing", "the flipbook has ended with the node"),
+            }
         })
     }
 }
@@ -239,10 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn a_player_that_lags_behind_is_busy() {
-        let (sender, _orders) = sync_channel(1);
+    fn a_player_that_lags_behind_is_busy_and_that_takes_nobodys_turn() {
+        let (sender, orders) = sync_channel(1);
         let desk = Desk::new(sender);
         desk.order(Wish::Rate { fps: 5 }, 10_000).expect("room for one");
         assert_eq!(desk.order(Wish::Builtin, 10_000).expect_err("no room").code, "busy");
+        orders.recv().expect("the rate");
+        desk.order(Wish::Builtin, 10_000).expect("nobody has had this turn");
+        orders.recv().expect("the horse");
+        assert_eq!(desk.order(Wish::Builtin, 10_001).expect_err("too soon").code, "too_fast");
     }
 }

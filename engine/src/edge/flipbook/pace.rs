@@ -29,6 +29,12 @@ impl Pace {
         }
     }
 
+    /// Gives back what was taken at `now_ms` and came to nothing; who took it since keeps it.
+    pub(super) fn give_back(&self, now_ms: u64) {
+        let taken = now_ms + self.between_ms;
+        let _ = self.next_ms.compare_exchange(taken, now_ms, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// A clock that was set back must not make everybody wait for what it had been.
     const fn is_of_another_time(&self, next: u64, now_ms: u64) -> bool {
         next > now_ms + self.between_ms
@@ -48,5 +54,16 @@ mod tests {
         assert_eq!(pace.take(9000), Ok(()), "nothing is saved up");
         assert_eq!(pace.take(9001), Err(199));
         assert_eq!(pace.take(5000), Ok(()), "the clock was set back");
+    }
+
+    #[test]
+    fn what_came_to_nothing_is_given_back_once() {
+        let pace = Pace::new(Duration::from_millis(200));
+        assert_eq!(pace.take(1000), Ok(()));
+        pace.give_back(1000);
+        assert_eq!(pace.take(1000), Ok(()));
+        assert_eq!(pace.take(1200), Ok(()));
+        pace.give_back(1000);
+        assert_eq!(pace.take(1201), Err(199), "somebody else has it");
     }
 }

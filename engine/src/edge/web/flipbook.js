@@ -7,6 +7,7 @@ import { Panel, bytes, ms } from "/assets/panel.js";
 import { $, Wire, palette, showState } from "/assets/site.js";
 import { drawStrokes } from "/assets/sketch.js";
 import { Studio } from "/assets/studio.js";
+import { WantedRate } from "/assets/wantedrate.js";
 
 const TELL_MS = 400;
 /** At first, so that there is a fast answer among them; then so often that clocks cannot drift far apart. */
@@ -23,7 +24,6 @@ const books = new Map([[BUILTIN, null]]); // book → its pages; those of the bu
 const asked = new Map(); // id → what is waiting for the answer
 let nextId = 1;
 let fps = 30;
-let fpsWanted = null; // while somebody moves the slider
 let isStarted = false;
 let isTold = false; // which book is shown: there are frames from then on
 let colours = colourScheme();
@@ -32,6 +32,11 @@ const panels = [["websocket", WebSocketFeed], ["sse", SseFeed], ["long", LongPol
   ([id, Feed]) => new Panel(id, Feed, { clock, onFrame: ({ fps }) => heardRate(fps), onPause: tellPause }),
 );
 const short = panels.at(-1);
+const wanted = new WantedRate({
+  ask: (value) => ask({ type: "rate", fps: value }),
+  done: () => note(""),
+  refused: ({ message }) => note(`The rate stays as it is: ${message}.`),
+});
 const studio = new Studio({ inks: () => colours.inks, fps: () => fps });
 
 const wire = new Wire("/flipbook/control", {
@@ -137,7 +142,7 @@ function heard(said, receivedAt) {
     $("rtt").textContent = ms(clock.rtt);
     if (isTold) start();
   } else if (said.type === "done") done?.();
-  else if (said.type === "error") fail?.(new Error(said.message));
+  else if (said.type === "error") fail?.(Object.assign(new Error(said.message), { code: said.code }));
 }
 
 /** Frames of a book that is not known are not drawn; of those that were, one at most is still to come. */
@@ -169,7 +174,7 @@ function heardRate(value) {
     fps = value;
     panels.forEach((panel) => panel.restart());
   }
-  if (fpsWanted === null && Number($("fps").value) !== fps) showRate(fps);
+  if (wanted.value === null && Number($("fps").value) !== fps) showRate(fps);
 }
 
 function showRate(value) {
@@ -177,26 +182,9 @@ function showRate(value) {
   $("fps-now").textContent = value;
 }
 
-/** Of all that a slider goes through, the last one is asked for, again if it came too soon after another's. */
 function wantRate(value) {
-  const isWaiting = fpsWanted !== null;
-  fpsWanted = value;
+  wanted.want(value);
   showRate(value);
-  if (!isWaiting) setTimeout(askRate, 120);
-}
-
-async function askRate() {
-  const value = fpsWanted;
-  try {
-    await ask({ type: "rate", fps: value });
-    note("");
-  } catch (error) {
-    if (wire.readyState === WebSocket.OPEN) return setTimeout(askRate, 200);
-    note(`The rate stays as it is: ${error.message}.`);
-  }
-  if (fpsWanted !== value) return askRate();
-  // The frames that tell of it are on their way.
-  setTimeout(() => { if (fpsWanted === value) fpsWanted = null; }, 300);
 }
 
 function setEvery() {
@@ -226,7 +214,7 @@ async function change(wish, done) {
   }
 }
 
-/** Resolves when the node has done it. */
+/** Resolves when the node has done it; rejects with its refusal, which has a `code`, or because there is no connection. */
 function ask(wish) {
   return new Promise((done, fail) => {
     if (wire.readyState !== WebSocket.OPEN) return fail(new Error("there is no connection"));

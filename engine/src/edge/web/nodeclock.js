@@ -6,20 +6,23 @@ const KEPT_MS = 60_000;
 
 export class NodeClock {
   #trips = []; // { at, rtt, ahead }
+  #isOld = true; // whether they are of before
 
   /** A question that went out and came back at such times of `performance.now()`, with the node's time in milliseconds. */
   hear(sentAt, receivedAt, nodeMs) {
     const trip = { at: receivedAt, rtt: receivedAt - sentAt, ahead: nodeMs - (sentAt + receivedAt) / 2 };
-    this.#trips = this.#trips.filter(({ at }) => at > receivedAt - KEPT_MS);
+    this.#trips = this.#isOld ? [] : this.#trips.filter(({ at }) => at > receivedAt - KEPT_MS);
+    this.#isOld = false;
     this.#trips.push(trip);
   }
 
-  /** Another node, or the same one after a while: what was known does not hold. */
+  /** Another node, or the same one after a while: what was known goes with the next answer. Until then it is nearer than this machine's clock. */
   forget() {
-    this.#trips = [];
+    this.#isOld = true;
   }
 
-  get isKnown() { return this.#trips.length > 0; }
+  /** Whether the node that is there now has told. */
+  get isKnown() { return !this.#isOld; }
   /** The fastest round trip; null before the first. */
   get rtt() { return this.#best?.rtt ?? null; }
 

@@ -74,10 +74,14 @@ export class Panel {
     this.#isStale = true;
   }
 
-  /** Draws the picture with `draw(context, frame)`. */
+  /** Draws the picture with `draw(context, frame)`. What goes wrong with it is told to the console: other panels are drawn all the same. */
   draw(draw) {
     this.#isStale = false;
-    draw(fitted(this.page), this.shown);
+    try {
+      draw(fitted(this.page), this.shown);
+    } catch (error) {
+      reportError(error);
+    }
   }
 
   /** Shows the figures. They stay as they are while it is paused. */
@@ -159,7 +163,7 @@ export class Panel {
 function frameOf(text) {
   try {
     const { frame, at, fps, book } = JSON.parse(text);
-    const isFrame = [frame, at, fps, book].every((value) => Number.isFinite(value) && value >= 0) && fps > 0;
+    const isFrame = [frame, book].every(Number.isInteger) && [frame, at, fps, book].every((value) => Number.isFinite(value) && value >= 0) && fps > 0;
     return isFrame ? { frame, at, fps, book } : null;
   } catch {
     return null;

@@ -44,7 +44,7 @@ pub struct Opened {
     pub planned: u64,
     /// That opened.
     pub opened: u64,
-    /// That had no place, because too many did not end.
+    /// That had no place, here or in the ring, because too many did not end.
     pub crowded: u64,
     /// That ended before they were to.
     pub lost: u64,
@@ -114,6 +114,8 @@ impl Load for Connect {
         let opened = self.site.open_websocket(conns, self.first + index, &[]);
         if opened.is_err() {
             self.free.push(index);
+            // The ring had no room: not the server's doing either.
+            self.outcome.crowded += u64::from(self.is_measured(self.places[index as usize].planned));
         }
         opened
     }

@@ -140,5 +140,5 @@ fn server() -> ServerUse {
 }
 
 fn thread(name: &str, cpu_share: f64) -> ThreadUse {
-    ThreadUse { name: name.into(), cpu_share, server_share: None }
+    ThreadUse { name: name.into(), cpu_share, waited_share: 0.01, server_share: None }
 }

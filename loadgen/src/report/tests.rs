@@ -91,8 +91,10 @@ fn each_reason_makes_a_run_invalid() {
     });
     assert_eq!(both, "", "the server was busier");
     let apart = reasons(|report| {
-        report.generator.threads[0] = ThreadUse { name: "load-0".into(), cpu_share: 0.98, server_share: Some(0.2) };
-        report.generator.threads[1] = ThreadUse { name: "load-0".into(), cpu_share: 0.99, server_share: Some(1.0) };
+        report.generator.threads[0] =
+            ThreadUse { name: "load-0".into(), cpu_share: 0.98, server_share: Some(0.2), waited_share: 0.0 };
+        report.generator.threads[1] =
+            ThreadUse { name: "load-0".into(), cpu_share: 0.99, server_share: Some(1.0), waited_share: 0.0 };
     });
     assert!(apart.contains("load-0 was 98 % busy"), "another run's server excuses nobody: {apart}");
 }
@@ -122,6 +124,18 @@ fn an_invalid_run_has_no_headline() {
     report.groups[0].unsent = 1;
     report.check_validity(Bounds::default());
     assert_eq!(shown(&report), [false; 2]);
+}
+
+/// An open loop's offer lag shows what a closed one has nothing to show with.
+#[test]
+fn a_closed_loop_that_waited_for_its_core_is_invalid() {
+    let mut report = sample::echo();
+    report.generator.threads[1].waited_share = 0.2;
+    report.check_validity(Bounds::default());
+    assert!(report.invalid.is_empty(), "{:?}", report.invalid);
+    report.settings.insert("depth".into(), "16".into());
+    report.check_validity(Bounds::default());
+    assert!(table(&report).contains("thread load-1 waited for its core 20 % of the time"), "{}", table(&report));
 }
 
 #[test]

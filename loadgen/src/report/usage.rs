@@ -83,6 +83,9 @@ pub struct ThreadUse {
     pub name: String,
     /// Share of one core that it used.
     pub cpu_share: f64,
+    /// Share of the window in which it could have run, and its core was with others.
+    #[serde(default)]
+    pub waited_share: f64,
     /// Share of one core that the server's busiest thread used in the same run, if it was watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_share: Option<f64>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::units::{count, time};
-use super::{Connections, Group, Report};
+use super::{Connections, Group, Report, ThreadUse};
 
 /// What makes a run invalid.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,11 +15,14 @@ pub struct Bounds {
     pub offer_lag_max: Duration,
     /// Share of a core above which a thread of the generator counts as having no time left, 0 to 1.
     pub generator_share_max: f64,
+    /// Share of the window for which a thread of a closed loop may wait for its core, 0 to 1: its answers wait as long, and it has
+    /// no planned times that would show it.
+    pub generator_wait_max: f64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { offer_lag_max: Duration::from_millis(1), generator_share_max: 0.95 }
+        Self { offer_lag_max: Duration::from_millis(1), generator_share_max: 0.95, generator_wait_max: 0.1 }
     }
 }
 
@@ -60,6 +63,13 @@ pub enum Reason {
         thread: String,
         /// Share of a core that it used.
         cpu_share: f64,
+    },
+    /// A thread of a closed loop waited for its core: what it measured is that too.
+    GeneratorWaited {
+        /// Which.
+        thread: String,
+        /// Share of the window.
+        waited_share: f64,
     },
     /// Publications could not be made: what was to be seen was not shown.
     NotPublished {
@@ -104,6 +114,14 @@ impl fmt::Display for Reason {
                     "the generator was the bottleneck: its thread {thread} was {percent:.0} % busy: add --threads"
                 )
             }
+            Self::GeneratorWaited { thread, waited_share } => {
+                let percent = waited_share * 100.0;
+                write!(
+                    out,
+                    "the generator's thread {thread} waited for its core {percent:.0} % of the time, and its answers with it: leave it a \
+                     core of its own"
+                )
+            }
             Self::NotPublished { planned, sent } => {
                 let (planned, sent) = (count(*planned), count(*sent));
                 write!(
@@ -123,6 +141,7 @@ impl Report {
         self.invalid = self.groups.iter().flat_map(|group| of_group(group, bounds)).collect();
         self.invalid.extend(self.not_published());
         self.invalid.extend(self.saturated_thread(bounds.generator_share_max));
+        self.invalid.extend(self.waiting_thread(bounds.generator_wait_max));
         self.generator.saturated =
             self.generator.threads.iter().any(|thread| thread.cpu_share > bounds.generator_share_max);
     }
@@ -137,6 +156,14 @@ impl Report {
             }
         }
         reasons
+    }
+
+    /// The thread of a closed loop that waited longest, if that was too long. An open loop's offer lag shows it.
+    fn waiting_thread(&self, share_max: f64) -> Option<Reason> {
+        let threads = self.generator.threads.iter().filter(|_| self.settings.contains_key("depth"));
+        let longest = threads.max_by(|a, b| a.waited_share.total_cmp(&b.waited_share))?;
+        let ThreadUse { name, waited_share, .. } = longest.clone();
+        (waited_share > share_max).then_some(Reason::GeneratorWaited { thread: name, waited_share })
     }
 
     /// Of the threads that had less time left than the server of the same run, the busiest.

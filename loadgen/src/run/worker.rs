@@ -99,7 +99,12 @@ impl<'a, L: Load> Worker<'a, L> {
         self.load_until(Phase::Window)?;
         let (share, before) = (ThreadShare::begin(), self.client.conns().bytes());
         self.load_until(Phase::Drain)?;
-        let usage = ThreadUse { name: format!("load-{thread}"), cpu_share: share.so_far(), ..ThreadUse::default() };
+        let usage = ThreadUse {
+            name: format!("load-{thread}"),
+            cpu_share: share.so_far(),
+            waited_share: share.waited(),
+            ..ThreadUse::default()
+        };
         let after = self.client.conns().bytes();
         self.drain()?;
         self.close_all()?;

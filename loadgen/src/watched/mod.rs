@@ -166,17 +166,23 @@ fn cpu(before: Times, now: Times, exact: f64) -> (f64, f64) {
 pub struct ThreadShare {
     since: Instant,
     used: f64,
+    waited: f64,
 }
 
 impl ThreadShare {
     /// Begins to count.
     pub fn begin() -> Self {
-        Self { since: Instant::now(), used: procfs::own_seconds() }
+        Self { since: Instant::now(), used: procfs::own_seconds(), waited: procfs::own_seconds_waited() }
     }
 
     /// The share since the beginning, 0 to 1; to be called on the same thread.
     pub fn so_far(&self) -> f64 {
         (procfs::own_seconds() - self.used) / self.since.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// The share of the time since the beginning, 0 to 1, in which it waited for a core; to be called on the same thread.
+    pub fn waited(&self) -> f64 {
+        (procfs::own_seconds_waited() - self.waited) / self.since.elapsed().as_secs_f64().max(1e-9)
     }
 }
 
@@ -239,6 +245,20 @@ mod tests {
         thread::sleep(Duration::from_millis(300));
         let used = watched.finish().unwrap();
         assert!(used.cpu_seconds < 0.03 && used.busiest_thread < 0.1, "{used:?}");
+    }
+
+    /// Where twice as many threads want cores as there are, they wait for each other.
+    #[test]
+    fn a_thread_knows_how_long_it_waited_for_its_core() {
+        let crowded = || {
+            let share = ThreadShare::begin();
+            spin(Duration::from_millis(400));
+            share.waited()
+        };
+        let count = 2 * thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..count).map(|_| thread::spawn(crowded)).collect();
+        let waited: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert!(waited.iter().sum::<f64>() > 0.3 && waited.iter().all(|share| *share < 1.0), "{waited:?}");
     }
 
     #[test]

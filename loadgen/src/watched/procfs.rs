@@ -49,6 +49,13 @@ pub(super) fn own_seconds() -> f64 {
     seconds_of("/proc/thread-self").unwrap_or(0.0)
 }
 
+/// Seconds for which the calling thread could have run, and its core was with others; 0 where the kernel does not tell.
+pub(super) fn own_seconds_waited() -> f64 {
+    let schedstat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let waited = schedstat.split_ascii_whitespace().nth(1).and_then(|nanoseconds| nanoseconds.parse::<u64>().ok());
+    waited.map_or(0.0, |nanoseconds| nanoseconds as f64 / 1e9)
+}
+
 /// CPU seconds of a thread: in nanoseconds where the kernel keeps them, else in ticks.
 fn seconds_of(task: &str) -> Option<f64> {
     let nanoseconds = fs::read_to_string(format!("{task}/schedstat")).ok();

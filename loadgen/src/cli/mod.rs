@@ -6,6 +6,7 @@ mod options;
 mod outputs;
 mod plan;
 mod settings;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,9 @@ use options::{Compare, Connect, Echo, Fanout, Idle};
 pub use outputs::{Outputs, PlaceError, WriteError};
 pub use plan::{
     Common, ComparePlan, ConnectPlan, EchoPlan, FanoutPlan, IdlePlan, Messages, Pace, Plan, THREADS_MAX, TOPICS_PATH,
-    Task, Transport, UsageError, Window,
+    Task, Transport, Window,
 };
+pub use usage::UsageError;
 
 /// Examples and what they are for, how values are written, and what the exit codes say; lines of at most 98 columns.
 macro_rules! after {

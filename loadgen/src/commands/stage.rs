@@ -128,7 +128,8 @@ fn threads_within(limit: u64, wanted: u32, connections: u32) -> Result<u32, Thre
     match u32::try_from(least) {
         Ok(least) if each > 0 && least <= THREADS_MAX => Ok(wanted.max(least)),
         _ => {
-            let on_each = u64::from(connections.div_ceil(wanted));
+            // The least that will do: what there may be at all is not far above some needs.
+            let on_each = u64::from(connections).div_ceil(THREADS_MAX.into());
             let needed = on_each.div_ceil(8) * 9 + RING_SPARE;
             Err(ThreadsError { connections, limit, needed })
         }
@@ -173,7 +174,7 @@ mod tests {
         for (limit, wanted, connections) in [(100, 1, 50), (0, 1, 1), (1024, 4, 1_000_000)] {
             let error = threads_within(limit, wanted, connections).unwrap_err();
             assert!(error.to_string().contains(&format!("`ulimit -n {}`", error.needed)), "{error}");
-            assert_eq!(threads_within(error.needed, wanted, connections), Ok(wanted), "the advice is enough");
+            assert!(threads_within(error.needed, wanted, connections).is_ok(), "the advice is enough");
         }
     }
 }

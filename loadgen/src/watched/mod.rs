@@ -252,13 +252,13 @@ mod tests {
     fn a_thread_knows_how_long_it_waited_for_its_core() {
         let crowded = || {
             let share = ThreadShare::begin();
-            spin(Duration::from_millis(400));
+            spin(Duration::from_millis(100));
             share.waited()
         };
         let count = 2 * thread::available_parallelism().map_or(1, usize::from);
         let threads: Vec<_> = (0..count).map(|_| thread::spawn(crowded)).collect();
         let waited: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-        assert!(waited.iter().sum::<f64>() > 0.3 && waited.iter().all(|share| *share < 1.0), "{waited:?}");
+        assert!(waited.iter().sum::<f64>() > 0.1 && waited.iter().all(|share| *share < 1.0), "{waited:?}");
     }
 
     #[test]
@@ -312,13 +312,14 @@ mod tests {
     fn a_thread_knows_its_own_share() {
         let busy = ThreadShare::begin();
         spin(Duration::from_millis(200));
-        assert!(busy.so_far() > 0.1, "{}", busy.so_far());
+        // Others may want the same core; an idle thread would have used nothing.
+        assert!(busy.so_far() > 0.03, "{}", busy.so_far());
         let idle = thread::spawn(|| {
             let share = ThreadShare::begin();
             thread::sleep(Duration::from_millis(100));
             share.so_far()
         });
         let idle = idle.join().unwrap();
-        assert!((0.0..0.1).contains(&idle), "{idle}");
+        assert!((0.0..0.02).contains(&idle), "{idle}");
     }
 }

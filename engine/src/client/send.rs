@@ -48,12 +48,7 @@ impl Conns {
     pub(super) fn on_send(&mut self, completion: Completion) {
         let (slot, result) = (completion.token.slot(), completion.result);
         let Some(conn) = self.live_mut(slot, completion.token.generation()) else { return };
-        let sent = match result {
-            0.. => Some(result as usize),
-            // The socket is full: nothing was taken.
-            _ if matches!(-result, libc::EAGAIN | libc::EINTR | libc::ENOBUFS) => Some(0),
-            _ => None,
-        };
+        let sent = completion.sent();
         if conn.sending {
             self.end_queue(slot, sent)
         } else {

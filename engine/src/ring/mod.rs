@@ -139,6 +139,15 @@ impl Completion {
         cqueue::buffer_select(self.flags)
     }
 
+    /// Of a send: how many bytes were taken; `None` if it failed for good. A full socket takes none.
+    pub(crate) fn sent(self) -> Option<usize> {
+        match self.result {
+            0.. => Some(self.result as usize),
+            _ if matches!(-self.result, libc::EAGAIN | libc::EINTR | libc::ENOBUFS) => Some(0),
+            _ => None,
+        }
+    }
+
     /// Whether a multishot op goes on.
     #[inline]
     pub(crate) fn more(self) -> bool {

@@ -32,12 +32,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.local.counters.stale_completions += 1;
             return;
         };
-        let sent = match result {
-            0.. => Some(result as usize),
-            // The socket is full: nothing was taken.
-            _ if matches!(-result, libc::EAGAIN | libc::EINTR | libc::ENOBUFS) => Some(0),
-            _ => None,
-        };
+        let sent = completion.sent();
         if conn.sending {
             self.end_queue(slot, sent)
         } else {

@@ -196,17 +196,19 @@ fn the_command_line_can_be_typed_again() {
     assert_eq!(report.command_line(), "ringwire-load echo 'ws://h/?a=1&b' '--size=list:20*9'");
 }
 
-/// `cargo test -p ringwire-load samples -- --ignored` makes files to look at after a change of a renderer.
+/// Also leaves the pages and plots in `target/load-samples`, to look at after a change of a renderer.
 #[test]
-#[ignore = "writes pages to look at into target/load-samples"]
-fn samples_to_look_at() {
+fn samples_are_written_whole_and_read_back() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/load-samples");
     for report in [sample::echo(), sample::compare()] {
         let own = folder.join(&report.command[1]);
-        plot::write(&report, &own).unwrap();
+        let plots = plot::write(&report, &own).unwrap();
+        assert!(
+            plots.len() >= 2 && plots.iter().all(|plot| std::fs::read_to_string(plot).unwrap().ends_with("</svg>\n"))
+        );
         std::fs::write(own.join("report.html"), page(&report)).unwrap();
-        std::fs::write(own.join("summary.txt"), table(&report)).unwrap();
         std::fs::write(own.join("report.json"), report.to_json()).unwrap();
-        std::fs::write(own.join("report.csv"), rows(&report)).unwrap();
+        let read: Report = serde_json::from_str(&std::fs::read_to_string(own.join("report.json")).unwrap()).unwrap();
+        assert_eq!(read, report);
     }
 }

@@ -56,20 +56,20 @@ pub(super) fn run_client(client: &Path, patterns: &[String], full: bool) -> Resu
 /// The suite, installed, and a folder for one run of it.
 struct Wstest {
     python: PathBuf,
-    library: PathBuf,
+    packages: PathBuf,
     folder: PathBuf,
 }
 
 impl Wstest {
     fn prepare(folder: &str) -> Result<Self> {
         let python = install::python27()?;
-        let library = install::python_packages(&python, REQUIREMENTS, "autobahn/lib")?;
+        let packages = install::python_packages(&python, REQUIREMENTS, "autobahn/lib")?;
         let folder = artifact::target().join("autobahn").join(folder);
         if folder.exists() {
             std::fs::remove_dir_all(&folder)?;
         }
         std::fs::create_dir_all(&folder)?;
-        Ok(Self { python, library, folder })
+        Ok(Self { python, packages, folder })
     }
 
     fn write_spec(&self, mut spec: Value) -> Result<()> {
@@ -88,7 +88,7 @@ impl Wstest {
                      from autobahntestsuite.wstest import run; run()";
         let output = std::fs::File::create(self.folder.join("output.txt"))?;
         let mut command = Command::new(&self.python);
-        command.args(["-E", "-s", "-u", "-W", "ignore", "-c", start]).arg(&self.library);
+        command.args(["-E", "-s", "-u", "-W", "ignore", "-c", start]).arg(&self.packages);
         command.args(["-m", mode, "-u", "0", "-s"]).arg(self.folder.join("spec.json")).current_dir(&self.folder);
         command.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output);
         Guard::spawn(&mut command, None)

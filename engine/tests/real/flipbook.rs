@@ -233,12 +233,10 @@ fn what_is_wrong_is_answered_with_a_reason_and_changes_nothing() {
     }
     assert_eq!(visitor.answer(r#"{"type":"builtin","id":8}"#)["type"], "done", "nobody's turn was taken by all that");
     let mut other = Visitor::open(&node);
-    let answer = other.answer(r#"{"type":"builtin","id":9}"#);
-    assert_eq!(
-        (&answer["code"], &answer["id"]),
-        (&json!("too_fast"), &json!(9)),
-        "rationed for all together: {answer}"
-    );
+    // On a busy machine an answer may take longer than the ration, and is then granted: the next is asked for at once.
+    let refused = (0..20).map(|_| other.answer(r#"{"type":"builtin","id":9}"#)).find(|answer| answer["type"] != "done");
+    let refused = refused.expect("rationed for all together");
+    assert_eq!((&refused["code"], &refused["id"]), (&json!("too_fast"), &json!(9)), "{refused}");
     let asked = Instant::now();
     let at = other.answer(r#"{"type":"clock","id":10}"#)["at"].as_f64().expect("a time");
     let now =

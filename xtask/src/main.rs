@@ -4,8 +4,10 @@
 //! calls. Everything works on loopback alone, within bounded time, and without input.
 
 mod artifact;
+mod bench;
 mod child;
 mod ci;
+mod circumstances;
 mod clients;
 mod conformance;
 mod fuzz;
@@ -45,6 +47,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Run the load generator against servers of others, and with very many connections.
     Load(load::Options),
+    /// Put Ringwire beside its peers in every kind of load.
+    Bench(bench::Options),
     /// Measure a server beside another one, interleaved, and print the ratios.
     Measure(measure::Options),
     /// One run of the load generator, as `measure` starts it.
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Command::Loom => ci::loom(),
         Command::Fuzz(options) => fuzz::main(&options),
         Command::Load(options) => load::main(&options),
+        Command::Bench(options) => bench::main(&options),
         Command::Measure(options) => measure::main(&options),
         Command::Generator(options) => generator::main(&options),
     };

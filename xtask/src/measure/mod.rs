@@ -15,7 +15,7 @@ mod perf;
 mod profile;
 mod report;
 mod shards;
-mod stats;
+pub(crate) mod stats;
 mod subject;
 mod uwebsockets;
 

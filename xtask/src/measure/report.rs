@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ use super::instructions::Counts;
 use super::pairs::{Comparison, Run};
 use super::stats::{self, Figure};
 use super::subject::Subject;
-use crate::artifact;
+use crate::circumstances;
 
 /// Fewer pairs than this make no claim.
 const PAIRS_MIN: usize = 3;
@@ -61,7 +60,7 @@ impl Record {
 pub(crate) fn keep(folder: Option<&Path>, what: &str, legend: &str, tables: &str, mut raw: Value) -> Result<()> {
     let Some(folder) = folder else { return Ok(()) };
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let context = context(what);
+    let context = circumstances::all(what);
     raw["context"] = context.clone();
     std::fs::write(folder.join("raw.json"), serde_json::to_string_pretty(&raw)? + "\n")?;
     let facts: String = context.as_object().into_iter().flatten().fold(String::new(), |mut text, (name, value)| {
@@ -130,31 +129,4 @@ fn starved(comparison: &Comparison) -> String {
     format!(
         "  the generator was busier than the server in {count} runs, and than its peer in {peers}: rates are bounded by it\n"
     )
-}
-
-/// The circumstances of a measurement.
-fn context(what: &str) -> Value {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    json!({
-        "what": what,
-        "command": format!("cargo xtask {}", words.join(" ")),
-        "commit": commit(),
-        "rustc": output("rustc", &["--version"]),
-        "kernel": output("uname", &["-srm"]),
-        "processor": model.map_or("unknown", |(_, name)| name),
-        "cores": std::thread::available_parallelism().map_or(0, |count| count.get()).to_string(),
-        "date": output("date", &["-u", "+%Y-%m-%dT%H:%MZ"]),
-    })
-}
-
-fn commit() -> String {
-    let changed = !output("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
-    output("git", &["rev-parse", "HEAD"]) + if changed { " with changes" } else { "" }
-}
-
-fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(artifact::root()).output();
-    output.map_or_else(|_| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -10,11 +10,16 @@ pub(crate) fn mark_flips(pairs: &mut [Pair]) {
     let cpu = |run: &Run| run.cpu_nanoseconds_per_message;
     let server = median(pairs.iter().map(|pair| cpu(&pair.server)));
     let against = median(pairs.iter().filter_map(|pair| pair.against.as_ref()).map(cpu));
-    let strays = |value: f64, middle: Option<f64>| middle.is_some_and(|it| value > it * FLIP || value < it / FLIP);
+    let strays = |value: f64, middle: Option<f64>| middle.is_some_and(|middle| strays(value, middle));
     for pair in pairs {
         pair.dropped =
             strays(cpu(&pair.server), server) || pair.against.as_ref().is_some_and(|run| strays(cpu(run), against));
     }
+}
+
+/// Whether a run was in another speed mode than most were.
+pub(crate) fn strays(value: f64, middle: f64) -> bool {
+    value > middle * FLIP || value < middle / FLIP
 }
 
 /// One figure of a comparison, over the pairs that count.

@@ -1,0 +1,43 @@
+//! Who takes part: Ringwire, and the peers that were asked for.
+
+use anyhow::{Context, Result};
+
+use super::cell::Mode;
+use crate::server::ServerCommand;
+
+/// A server that can be started any number of times.
+#[derive(Clone, Debug)]
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    /// Its version, or the commit.
+    pub(crate) version: String,
+    echo: Option<ServerCommand>,
+    broadcast: Option<ServerCommand>,
+}
+
+impl Contender {
+    pub(crate) fn new(
+        name: &str,
+        version: &str,
+        echo: Option<ServerCommand>,
+        broadcast: Option<ServerCommand>,
+    ) -> Self {
+        Self { name: name.to_owned(), version: version.to_owned(), echo, broadcast }
+    }
+
+    /// Whether it does what the load is about.
+    pub(crate) const fn can(&self, mode: Mode) -> bool {
+        self.of(mode).is_some()
+    }
+
+    pub(crate) fn command(&self, mode: Mode) -> Result<&ServerCommand> {
+        self.of(mode).with_context(|| format!("{} has no such mode", self.name))
+    }
+
+    const fn of(&self, mode: Mode) -> Option<&ServerCommand> {
+        match mode {
+            Mode::Echo => self.echo.as_ref(),
+            Mode::Broadcast => self.broadcast.as_ref(),
+        }
+    }
+}

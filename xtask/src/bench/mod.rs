@@ -1,0 +1,190 @@
+//! `cargo xtask bench`: Ringwire beside its peers, in every kind of load, on one machine in one run.
+//!
+//! Each cell (`cell`) is put on every contender in turn, A B C A B C …, each time on a fresh server (`run`); what the load
+//! generator reports (`sample`) is kept at once (`ledger`), so that it can be interrupted. Contenders are compared within a
+//! round (`figures`), since machines change their speed between them.
+
+mod cell;
+mod contender;
+mod figures;
+mod ledger;
+mod plot;
+mod readme;
+mod run;
+mod sample;
+mod summary;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use serde_json::json;
+
+use self::cell::{CAPACITY, Load, Rate};
+use self::contender::Contender;
+use self::figures::standings;
+use self::ledger::{Ledger, Outcome, Run, Terms};
+use self::run::Bench;
+use crate::measure::stats::median;
+use crate::server::ServerCommand;
+use crate::{artifact, circumstances};
+
+/// Whom the others are compared with.
+const FIRST: &str = "ringwire";
+
+/// Put Ringwire beside its peers.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Peers to take part, of those in bench/peers/peers.toml; all by default.
+    #[arg(long, value_delimiter = ',')]
+    peers: Option<Vec<String>>,
+    /// One cell of each kind and short windows, within a quarter of an hour.
+    #[arg(long)]
+    quick: bool,
+    /// Cells whose name contains this, for example "echo 20 B".
+    #[arg(long)]
+    cells: Option<String>,
+    /// How often everything is run.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Length of a measured window in seconds: 3, or 0.5 with --quick.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Where it is kept. A bench that was interrupted goes on where it was.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+    /// Core of the servers.
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+    /// Core of the load generator.
+    #[arg(long, default_value_t = 1)]
+    generator_core: usize,
+    /// Run nothing: fail if the README's table is not that of the newest results.
+    #[arg(long, conflicts_with = "readme")]
+    check: bool,
+    /// Run nothing: put the newest results' table into the README.
+    #[arg(long)]
+    readme: bool,
+}
+
+pub(crate) fn main(options: &Options) -> Result<()> {
+    if options.check {
+        return readme::check();
+    }
+    if options.readme {
+        return readme::update();
+    }
+    let cells = options.cells()?;
+    let contenders = contenders(options.peers.as_deref())?;
+    let bench = Bench {
+        load: artifact::release("ringwire-load", "ringwire-load")?,
+        server_core: options.server_core,
+        generator_core: options.generator_core,
+        seconds: options.seconds.unwrap_or(if options.quick { 0.5 } else { 3.0 }),
+    };
+    std::fs::create_dir_all(&options.out).with_context(|| format!("cannot make {}", options.out.display()))?;
+    let mut ledger = Ledger::open(&options.out.join("runs.jsonl"), &terms(&bench))?;
+    for round in 0..options.rounds {
+        for &load in cells.iter().filter(|load| round < load.rounds(options.rounds)) {
+            run_cell(&bench, &mut ledger, &contenders, load, round)?;
+        }
+    }
+    keep(&options.out, &ledger, &cells, &contenders)
+}
+
+impl Options {
+    fn cells(&self) -> Result<Vec<Load>> {
+        let all = if self.quick { cell::quick() } else { cell::full() };
+        let wanted = |load: &Load| self.cells.as_ref().is_none_or(|part| load.to_string().contains(part));
+        let cells: Vec<Load> = all.iter().copied().filter(wanted).collect();
+        let names = || all.iter().map(|load| format!("\n  {load}")).collect::<String>();
+        ensure!(!cells.is_empty(), "no cell's name contains what --cells says; there are{}", names());
+        let shares = cells.iter().any(|load| matches!(load, Load::Open { rate: Rate::OfCapacity(_) }));
+        ensure!(
+            !shares || cells.contains(&CAPACITY),
+            "shares of the capacity need its cell, {CAPACITY}: choose cells by another word"
+        );
+        Ok(cells)
+    }
+}
+
+fn terms(bench: &Bench) -> Terms {
+    Terms {
+        commit: circumstances::commit(),
+        processor: circumstances::processor(),
+        kernel: circumstances::kernel(),
+        seconds: bench.seconds,
+    }
+}
+
+/// Ringwire on one shard first, then the peers, on one thread each.
+fn contenders(_peers: Option<&[String]>) -> Result<Vec<Contender>> {
+    let program = artifact::release("ringwire", "ringwire")?;
+    let mode = |mode: &str| Some(ServerCommand::listening(&program, &[mode, "--shards=1", "--pin=0"]));
+    Ok(vec![Contender::new(FIRST, &circumstances::commit(), mode("echo"), mode("broadcast"))])
+}
+
+/// One round of one cell.
+fn run_cell(bench: &Bench, ledger: &mut Ledger, contenders: &[Contender], load: Load, round: u32) -> Result<()> {
+    let cell = load.to_string();
+    for contender in contenders.iter().filter(|contender| contender.can(load.mode())) {
+        let name = &contender.name;
+        if ledger.has(&cell, name, round) || ledger.failure(&cell, name).is_some() {
+            continue;
+        }
+        let Some(rate) = rate(ledger, load, name) else { continue };
+        let outcome = match bench.run(contender, load, rate) {
+            Ok(sample) => {
+                println!("{} {cell}: {name} {:.0} ns CPU, {:.0}/s", round + 1, sample.cpu_ns, sample.per_second);
+                Outcome::Sample(sample)
+            }
+            Err(error) => {
+                println!("{} {cell}: {name} FAILED: {error:#}", round + 1);
+                Outcome::Failure(format!("{error:#}"))
+            }
+        };
+        ledger.add(Run { cell: cell.clone(), contender: name.clone(), round, rate, outcome })?;
+    }
+    Ok(())
+}
+
+/// Messages per second of an open loop, the same in every round; `Some(None)` for other loads. `None` of a contender whose
+/// capacity is not known.
+fn rate(ledger: &Ledger, load: Load, contender: &str) -> Option<Option<u32>> {
+    let Load::Open { rate } = load else { return Some(None) };
+    let percent = match rate {
+        Rate::Common(rate) => return Some(Some(rate)),
+        Rate::OfCapacity(percent) => percent,
+    };
+    let before = ledger.of(&load.to_string(), contender).find_map(|run| run.rate);
+    let capacity = || {
+        let cell = CAPACITY.to_string();
+        let runs = ledger.of(&cell, contender);
+        let capacity = median(runs.filter_map(|run| Some(run.sample()?.per_second)))?;
+        Some((capacity * f64::from(percent) / 100.0) as u32)
+    };
+    before.or_else(capacity).map(|rate| Some(rate.max(1)))
+}
+
+/// Summary, overview, plots, and the circumstances beside the raw data.
+fn keep(folder: &Path, ledger: &Ledger, cells: &[Load], contenders: &[Contender]) -> Result<()> {
+    let cells: Vec<_> = cells.iter().map(|&load| (load, standings(ledger, load, contenders))).collect();
+    let overview = summary::overview(&cells, FIRST);
+    let versions: Vec<_> = contenders.iter().map(|contender| json!([contender.name, contender.version])).collect();
+    let mut context = circumstances::all("bench");
+    context["versions"] = versions.into();
+    std::fs::write(folder.join("context.json"), serde_json::to_string_pretty(&context)? + "\n")?;
+    std::fs::write(folder.join(readme::OVERVIEW), &overview)?;
+    let mut text = summary::head(&context);
+    for (index, (load, standings)) in cells.iter().enumerate() {
+        text += &summary::table(*load, standings);
+        if let Some(svg) = plot::bars(*load, standings, FIRST) {
+            let name = format!("cell-{:02}.svg", index + 1);
+            std::fs::write(folder.join(&name), svg)?;
+            text += &format!("![{load}]({name})\n\n");
+        }
+    }
+    std::fs::write(folder.join("summary.md"), text)?;
+    println!("\n{overview}\nkept in {}", folder.display());
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The README's table: generated from the newest results, and checked against them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::artifact;
+
+const BEGIN: &str = "<!-- bench: made by `cargo xtask bench --readme`, do not edit -->\n";
+const END: &str = "<!-- bench: end -->";
+
+/// What a results folder has for the README.
+pub(crate) const OVERVIEW: &str = "overview.md";
+
+/// Puts the newest overview into the README.
+pub(crate) fn update() -> Result<()> {
+    let path = readme();
+    let text = std::fs::read_to_string(&path)?;
+    let (before, _, after) = split(&text)?;
+    std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", section()?))?;
+    Ok(())
+}
+
+/// # Errors
+/// If the README says something else than the newest results.
+pub(crate) fn check() -> Result<()> {
+    let text = std::fs::read_to_string(readme())?;
+    let (_, found, _) = split(&text)?;
+    ensure!(
+        found == section()?,
+        "the README's bench table is not that of the newest results: cargo xtask bench --readme"
+    );
+    Ok(())
+}
+
+fn section() -> Result<String> {
+    let folder = newest()?;
+    let overview = std::fs::read_to_string(folder.join(OVERVIEW))?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("{overview}\nAll of it, with raw data and plots: [`results/{name}`](results/{name}/summary.md).\n"))
+}
+
+/// The last by name, which begins with the date.
+fn newest() -> Result<PathBuf> {
+    let folders = std::fs::read_dir(artifact::root().join("results"))?;
+    let all = folders.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.join(OVERVIEW).is_file());
+    all.max().context("results/ has no bench yet: cargo xtask bench --out=results/DATE-bench")
+}
+
+fn split(text: &str) -> Result<(&str, &str, &str)> {
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let (found, after) = rest.split_once(END)?;
+        Some((before, found, after))
+    });
+    parts.context("the README has no place for the bench's table")
+}
+
+fn readme() -> PathBuf {
+    Path::new(&artifact::root()).join("README.md")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_says_what_the_newest_results_say() {
+        check().unwrap();
+    }
+}

@@ -1,0 +1,119 @@
+//! One run: a fresh server on its core and a fresh port, the load generator on another, and what it reports.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::cell::{Load, OPEN_BYTES, OPEN_CONNECTIONS};
+use super::contender::Contender;
+use super::sample::Sample;
+use crate::child::Guard;
+use crate::{artifact, server};
+
+/// Connecting, the load, and the end of 10,000 connections.
+const RUN_MAX: Duration = Duration::from_secs(120);
+
+/// How long a slow peer may need to take 10,000 handshakes.
+const CONNECT_TIMEOUT: &str = "--connect-timeout=60s";
+
+/// Where and how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Bench {
+    /// The load generator's binary.
+    pub(crate) load: PathBuf,
+    pub(crate) server_core: usize,
+    pub(crate) generator_core: usize,
+    /// Length of a measured window.
+    pub(crate) seconds: f64,
+}
+
+impl Bench {
+    /// `rate` is what a share of the capacity came to.
+    pub(crate) fn run(&self, contender: &Contender, load: Load, rate: Option<u32>) -> Result<Sample> {
+        let server = contender.command(load.mode())?.start(Some(self.server_core))?;
+        let json = artifact::target().join("bench-run.json");
+        let words = self.words(load, rate, &server, &json);
+        let said = self.generate(&words)?;
+        let text =
+            std::fs::read_to_string(&json).with_context(|| format!("ringwire-load {}\n{said}", words.join(" ")))?;
+        std::fs::remove_file(&json)?;
+        let report: Value = serde_json::from_str(&text)?;
+        drop(server);
+        Sample::read(&report, load)
+    }
+
+    fn words(&self, load: Load, rate: Option<u32>, server: &server::Server, json: &std::path::Path) -> Vec<String> {
+        let seconds = load.seconds(self.seconds);
+        let mut words = command(load, rate);
+        words[1] = format!("ws://{}{}", server.address, words[1]);
+        words.push(format!("--duration={}ms", (seconds * 1e3) as u64));
+        if !matches!(load, Load::Idle { .. }) {
+            words.push(format!("--warm-up={}ms", (seconds * 300.0) as u64));
+        }
+        words.push(format!("--server-pid={}", server.pid()));
+        words.push(format!("--json={}", json.display()));
+        // What is late is a figure here, not a reason to stop.
+        words.extend(["--quiet", "--offer-lag-max=1h", "--errors-max=off", CONNECT_TIMEOUT].map(str::to_owned));
+        words
+    }
+
+    /// A run that it calls invalid has a report too; `Sample` judges.
+    fn generate(&self, words: &[String]) -> Result<String> {
+        let mut command = Command::new(&self.load);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut guard = Guard::spawn(&mut command, Some(self.generator_core))?;
+        let mut errors = guard.child().stderr.take().context("it has an error output")?;
+        let status = guard.wait(RUN_MAX)?;
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut errors, &mut said)?;
+        match status.code() {
+            Some(0 | 1 | 3) => Ok(said),
+            _ => bail!("ringwire-load ended with {status}: {said}"),
+        }
+    }
+}
+
+/// The command, its path in place of the URL, and its options.
+fn command(load: Load, rate: Option<u32>) -> Vec<String> {
+    let echo = |connections: u32, bytes: u64| {
+        vec!["echo".to_owned(), "/".to_owned(), format!("--connections={connections}"), format!("--size={bytes}")]
+    };
+    match load {
+        Load::Echo { bytes, connections, depth } => {
+            [echo(connections, bytes), vec![format!("--depth={depth}")]].concat()
+        }
+        Load::Open { .. } => {
+            let rate = rate.expect("the plan gives every open loop its rate");
+            [echo(OPEN_CONNECTIONS, OPEN_BYTES), vec![format!("--rate={rate}")]].concat()
+        }
+        Load::Fanout { publishers, subscribers, rate } => vec![
+            "fanout".to_owned(),
+            "/room".to_owned(),
+            "--transports=broadcast".to_owned(),
+            format!("--publishers={publishers}"),
+            format!("--subscribers={subscribers}"),
+            format!("--rate={rate}"),
+        ],
+        Load::Idle { connections } => vec!["idle".to_owned(), "/".to_owned(), format!("--connections={connections}")],
+        Load::Connect { rate } => vec!["connect".to_owned(), "/".to_owned(), format!("--rate={rate}")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::cell::{self, Rate};
+
+    #[test]
+    fn every_load_has_a_command() {
+        for load in cell::full() {
+            let words = command(load, Some(7));
+            assert!(words.len() >= 3 && words[1].starts_with('/'), "{load}: {words:?}");
+            let is_open = matches!(load, Load::Open { rate: Rate::OfCapacity(_) });
+            assert!(!is_open || words.contains(&"--rate=7".to_owned()), "{words:?}");
+        }
+    }
+}

@@ -127,8 +127,7 @@ pub struct Config {
     pub recv_buffer_bytes: usize,
 
     /// Recv buffers of one shard. A power of two, 8 to 32,768, default 128: they are given back within the turn, so
-    /// that few serve very many connections. Where recvs bring much, fewer of them go round, down to a quarter, so that
-    /// they stay in the cache.
+    /// that few serve very many connections.
     pub recv_buffer_count: u32,
 
     /// Entries of a ring's submission queue; the completion queue is larger. A power of two, 64 to 32,768, default

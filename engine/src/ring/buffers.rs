@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::{IoUring, types::BufRingEntry};
 
-use super::spares::Spares;
 use crate::sys::pages::Pages;
 
 /// The one buffer group of a shard's ring.
@@ -23,7 +22,6 @@ pub(crate) struct Buffers {
     mask: u16,
     buffer_bytes: u32,
     tail: u16,
-    spares: Spares,
 }
 
 impl Buffers {
@@ -40,10 +38,9 @@ impl Buffers {
         unsafe {
             ring.submitter().register_buf_ring_with_flags(entries.start().as_ptr() as u64, count, GROUP, 0)?;
         }
-        let mut buffers =
-            Self { entries, memory, count, mask: count - 1, buffer_bytes, tail: 0, spares: Spares::new(count) };
+        let mut buffers = Self { entries, memory, count, mask: count - 1, buffer_bytes, tail: 0 };
         for bid in 0..count {
-            buffers.provide(bid);
+            buffers.give_back(bid);
         }
         Ok(buffers)
     }
@@ -60,21 +57,9 @@ impl Buffers {
         }
     }
 
-    /// Gives buffer `bid` back: to the kernel, unless fewer are to be on offer.
+    /// Gives buffer `bid` back to the kernel.
     #[inline]
     pub(crate) fn give_back(&mut self, bid: u16) {
-        if !self.spares.keeps(bid) {
-            self.provide(bid);
-        }
-    }
-
-    /// From now on all buffers, halved so often, go round; those that are too many are kept as they come back.
-    pub(crate) fn halve_offer(&mut self, halvings: u32) {
-        self.spares.halve_offer(halvings).into_iter().for_each(|bid| self.provide(bid));
-    }
-
-    #[inline]
-    fn provide(&mut self, bid: u16) {
         let address = self.memory.start().as_ptr() as u64 + (usize::from(bid) * self.stride()) as u64;
         let index = usize::from(self.tail & self.mask);
         let base = self.entries.start().as_ptr().cast::<BufRingEntry>();

@@ -28,7 +28,6 @@ mod buffers;
 pub mod probe;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) mod sim;
-mod spares;
 mod token;
 mod uring;
 
@@ -69,9 +68,6 @@ pub(crate) trait Ring {
 
     /// Gives the recv buffer `bid` back to the kernel.
     fn give_back(&mut self, bid: u16);
-
-    /// Lets all recv buffers go round from now on, halved so often, but at least one: the others are kept as they come back.
-    fn halve_offer(&mut self, halvings: u32);
 
     /// The peer's address of an accept that just completed on `entry`.
     fn peer_addr(&self, entry: u32) -> Option<SocketAddr>;

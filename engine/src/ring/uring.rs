@@ -288,10 +288,6 @@ impl Ring for UringRing {
         self.buffers.give_back(bid);
     }
 
-    fn halve_offer(&mut self, halvings: u32) {
-        self.buffers.halve_offer(halvings);
-    }
-
     fn peer_addr(&self, entry: u32) -> Option<SocketAddr> {
         socket::from_storage(&self.accepts[entry as usize].addr)
     }

@@ -12,7 +12,6 @@ mod flush;
 mod http;
 mod listing;
 pub(crate) mod mailbox;
-mod offer;
 mod polls;
 pub(crate) mod queues;
 mod recv;
@@ -76,7 +75,6 @@ pub(crate) struct Shard<R, H: Handler> {
     unfed: Vec<u32>,
     /// Slots whose timers went off this turn.
     due: Vec<u32>,
-    offer: offer::Offer,
     accepts: accept::Accepts,
     accept_tried_at: u32,
     histories_expired_at: u32,
@@ -154,7 +152,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             unsettled: Vec::new(),
             unfed: Vec::new(),
             due: Vec::new(),
-            offer: offer::Offer::new(config),
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
             histories_expired_at: 0,
@@ -197,7 +194,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         // Last: callbacks publish to the very end.
         self.local.journal.iter_mut().for_each(Journaling::ring);
         self.local.counters.turns += 1;
-        self.size_offer();
         Ok(())
     }
 

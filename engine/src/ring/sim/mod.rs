@@ -203,10 +203,6 @@ impl Ring for SimRing {
         self.world.borrow_mut().buffers_out -= 1;
     }
 
-    fn halve_offer(&mut self, halvings: u32) {
-        self.pool.halve_offer(halvings);
-    }
-
     fn peer_addr(&self, entry: u32) -> Option<SocketAddr> {
         let world = self.world.borrow();
         world.accepted.get(entry as usize).copied().flatten().map(World::peer_addr)

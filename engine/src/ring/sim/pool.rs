@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::ring::spares::Spares;
-
 /// What a buffer holds while it is the kernel's.
 const POISON: u8 = 0xDD;
 
@@ -16,7 +14,6 @@ pub(crate) struct Pool {
     free: VecDeque<u16>,
     /// Named by a completion that was reaped.
     lent: Vec<bool>,
-    spares: Spares,
 }
 
 impl Pool {
@@ -26,7 +23,6 @@ impl Pool {
             buffer_bytes,
             free: (0..count).collect(),
             lent: vec![false; usize::from(count)],
-            spares: Spares::new(count),
         }
     }
 
@@ -66,12 +62,6 @@ impl Pool {
         self.lent[usize::from(bid)] = false;
         let start = usize::from(bid) * self.buffer_bytes;
         self.memory[start..start + self.buffer_bytes].fill(POISON);
-        if !self.spares.keeps(bid) {
-            self.free.push_back(bid);
-        }
-    }
-
-    pub(crate) fn halve_offer(&mut self, halvings: u32) {
-        self.free.extend(self.spares.halve_offer(halvings));
+        self.free.push_back(bid);
     }
 }

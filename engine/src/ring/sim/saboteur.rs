@@ -132,10 +132,6 @@ impl Ring for Saboteur {
         }
     }
 
-    fn halve_offer(&mut self, halvings: u32) {
-        self.ring.halve_offer(halvings);
-    }
-
     fn peer_addr(&self, entry: u32) -> Option<SocketAddr> {
         self.ring.peer_addr(entry)
     }

@@ -142,10 +142,6 @@ impl<R: Ring> Simulation<R> {
             assert!(journal.turn < TURNS_MAX, "the shard turns and turns: {counters:?}");
         }
         self.world.borrow_mut().asleep = false;
-        // More often than a real one would: whatever is on offer must do.
-        if self.shard.local.counters.turns.is_multiple_of(8) {
-            self.shard.ring.halve_offer((self.shard.local.counters.turns / 8 % 3) as u32);
-        }
         self.shard.turn().expect("a simulated ring does not fail");
         audit::check(self);
     }

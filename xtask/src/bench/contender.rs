@@ -3,26 +3,22 @@
 use anyhow::{Context, Result};
 
 use super::cell::Mode;
+use crate::measure::subject::Subject;
 use crate::server::ServerCommand;
 
 /// A server that can be started any number of times.
 #[derive(Clone, Debug)]
 pub(crate) struct Contender {
     pub(crate) name: String,
-    /// Its version, or the commit.
-    pub(crate) version: String,
     echo: Option<ServerCommand>,
     broadcast: Option<ServerCommand>,
 }
 
 impl Contender {
-    pub(crate) fn new(
-        name: &str,
-        version: &str,
-        echo: Option<ServerCommand>,
-        broadcast: Option<ServerCommand>,
-    ) -> Self {
-        Self { name: name.to_owned(), version: version.to_owned(), echo, broadcast }
+    /// Builds or installs what it needs. A peer that has no broadcasts takes part in what it can do.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        let command = |mode| Subject::parse(name, mode).map(|subject| subject.command);
+        Ok(Self { name: name.to_owned(), echo: Some(command("echo")?), broadcast: command("broadcast").ok() })
     }
 
     /// Whether it does what the load is about.

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use serde_json::json;
 
 use self::cell::{CAPACITY, Load, Rate};
 use self::contender::Contender;
@@ -26,7 +25,6 @@ use self::figures::standings;
 use self::ledger::{Ledger, Outcome, Run, Terms};
 use self::run::Bench;
 use crate::measure::stats::median;
-use crate::server::ServerCommand;
 use crate::{artifact, circumstances};
 
 /// Whom the others are compared with.
@@ -35,9 +33,9 @@ const FIRST: &str = "ringwire";
 /// Put Ringwire beside its peers.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Peers to take part, of those in bench/peers/peers.toml; all by default.
-    #[arg(long, value_delimiter = ',')]
-    peers: Option<Vec<String>>,
+    /// Peers to take part: `fastwebsockets`, which can only echo, and `uwebsockets`.
+    #[arg(long, value_delimiter = ',', default_value = "fastwebsockets,uwebsockets")]
+    peers: Vec<String>,
     /// One cell of each kind and short windows, within a quarter of an hour.
     #[arg(long)]
     quick: bool,
@@ -75,7 +73,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         return readme::update();
     }
     let cells = options.cells()?;
-    let contenders = contenders(options.peers.as_deref())?;
+    let contenders = contenders(&options.peers)?;
     let bench = Bench {
         load: artifact::release("ringwire-load", "ringwire-load")?,
         server_core: options.server_core,
@@ -118,10 +116,8 @@ fn terms(bench: &Bench) -> Terms {
 }
 
 /// Ringwire on one shard first, then the peers, on one thread each.
-fn contenders(_peers: Option<&[String]>) -> Result<Vec<Contender>> {
-    let program = artifact::release("ringwire", "ringwire")?;
-    let mode = |mode: &str| Some(ServerCommand::listening(&program, &[mode, "--shards=1", "--pin=0"]));
-    Ok(vec![Contender::new(FIRST, &circumstances::commit(), mode("echo"), mode("broadcast"))])
+fn contenders(peers: &[String]) -> Result<Vec<Contender>> {
+    std::iter::once(FIRST).chain(peers.iter().map(String::as_str)).map(Contender::named).collect()
 }
 
 /// One round of one cell.
@@ -170,9 +166,7 @@ fn rate(ledger: &Ledger, load: Load, contender: &str) -> Option<Option<u32>> {
 fn keep(folder: &Path, ledger: &Ledger, cells: &[Load], contenders: &[Contender]) -> Result<()> {
     let cells: Vec<_> = cells.iter().map(|&load| (load, standings(ledger, load, contenders))).collect();
     let overview = summary::overview(&cells, FIRST);
-    let versions: Vec<_> = contenders.iter().map(|contender| json!([contender.name, contender.version])).collect();
-    let mut context = circumstances::all("bench");
-    context["versions"] = versions.into();
+    let context = circumstances::all("bench");
     std::fs::write(folder.join("context.json"), serde_json::to_string_pretty(&context)? + "\n")?;
     std::fs::write(folder.join(readme::OVERVIEW), &overview)?;
     let mut text = summary::head(&context);

@@ -18,10 +18,6 @@ pub(crate) fn head(context: &Value) -> String {
             let _ = writeln!(text, "| {name} | {} |", value.replace('|', "\\|"));
         }
     }
-    for pair in context["versions"].as_array().into_iter().flatten() {
-        let [name, version] = [0, 1].map(|index| pair[index].as_str().unwrap_or_default());
-        let _ = writeln!(text, "| {name} | {version} |");
-    }
     text + "\n\
         Each server runs on one core with one thread, the load generator on another. Figures are medians over the rounds; × Ringwire is the median \
         of the ratios within each round, with the least and the greatest. CPU is that of the server's process, the kernel's work for it included. \

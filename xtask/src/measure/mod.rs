@@ -16,7 +16,7 @@ mod profile;
 mod report;
 mod shards;
 pub(crate) mod stats;
-mod subject;
+pub(crate) mod subject;
 mod uwebsockets;
 
 use std::path::PathBuf;

@@ -4,14 +4,13 @@
 //! has for it. No protocol, no queues, no timers: a send that falls short ends the program, and so does a full table. Each
 //! connection is greeted with one byte once it is among the receivers. Prints `listening on ADDR` when ready, and ends by signal.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result, bail, ensure};
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, Fixed};
 use io_uring::{IoUring, opcode};
-use socket2::Socket;
 
 /// The engine's default of `ring_entries`.
 const ENTRIES: u32 = 1024;
@@ -24,29 +23,7 @@ const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAIT
 const GREETING: &[u8] = b".";
 
 fn main() -> Result<()> {
-    let listener = listen(listen_address()?)?;
-    let mut floor = Floor::new(listener)?;
-    println!("listening on {}", floor.listener.local_addr()?);
-    floor.run()
-}
-
-fn listen_address() -> Result<SocketAddr> {
-    let mut address = SocketAddr::from(([127, 0, 0, 1], 0));
-    for argument in std::env::args().skip(1) {
-        match argument.strip_prefix("--listen=") {
-            Some(value) => address = value.parse().with_context(|| format!("not an address: {value}"))?,
-            None => bail!("unknown argument {argument}; usage: ring-sends --listen=ADDR"),
-        }
-    }
-    Ok(address)
-}
-
-/// Connections inherit TCP_NODELAY.
-fn listen(address: SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-    let listener = Socket::from(listener);
-    listener.set_tcp_nodelay(true)?;
-    Ok(listener.into())
+    Floor::new(ringwire_bench::listen()?)?.run()
 }
 
 /// What an entry was for, in the upper half of its user data; the slot is in the lower.

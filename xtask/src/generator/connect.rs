@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Options;
+use super::{Options, Pattern};
 
 /// The sample key and answer of RFC 6455 §1.3: constant, so that the check is one comparison.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -26,9 +26,9 @@ fn open(options: &Options) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(options.connect)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(HANDSHAKE_MAX))?;
-    if options.bare {
+    if options.bare && options.pattern == Pattern::Fanout {
         stream.read_exact(&mut [0]).context("no greeting")?;
-    } else {
+    } else if !options.bare {
         shake_hands(&mut stream, options.connect, &options.path)?;
     }
     stream.set_nonblocking(true)?;

@@ -39,7 +39,7 @@ impl Echo {
         Ok(Self {
             peers: streams.into_iter().map(peer).collect(),
             poll,
-            frames: Frames::new(options.opcode, options.bytes),
+            frames: Frames::new(options.opcode, options.bytes).bare(options.bare),
             depth: options.depth,
             read: vec![0; READ_BYTES],
             burst: Vec::new(),

@@ -23,7 +23,6 @@ pub(super) struct Fanout {
     poll: Poll,
     frames: Frames,
     depth: usize,
-    bare: bool,
     /// Number of the next publication.
     published: u32,
     /// How many subscribers lack each publication under way, oldest first.
@@ -45,9 +44,8 @@ impl Fanout {
         Ok(Self {
             subscribers: streams.into_iter().map(subscriber).collect(),
             poll,
-            frames: Frames::new(options.opcode, options.bytes),
+            frames: Frames::new(options.opcode, options.bytes).bare(options.bare),
             depth: options.depth,
-            bare: options.bare,
             published: 0,
             lacking: VecDeque::new(),
             read: vec![0; READ_BYTES],
@@ -56,8 +54,7 @@ impl Fanout {
 
     fn publish(&mut self) -> Result<()> {
         let number = self.published;
-        let frame =
-            if self.bare { self.frames.server(PUBLISHER, number) } else { self.frames.client(PUBLISHER, number) };
+        let frame = self.frames.client(PUBLISHER, number);
         let written = write_some(&mut self.subscribers[PUBLISHER].stream, frame)?;
         ensure!(written == frame.len(), "the publisher had no room for one message");
         self.published = number.wrapping_add(1);

@@ -19,6 +19,7 @@ pub(super) struct Frames {
     server: Vec<u8>,
     client_header: usize,
     server_header: usize,
+    key: [u8; 4],
 }
 
 impl Frames {
@@ -30,14 +31,20 @@ impl Frames {
         let (client_header, server_header) = (client.len(), server.len());
         client.extend(payload.iter().enumerate().map(|(index, byte)| byte ^ MASK_KEY[index % 4]));
         server.extend(payload);
-        Self { client, server, client_header, server_header }
+        Self { client, server, client_header, server_header, key: MASK_KEY }
+    }
+
+    /// A server that knows no WebSockets is sent what must come back.
+    pub(super) fn bare(self, bare: bool) -> Self {
+        let Self { ref server, server_header, .. } = self;
+        if bare { Self { client: server.clone(), client_header: server_header, key: [0; 4], ..self } } else { self }
     }
 
     /// The masked frame that `sender` sends as its message number `sequence`.
     pub(super) fn client(&mut self, sender: usize, sequence: u32) -> &[u8] {
         let payload = &mut self.client[self.client_header..];
         for (index, byte) in numbers(sender, sequence).into_iter().enumerate().take(payload.len()) {
-            payload[index] = byte ^ MASK_KEY[index % 4];
+            payload[index] = byte ^ self.key[index % 4];
         }
         &self.client
     }

@@ -154,7 +154,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     }
     let open_files = sys::raise_open_files()?;
     ensure!(options.connections > 0 && options.depth > 0, "no connections or nothing under way: nothing to do");
-    ensure!(!options.bare || options.pattern == Pattern::Fanout, "a bare server can only fan out");
+    let bare_can = matches!(options.pattern, Pattern::Echo | Pattern::Fanout);
+    ensure!(!options.bare || bare_can, "a bare server can only echo and fan out");
     if options.connections as u64 + 32 > open_files {
         bail!("{} connections need more open files than the {open_files} allowed here", options.connections);
     }

@@ -59,7 +59,7 @@ enum What {
 /// What every measurement takes.
 #[derive(Args, Clone)]
 struct Common {
-    /// The server measured: `ringwire [OPTIONS]`, a path to another build of it, `fastwebsockets`, `uwebsockets`, `floor`, or any command that says {listen} or {port}.
+    /// The server measured: `ringwire [OPTIONS]`, a path to another build of it, `fastwebsockets`, `uwebsockets`, `floor`, `epoll-floor`, `tokio-uring-floor`, or any command that says {listen} or {port}.
     #[arg(long, default_value = "ringwire")]
     server: String,
     /// What it is measured beside, in the same forms, or `none`; several with commas between.

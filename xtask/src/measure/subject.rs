@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::uwebsockets;
 use crate::artifact;
@@ -38,21 +38,31 @@ impl Subject {
                 let arguments: Vec<&str> = broadcast.into_iter().chain(extra).collect();
                 ServerCommand::listening(&uwebsockets::program()?, &arguments)
             }
-            "floor" => {
-                ensure!(mode == "broadcast", "the floor is one of fan-outs");
-                ServerCommand::listening(&artifact::release("ringwire-bench", "ring-sends")?, &extra)
+            "floor" | "epoll-floor" | "tokio-uring-floor" => {
+                ServerCommand::listening(&artifact::release("ringwire-bench", floor(first, mode)?)?, &extra)
             }
             "ringwire" => of_ringwire(&artifact::release("ringwire", "ringwire")?, mode, &extra),
             path => {
                 let is_file = Path::new(path).is_file();
                 ensure!(
                     is_file,
-                    "no such server: {typed} (give ringwire, fastwebsockets, uwebsockets, floor, or a path to a binary)"
+                    "no such server: {typed} (give ringwire, fastwebsockets, uwebsockets, floor, epoll-floor, tokio-uring-floor, or a path to a binary)"
                 );
                 of_ringwire(Path::new(path), mode, &extra)
             }
         };
-        Ok(Self { name, command, bare: first == "floor" })
+        Ok(Self { name, command, bare: first.ends_with("floor") })
+    }
+}
+
+/// The program of a floor.
+fn floor(name: &str, mode: &str) -> Result<&'static str> {
+    match (name, mode) {
+        ("floor", "echo") => Ok("ring-echo"),
+        ("epoll-floor", "echo") => Ok("epoll-echo"),
+        ("tokio-uring-floor", "echo") => Ok("tokio-uring-echo"),
+        ("floor", _) => Ok("ring-sends"),
+        _ => bail!("the {name} can only echo"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One run: a fresh server on its core and a fresh port, the load generator on another, and what it reports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::cell::{Load, OPEN_BYTES, OPEN_CONNECTIONS};
 use super::contender::Contender;
 use super::sample::Sample;
+use crate::artifact;
 use crate::child::Guard;
-use crate::{artifact, server};
+use crate::server::{Server, ServerCommand};
 
 /// Connecting, the load, and the end of 10,000 connections.
 const RUN_MAX: Duration = Duration::from_secs(120);
@@ -33,7 +34,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// `rate` is what a share of the capacity came to.
     pub(crate) fn run(&self, contender: &Contender, load: Load, rate: Option<u32>) -> Result<Sample> {
-        let server = contender.command(load.mode())?.start(Some(self.server_core))?;
+        let server = command_for(contender, load)?.start(Some(self.server_core))?;
         let json = artifact::target().join("bench-run.json");
         let words = self.words(load, rate, &server, &json);
         let said = self.generate(&words)?;
@@ -45,7 +46,7 @@ impl Bench {
         Sample::read(&report, load)
     }
 
-    fn words(&self, load: Load, rate: Option<u32>, server: &server::Server, json: &std::path::Path) -> Vec<String> {
+    fn words(&self, load: Load, rate: Option<u32>, server: &Server, json: &Path) -> Vec<String> {
         let seconds = load.seconds(self.seconds);
         let mut words = command(load, rate);
         words[1] = format!("ws://{}{}", server.address, words[1]);
@@ -74,6 +75,16 @@ impl Bench {
             _ => bail!("ringwire-load ended with {status}: {said}"),
         }
     }
+}
+
+/// Where memory is counted, allocators give none out in huge pages before it is used: an empty server has those already, and its
+/// connections would seem to need nothing.
+fn command_for(contender: &Contender, load: Load) -> Result<ServerCommand> {
+    let command = contender.command(load.mode())?;
+    Ok(match load {
+        Load::Idle { .. } => command.under(&["env".to_owned(), "MIMALLOC_ALLOW_THP=0".to_owned()]),
+        _ => command.clone(),
+    })
 }
 
 /// The command, its path in place of the URL, and its options.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 /// A subscription that is not live yet: for each of its topics the offset of the last message that was sent.
 #[derive(Debug)]
 pub(crate) struct Behind {
@@ -19,10 +21,23 @@ impl Behind {
             self.topics.push((Arc::clone(name), offset - 1));
         }
     }
+
+    /// Adds what the same subscription was behind with: each topic from the earlier place, and what one may not miss neither may.
+    pub(crate) fn merge(&mut self, other: Self) {
+        let places: HashMap<_, _> =
+            self.topics.iter().enumerate().map(|(at, (name, _))| (Arc::clone(name), at)).collect();
+        for (name, last) in other.topics {
+            match places.get(&name) {
+                Some(&at) => self.topics[at].1 = last.min(self.topics[at].1),
+                None => self.topics.push((name, last)),
+            }
+        }
+        self.skip = self.skip.min(other.skip);
+    }
 }
 
 /// What a subscriber that catches up may miss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Skip {
     /// Nothing: it is told to resume.
     Never,

@@ -94,8 +94,13 @@ impl<D> Local<D> {
             // What it asked for is sent whole, though later messages may be conflated.
             let may_skip = self.topics.topic(topic).overflow.needs_history();
             let skip = if may_skip { Skip::Oldest } else { Skip::Never };
-            self.drop_behind(slot, |behind| behind.topic == topic);
-            self.conns[slot].queue.get_or_insert_default().behind.insert(0, Behind { topic, topics, skip });
+            let behind = &mut self.conns[slot].queue.get_or_insert_default().behind;
+            let mut wanted = Behind { topic, topics, skip };
+            // Who asked before and still waits for some of it gets all of both.
+            if let Some(at) = behind.iter().position(|behind| behind.topic == topic) {
+                wanted.merge(behind.remove(at));
+            }
+            behind.insert(0, wanted);
             self.catch_up(slot);
         }
     }
@@ -220,6 +225,8 @@ impl<D> Local<D> {
     /// Queues messages of one subscription.
     fn replay_page(&mut self, slot: u32, behind: &mut Behind) -> Page {
         let conn = &mut self.conns[slot];
+        let topic = self.topics.topic(behind.topic);
+        let mut head = Vec::new();
         for (name, last) in &mut behind.topics {
             let Some(history) = self.histories.find(name) else { continue };
             if *last < history.evicted().0 {
@@ -236,8 +243,10 @@ impl<D> Local<D> {
                 }
                 self.encoded.clear();
                 Format::of(conn.channel).encode(&Publication::held(name, history, entry), &mut self.encoded);
-                conn.queue.get_or_insert_default().push(&self.encoded, &[]);
-                self.replays.take(self.encoded.len());
+                head.clear();
+                let body = topic.address(&self.encoded, &mut head);
+                conn.queue.get_or_insert_default().push(&head, body);
+                self.replays.take(head.len() + body.len());
                 self.counters.deliveries += 1;
                 self.counters.messages_delivered += 1;
                 *last = entry.offset.0;

@@ -1,7 +1,7 @@
 //! Topics of one shard: who subscribed, and what was published this turn. No IO.
 //!
 //! A publication is framed once, into the batch of its topic and of every pattern that its name matches; to a subscriber, a
-//! pattern is a topic like any other. At the end of the turn every subscriber gets the whole batch; those with nothing else to
+//! pattern is a topic like any other, of which `ringwire.v1` tells the name beside the message's own. At the end of the turn every subscriber gets the whole batch; those with nothing else to
 //! send share its very bytes. Order holds per topic and per pattern.
 
 pub(crate) mod after;
@@ -55,6 +55,8 @@ pub(crate) struct Topics {
     pub(crate) remembered: Remembered,
     /// Room for the patterns that a publication matches.
     matched: Vec<TopicId>,
+    /// Room for what a message of such a pattern begins with.
+    head: Vec<u8>,
     /// How long before this turn what is published now was published: what came from elsewhere has its way behind it.
     pub(crate) age_us: u32,
 }
@@ -127,6 +129,15 @@ impl Topic {
 
     pub(crate) fn is_pattern(&self) -> bool {
         self.is_pattern
+    }
+
+    /// What subscribers get of a message that is encoded for all of their channel: what is appended to `head`, and behind it what
+    /// is returned. Those of `ringwire.v1` are told a pattern, for a name may have brought them the same message.
+    pub(crate) fn address<'m>(&self, message: &'m [u8], head: &mut Vec<u8>) -> &'m [u8] {
+        match self.channel {
+            Channel::Json if self.is_pattern => format::v1::matched(message, &self.name, head),
+            _ => message,
+        }
     }
 
     /// Messages of the batch that `slot` gets. The whole batch is counted once, however many ask.
@@ -254,9 +265,21 @@ impl Topics {
         let mut matched = std::mem::take(&mut self.matched);
         self.indexes[channel as usize].patterns.find_matches(name, &mut matched);
         for id in matched.drain(..) {
-            self.append(id, frames);
+            match channel {
+                Channel::Json => self.append_matched(id, frames),
+                _ => self.append(id, frames),
+            }
         }
         self.matched = matched;
+    }
+
+    /// Adds a message to the batch of a pattern whose subscribers are told which one it is.
+    fn append_matched(&mut self, id: TopicId, frames: Frames<'_>) {
+        let mut head = std::mem::take(&mut self.head);
+        head.clear();
+        let body = self.topic(id).address(frames.body, &mut head);
+        self.append(id, Frames { head: &head, body, ..frames });
+        self.head = head;
     }
 
     #[inline]

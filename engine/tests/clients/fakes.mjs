@@ -46,6 +46,7 @@ export class Node {
   sockets = new Set();
   streams = new Set();
   answersPublish = true;
+  pageMax = Infinity; // messages of a replay that leave at once
 
   constructor(clock) {
     this.clock = clock;
@@ -192,10 +193,7 @@ class FakeSocket {
     if (op === "subscribe") {
       const { replay, begun } = this.node.begin(topic, fields.after, fields.since);
       this.say({ event: "ok", id, ...begun });
-      for (const [name, message] of replay) this.hear(name, message);
-      const follower = { pattern: topic, hear: (name, message) => this.hear(name, message) };
-      if (!this.followers.has(topic)) this.node.followers.add(follower);
-      this.followers.set(topic, follower);
+      this.follow(topic, replay);
     } else if (op === "unsubscribe") {
       this.node.followers.delete(this.followers.get(topic));
       this.followers.delete(topic);
@@ -208,8 +206,33 @@ class FakeSocket {
     }
   }
 
-  hear(topic, { position, data }) {
-    const head = { event: "message", topic, position };
+  /** Who has to catch up gets live messages behind that; others of the connection get theirs at once. */
+  follow(pattern, replay) {
+    const follower = this.followers.get(pattern) ?? { pattern, behind: [] };
+    follower.hear = (name, message) => {
+      if (follower.behind.length > 0) follower.behind.push([name, message]);
+      else this.hear(name, message, pattern);
+    };
+    const isKnown = ([name, { offset }]) => replay.some(([other, message]) => other === name && offset === message.offset);
+    follower.behind = [...follower.behind.filter((one) => !isKnown(one)), ...replay];
+    this.followers.set(pattern, follower);
+    this.node.followers.add(follower);
+    this.catchUp();
+  }
+
+  /** One subscription after the other, a page at a time. */
+  catchUp() {
+    this.node.clock.clearTimeout(this.catchingUp);
+    const { pageMax } = this.node;
+    for (const { pattern, behind } of this.followers.values()) {
+      for (const [name, message] of behind.splice(0, pageMax)) this.hear(name, message, pattern);
+      if (behind.length > 0) return (this.catchingUp = this.node.clock.setTimeout(() => this.catchUp(), 1));
+    }
+  }
+
+  hear(topic, { position, data }, subscribed) {
+    const pattern = subscribed === topic ? undefined : subscribed;
+    const head = { event: "message", pattern, topic, position };
     if (typeof data === "string") return this.say({ ...head, data });
     const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), data]);
     this.deliver(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
@@ -230,6 +253,7 @@ class FakeSocket {
   }
 
   close() {
+    this.node.clock.clearTimeout(this.catchingUp);
     this.node.sockets.delete(this);
     for (const follower of this.followers.values()) this.node.followers.delete(follower);
   }

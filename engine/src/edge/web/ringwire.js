@@ -34,8 +34,6 @@ const FAILURES_MAX = { first: 2, lower: 1, last: 4 };
 const PATIENCE = 5_000;
 /** Refusals that pass; what was asked is asked again. */
 const PASSING = new Set(["busy", "too_fast", "closing"]);
-/** Messages without position of which a copy for another subscription is still to come. */
-const COPIES_MAX = 10_000;
 const POLL_WAIT = 30_000;
 const POLL_PAUSE = 1_000;
 
@@ -330,7 +328,7 @@ class Subscription {
   }
 
   heard(data, topic, position) {
-    // Before it is confirmed, a message is another subscription's, and may be ahead of what is replayed to this one.
+    // Before it is confirmed, a message is for another of the same name, and may be ahead of what is replayed to this one.
     if (!this.isLive || !this.client.subscriptions.has(this)) return;
     if (!position) this.hasNoHistory = true;
     else if (!isBehind(this.positions.get(topic), position)) return;
@@ -346,18 +344,12 @@ class Subscription {
   gap(topic, reason, count) {
     if (this.client.subscriptions.has(this)) call(this.handlers.onGap, { topic, reason, count });
   }
-
-  matches(topic) {
-    return covers(this.topic, topic);
-  }
 }
 
 /** Everything over one WebSocket. */
 class SocketLink {
   hasHeard = true; // since the last ping
   requests = new Map(); // id → what to do with the answer
-  names = new Set(); // names and patterns that the node sends for
-  copies = new Map(); // message without position → how many of its copies came
   lastId = 0;
 
   constructor(client) {
@@ -408,10 +400,7 @@ class SocketLink {
     if (!this.isOpen || !this.client.subscriptions.has(subscription)) return;
     const again = () => this.client.link === this && this.add(subscription);
     this.ask({ op: "subscribe", topic: subscription.topic, ...subscription.resume() }, {
-      resolve: (ok) => {
-        this.names.add(subscription.topic);
-        subscription.began(ok);
-      },
+      resolve: (ok) => subscription.began(ok),
       reject: (error) => {
         if (PASSING.has(error.code)) this.client.options.setTimeout(again, this.client.options.backoffMin);
         else if (error.code !== "unknown") this.client.refuse(subscription, error, this);
@@ -423,7 +412,7 @@ class SocketLink {
   remove({ topic }, isRefused) {
     const isShared = Array.from(this.client.subscriptions).some((other) => other.topic === topic);
     if (!this.isOpen || isShared || isRefused) return;
-    this.ask({ op: "unsubscribe", topic }, { resolve: () => this.names.delete(topic), reject() {} });
+    this.ask({ op: "unsubscribe", topic }, { resolve() {}, reject() {} });
   }
 
   publish({ topic, data, durable, resolve, reject }) {
@@ -460,23 +449,12 @@ class SocketLink {
     else if (event.event === "error") answer?.reject(new RingwireError(event.code, event.message));
   }
 
-  /** A message comes once for each name and pattern that matches; a subscription hears it once. */
-  hear(data, { topic, position }) {
-    if (position === undefined && this.isCopy(topic, data)) return;
-    for (const one of Array.from(this.client.subscriptions)) if (one.matches(topic)) one.heard(data, topic, position);
-  }
-
-  /** Positions tell what comes twice. Without them, of equal messages every one in so many is new. */
-  isCopy(topic, data) {
-    const count = Array.from(this.names).filter((name) => covers(name, topic)).length;
-    if (count < 2) return false;
-    const isText = typeof data === "string";
-    const message = `${topic} ${isText} ${isText ? data : new TextDecoder("latin1").decode(data)}`;
-    const seen = (this.copies.get(message) ?? 0) + 1;
-    if (seen < count) this.copies.set(message, seen);
-    else this.copies.delete(message);
-    if (this.copies.size > COPIES_MAX) this.copies.delete(this.copies.keys().next().value);
-    return seen > 1;
+  /**
+   * A message comes once for each name and pattern that matches, for a pattern with that. Each goes by its own alone: what comes for
+   * another may be ahead of what is still to be replayed.
+   */
+  hear(data, { topic, position, pattern = topic }) {
+    for (const one of Array.from(this.client.subscriptions)) if (one.topic === pattern) one.heard(data, topic, position);
   }
 }
 
@@ -584,15 +562,6 @@ async function ask(client, url, signal) {
   const error = new RingwireError(code ?? "network", message ?? `status ${response.status}`);
   error.isFinal = code !== undefined && !PASSING.has(code) && response.status < 500;
   throw error;
-}
-
-/** Whether `topic` is the name, or matches the pattern. */
-function covers(name, topic) {
-  const wanted = name.split(".");
-  const tokens = topic.split(".");
-  const rest = wanted.at(-1) === ">";
-  if (rest ? tokens.length < wanted.length : tokens.length !== wanted.length) return false;
-  return wanted.every((token, at) => token === "*" || token === tokens[at] || (rest && at === wanted.length - 1));
 }
 
 /** Whether `position` comes after `last`: always, if that is of another epoch. Offsets are u64. */

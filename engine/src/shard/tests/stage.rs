@@ -191,7 +191,8 @@ pub(super) fn head(client: &Client) -> Vec<u8> {
     .into_bytes()
 }
 
-fn frames(mut bytes: Vec<u8>) -> Vec<Frame> {
+/// The frames in these bytes.
+pub(super) fn frames(mut bytes: Vec<u8>) -> Vec<Frame> {
     const RULES: Rules = Rules { role: Role::Client, message_bytes_max: 1 << 24 };
     let (mut decoder, mut pool, mut frames) = (Decoder::new(), Pool::default(), Vec::new());
     let mut bytes = &mut bytes[..];

@@ -83,6 +83,11 @@ impl<'out> Object<'out> {
         self.out
     }
 
+    /// Gives the buffer back; more fields come, and an end.
+    pub(super) fn leave_open(self) -> &'out mut Vec<u8> {
+        self.out
+    }
+
     fn key(&mut self, key: &str) {
         let before = if self.is_empty { "" } else { "," };
         self.is_empty = false;

@@ -1,7 +1,7 @@
 //! The examples of the contract.
 
 use super::super::poll::{self, Answer};
-use super::super::{Code, Format, Subscribed, sse, v1};
+use super::super::{Code, Format, Publication, Subscribed, frames, sse, v1};
 use super::{encoded, in_format, publication};
 use crate::proto::CloseCode;
 use crate::topic::history::MessageKind::{Binary, Text};
@@ -62,11 +62,33 @@ fn answers_to_polls() {
     assert_eq!(blocks("topic: polling\n", "```json poll\n"), answers);
 }
 
+/// The payload of what is made of a framed message for who follows it by a pattern.
+fn matched(pattern: &str, publication: &Publication<'_>) -> String {
+    let frame = in_format(Format::Json, publication);
+    let mut out = Vec::new();
+    let rest = v1::matched(&frame, pattern, &mut out).to_vec();
+    out.extend_from_slice(&rest);
+    let [(kind, payload)] = frames(&out).collect::<Vec<_>>()[..] else { panic!("one frame") };
+    assert_eq!(kind, publication.kind);
+    String::from_utf8(payload.to_vec()).expect("text")
+}
+
+#[test]
+fn heads_of_patterns_are_framed_anew_at_every_length() {
+    let with = |field: &str, payload: &str| format!("{{\"event\":\"message\",{field}\"topic\":\"a\"}}\n{payload}");
+    for length in [0, 1, 60, 85, 86, 87, 126, 65_400, 65_480, 65_500, 65_536] {
+        let payload = "x".repeat(length);
+        let publication = publication("a", "", Binary, payload.as_bytes());
+        assert_eq!(matched("\"*", &publication), with("\"pattern\":\"\\\"*\",", &payload), "{length}");
+    }
+}
+
 #[test]
 fn events_of_v1() {
     let events = [
         encoded(|out| v1::message(out, &publication("news.world", "1f3a-20", Text, b"line 1\nline 2 \x01"))),
         encoded(|out| v1::message(out, &publication("chat.lobby", "", Text, b""))),
+        matched("sport.>", &publication("sport.golf", "1f3a-91", Text, b"par")),
         encoded(|out| v1::lost(out, "ticker.eur", 12)),
         encoded(|out| v1::closing(out, CloseCode::GOING_AWAY, SHUTDOWN)),
     ];

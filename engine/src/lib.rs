@@ -51,10 +51,11 @@ pub mod sim {
     pub use crate::shard::sim::run_bytes;
 }
 
-/// The door of the bench of subscription tables; no part of the interface.
+/// The doors of the benches of what is private; no part of the interface.
 #[cfg(feature = "sim")]
 #[doc(hidden)]
 pub mod bench {
+    pub use crate::shard::bench::Turns;
     pub use crate::topic::bench::Table;
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::step::Steps;
-use crate::{artifact, child, clients, conformance, fuzz, install, load};
+use crate::{artifact, bench, child, clients, conformance, fuzz, install, load};
 
 /// Everything from nothing on two cores, several times over.
 const CARGO_MAX: Duration = Duration::from_secs(1800);
@@ -43,6 +43,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     steps.run("conformance", conformance::both);
     steps.run("clients", clients::main);
     steps.run("browser", clients::browser);
+    steps.run("instructions", || bench::instructions::main(false));
     steps.run("load", || load::main(&load::Options::default()));
     steps.run("fuzz", || fuzz::main(&fuzz::Options { seconds: options.fuzz_seconds, ..fuzz::Options::default() }));
     steps.finish()

@@ -13,12 +13,16 @@ pub(crate) fn all(what: &str) -> Value {
         "what": what,
         "command": format!("cargo xtask {}", words.join(" ")),
         "commit": commit(),
-        "rustc": output("rustc", &["--version"]),
+        "rustc": rustc(),
         "kernel": kernel(),
         "processor": processor(),
         "cores": std::thread::available_parallelism().map_or(0, |count| count.get()).to_string(),
         "date": output("date", &["-u", "+%Y-%m-%dT%H:%MZ"]),
     })
+}
+
+pub(crate) fn rustc() -> String {
+    output("rustc", &["--version"])
 }
 
 pub(crate) fn kernel() -> String {

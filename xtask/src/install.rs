@@ -17,7 +17,7 @@ const INSTALL_MAX: Duration = Duration::from_secs(600);
 type Program = (&'static str, &'static str);
 
 /// Needed by `ci`.
-const REQUIRED: [Program; 7] = [
+const REQUIRED: [Program; 8] = [
     ("python3", "python3"),
     ("pip3", "python3-pip"),
     ("node", "nodejs"),
@@ -25,6 +25,7 @@ const REQUIRED: [Program; 7] = [
     ("chromium", "chromium"),
     ("c++", "g++"),
     ("curl", "curl"),
+    ("valgrind", "valgrind"),
 ];
 
 /// Installs Debian's packages of the programs that are missing. As root, or through a sudo that asks nothing.

@@ -5,6 +5,8 @@
 //! that all of this calls for (`flush`). Callbacks run in the middle; they see [`Local`], never the ring.
 
 mod accept;
+#[cfg(feature = "sim")]
+pub(crate) mod bench;
 mod close;
 pub(crate) mod command;
 mod fanout;

@@ -7,6 +7,7 @@
 mod cell;
 mod contender;
 mod figures;
+pub(crate) mod instructions;
 mod ledger;
 mod plot;
 mod readme;
@@ -63,6 +64,12 @@ pub(crate) struct Options {
     /// Run nothing: put the newest results' table into the README.
     #[arg(long)]
     readme: bool,
+    /// Put no load on anything: count the instructions of Ringwire's own jobs under valgrind, and fail if one has changed by more than 3 %.
+    #[arg(long, conflicts_with_all = ["readme", "check"])]
+    instructions: bool,
+    /// Commit to what --instructions counts: write bench/instructions.toml.
+    #[arg(long, requires = "instructions")]
+    bless: bool,
 }
 
 pub(crate) fn main(options: &Options) -> Result<()> {
@@ -71,6 +78,9 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     }
     if options.readme {
         return readme::update();
+    }
+    if options.instructions {
+        return instructions::main(options.bless);
     }
     let cells = options.cells()?;
     let contenders = contenders(&options.peers)?;

@@ -223,7 +223,7 @@ fn take_send(completions: &mut VecDeque<Completion>) -> Option<Completion> {
 }
 
 /// A completion as the kernel writes it.
-fn completion(token: Token, result: i32, bid: Option<u16>, more: bool) -> Completion {
+pub(crate) fn completion(token: Token, result: i32, bid: Option<u16>, more: bool) -> Completion {
     const HAS_BUFFER: u32 = 1;
     const HAS_MORE: u32 = 2;
     let buffer = bid.map_or(0, |bid| HAS_BUFFER | u32::from(bid) << 16);

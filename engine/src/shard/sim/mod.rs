@@ -113,13 +113,7 @@ impl<R: Ring> Simulation<R> {
         let ring = SimRing::new(scenario.sizes, faults, dice.split(), Rc::clone(&town) as _);
         let world = ring.world();
         let app = App { journal: Rc::clone(&journal), dice: dice.split(), keeps_history: scenario.keeps_history() };
-        let mailbox = Mailbox { commands: queue, waker, inbound: Vec::new(), outbound: Vec::new() };
-        let connections_max = scenario.config.connections_max;
-        let places = Arc::new(ServerPlaces::new(connections_max));
-        let topic_rules = Arc::new(TopicRules::new(&scenario.config));
-        let (topics_max, bytes_max) = (scenario.config.topics_max, scenario.config.history_bytes_max);
-        let histories = Histories::new(Epoch(1), Offset::ZERO, topics_max, bytes_max);
-        let seat = Seat { index: 0, count: 1, mailbox, connections_max, places, topic_rules, histories, journal: None };
+        let seat = alone(&scenario.config, queue, waker);
         let mut shard = Shard::new(wrap(ring), app, &scenario.config, routes(), seat);
         shard.local.replays = Replays::new(scenario.replay_room);
         shard.begin();
@@ -186,7 +180,23 @@ impl<R: Ring> Simulation<R> {
     }
 }
 
-fn routes() -> Arc<Routes> {
+/// The seat of a shard without siblings.
+pub(super) fn alone(config: &ValidConfig, commands: Arc<CommandQueue>, waker: Arc<Waker>) -> Seat {
+    let connections_max = config.connections_max;
+    Seat {
+        index: 0,
+        count: 1,
+        mailbox: Mailbox { commands, waker, inbound: Vec::new(), outbound: Vec::new() },
+        connections_max,
+        places: Arc::new(ServerPlaces::new(connections_max)),
+        topic_rules: Arc::new(TopicRules::new(config)),
+        histories: Histories::new(Epoch(1), Offset::ZERO, config.topics_max, config.history_bytes_max),
+        journal: None,
+    }
+}
+
+/// What a simulated or scripted shard serves.
+pub(super) fn routes() -> Arc<Routes> {
     let route = WebSocketRoute::new("/ws").expect("a path");
     let page = Page::new("/page", "text/plain", b"a page").expect("a path");
     let topics = TopicsRoute::new("/topics").expect("a path");

@@ -1,4 +1,4 @@
-//! The floors under an echo give back what they are sent, to each its own.
+//! The floors under an echo give back what they are sent, to each its own; those under a fan-out give it to all.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -57,4 +57,44 @@ fn epoll_echoes() {
 #[test]
 fn tokio_uring_echoes() {
     echoes(env!("CARGO_BIN_EXE_tokio-uring-echo"));
+}
+
+fn passes_on(program: &str) {
+    let (_floor, address) = Floor::start(program);
+    let connect = |_| {
+        let mut client = TcpStream::connect(&address).expect("it listens");
+        client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        client.read_exact(&mut [0]).expect("a greeting");
+        client
+    };
+    let mut clients: Vec<_> = (0..20).map(connect).collect();
+    for round in 0..40_u8 {
+        let sender = usize::from(round) % clients.len();
+        let message = vec![round; 1 + usize::from(round) * 100];
+        clients[sender].write_all(&message).expect("it reads");
+        for (index, client) in clients.iter_mut().enumerate() {
+            let mut heard = vec![0; message.len()];
+            client.read_exact(&mut heard).expect("it comes to all");
+            assert_eq!(heard, message, "round {round}, client {index}");
+        }
+        // Who leaves is left out.
+        if round % 4 == 0 {
+            clients.pop();
+        }
+    }
+}
+
+#[test]
+fn the_ring_passes_on() {
+    passes_on(env!("CARGO_BIN_EXE_ring-sends"));
+}
+
+#[test]
+fn epoll_passes_on() {
+    passes_on(env!("CARGO_BIN_EXE_epoll-sends"));
+}
+
+#[test]
+fn tokio_uring_passes_on() {
+    passes_on(env!("CARGO_BIN_EXE_tokio-uring-sends"));
 }

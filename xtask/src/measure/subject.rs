@@ -61,8 +61,10 @@ fn floor(name: &str, mode: &str) -> Result<&'static str> {
         ("floor", "echo") => Ok("ring-echo"),
         ("epoll-floor", "echo") => Ok("epoll-echo"),
         ("tokio-uring-floor", "echo") => Ok("tokio-uring-echo"),
-        ("floor", _) => Ok("ring-sends"),
-        _ => bail!("the {name} can only echo"),
+        ("floor", "broadcast") => Ok("ring-sends"),
+        ("epoll-floor", "broadcast") => Ok("epoll-sends"),
+        ("tokio-uring-floor", "broadcast") => Ok("tokio-uring-sends"),
+        _ => bail!("the {name} has no {mode}"),
     }
 }
 

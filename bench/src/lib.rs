@@ -1,4 +1,4 @@
-//! What Ringwire is measured beside: peers in `src/bin/` and `peers/`, the floors under an echo and a fan-out in `floors/`; the
+//! What Ringwire is measured beside: peers in `peers/`, the floors under an echo and a fan-out in `floors/`; the
 //! [`jobs`] that `benches/` times and `bin/count-job` counts. Here is also what the floors share.
 
 pub mod epoll;

@@ -42,6 +42,16 @@ pub(crate) fn programs() -> Result<()> {
         .with_context(|| format!("install by hand: apt-get install {}", packages.join(" ")))
 }
 
+/// Installs Debian's packages if the program that they bring is missing.
+pub(crate) fn package(program: &str, packages: &[&str]) -> Result<()> {
+    if child::is_installed(program) {
+        return Ok(());
+    }
+    apt(&["update", "--quiet=2"])?;
+    apt(&[&["install", "--yes", "--quiet=2", "--no-install-recommends"][..], packages].concat())
+        .with_context(|| format!("install by hand: apt-get install {}", packages.join(" ")))
+}
+
 /// What builds C++ dependencies must be there; said plainly, since cargo's own words for it are many.
 pub(crate) fn compiler() -> Result<()> {
     ensure!(child::is_installed("c++"), "no C++ compiler, which libFuzzer is built with: apt-get install g++");

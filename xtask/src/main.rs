@@ -15,6 +15,7 @@ mod generator;
 mod install;
 mod load;
 mod measure;
+mod peers;
 mod server;
 mod step;
 mod sys;
@@ -49,6 +50,8 @@ enum Command {
     Load(load::Options),
     /// Put Ringwire beside its peers in every kind of load.
     Bench(bench::Options),
+    /// List the peers, or check that each really echoes and broadcasts.
+    Peers(peers::Options),
     /// Measure a server beside another one, interleaved, and print the ratios.
     Measure(measure::Options),
     /// One run of the load generator, as `measure` starts it.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::main(&options),
         Command::Load(options) => load::main(&options),
         Command::Bench(options) => bench::main(&options),
+        Command::Peers(options) => peers::main(&options),
         Command::Measure(options) => measure::main(&options),
         Command::Generator(options) => generator::main(&options),
     };

@@ -54,6 +54,12 @@ impl ServerCommand {
         Self { words: std::iter::once(program).chain(arguments).collect() }
     }
 
+    /// The same command with more behind it.
+    pub(crate) fn with(mut self, more: &[&str]) -> Self {
+        self.words.extend(more.iter().map(|&word| word.to_owned()));
+        self
+    }
+
     /// The same command run by another program, for example valgrind.
     pub(crate) fn under(&self, wrapper: &[String]) -> Self {
         Self { words: [wrapper, &self.words].concat() }

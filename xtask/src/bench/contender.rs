@@ -2,8 +2,10 @@
 
 use anyhow::{Context, Result};
 
+use super::FIRST;
 use super::cell::Mode;
 use crate::measure::subject::Subject;
+use crate::peers::Manifest;
 use crate::server::ServerCommand;
 
 /// A server that can be started any number of times.
@@ -15,10 +17,14 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
-    /// Builds or installs what it needs. A peer that has no broadcasts takes part in what it can do.
+    /// Builds or installs what it needs. A peer takes part in what it can do.
     pub(crate) fn named(name: &str) -> Result<Self> {
-        let command = |mode| Subject::parse(name, mode).map(|subject| subject.command);
-        Ok(Self { name: name.to_owned(), echo: Some(command("echo")?), broadcast: command("broadcast").ok() })
+        let peer = (name != FIRST).then(|| Manifest::read()?.find(name)).transpose()?;
+        let command = |mode| {
+            let can = peer.as_ref().is_none_or(|peer| peer.modes.iter().any(|known| known == mode));
+            can.then(|| Subject::parse(name, mode).map(|subject| subject.command)).transpose()
+        };
+        Ok(Self { name: name.to_owned(), echo: command("echo")?, broadcast: command("broadcast")? })
     }
 
     /// Whether it does what the load is about.

@@ -26,6 +26,7 @@ use self::figures::standings;
 use self::ledger::{Ledger, Outcome, Run, Terms};
 use self::run::Bench;
 use crate::measure::stats::median;
+use crate::peers::Manifest;
 use crate::{artifact, circumstances};
 
 /// Whom the others are compared with.
@@ -34,8 +35,8 @@ const FIRST: &str = "ringwire";
 /// Put Ringwire beside its peers.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Peers to take part: `fastwebsockets`, which can only echo, and `uwebsockets`.
-    #[arg(long, value_delimiter = ',', default_value = "fastwebsockets,uwebsockets")]
+    /// Peers to take part; by default all that can be had here. `cargo xtask peers` lists them.
+    #[arg(long, value_delimiter = ',')]
     peers: Vec<String>,
     /// One cell of each kind and short windows, within a quarter of an hour.
     #[arg(long)]
@@ -125,9 +126,17 @@ fn terms(bench: &Bench) -> Terms {
     }
 }
 
-/// Ringwire on one shard first, then the peers, on one thread each.
+/// Ringwire on one shard first, then the peers, on one thread each. Who was named must be there.
 fn contenders(peers: &[String]) -> Result<Vec<Contender>> {
-    std::iter::once(FIRST).chain(peers.iter().map(String::as_str)).map(Contender::named).collect()
+    let mut contenders = vec![Contender::named(FIRST)?];
+    for peer in Manifest::read()?.choose(peers)? {
+        match Contender::named(&peer.name) {
+            Ok(contender) => contenders.push(contender),
+            Err(error) if peers.is_empty() => println!("left out: {error:#}"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(contenders)
 }
 
 /// One round of one cell.

@@ -17,7 +17,6 @@ mod report;
 mod shards;
 pub(crate) mod stats;
 pub(crate) mod subject;
-mod uwebsockets;
 
 use std::path::PathBuf;
 
@@ -59,7 +58,7 @@ enum What {
 /// What every measurement takes.
 #[derive(Args, Clone)]
 struct Common {
-    /// The server measured: `ringwire [OPTIONS]`, a path to another build of it, `fastwebsockets`, `uwebsockets`, `floor`, `epoll-floor`, `tokio-uring-floor`, or any command that says {listen} or {port}.
+    /// The server measured: `ringwire [OPTIONS]`, a path to another build of it, a peer's name (`cargo xtask peers` lists them), `floor`, `epoll-floor`, `tokio-uring-floor`, or any command that says {listen} or {port}.
     #[arg(long, default_value = "ringwire")]
     server: String,
     /// What it is measured beside, in the same forms, or `none`; several with commas between.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
-use super::uwebsockets;
 use crate::artifact;
+use crate::peers::{self, Manifest};
 use crate::server::ServerCommand;
 
 /// A server that can be started any number of times.
@@ -28,27 +28,17 @@ impl Subject {
         let first = words.next().unwrap_or_default();
         let extra: Vec<&str> = words.collect();
         let command = match first {
-            "fastwebsockets" => {
-                ensure!(mode == "echo", "the fastwebsockets peer can only echo");
-                let program = artifact::release("ringwire-bench", "fastwebsockets-echo")?;
-                ServerCommand::listening(&program, &extra)
-            }
-            "uwebsockets" => {
-                let broadcast = (mode == "broadcast").then_some("--broadcast");
-                let arguments: Vec<&str> = broadcast.into_iter().chain(extra).collect();
-                ServerCommand::listening(&uwebsockets::program()?, &arguments)
-            }
             "floor" | "epoll-floor" | "tokio-uring-floor" => {
                 ServerCommand::listening(&artifact::release("ringwire-bench", floor(first, mode)?)?, &extra)
             }
             "ringwire" => of_ringwire(&artifact::release("ringwire", "ringwire")?, mode, &extra),
-            path => {
-                let is_file = Path::new(path).is_file();
-                ensure!(
-                    is_file,
-                    "no such server: {typed} (give ringwire, fastwebsockets, uwebsockets, floor, epoll-floor, tokio-uring-floor, or a path to a binary)"
-                );
-                of_ringwire(Path::new(path), mode, &extra)
+            path if Path::new(path).is_file() => of_ringwire(Path::new(path), mode, &extra),
+            peer => {
+                let manifest = Manifest::read()?;
+                let found = manifest.find(peer).with_context(|| {
+                    format!("no such server: {typed}; give ringwire, a floor, a path to a binary, or a peer")
+                })?;
+                peers::command(&found, mode)?.with(&extra)
             }
         };
         Ok(Self { name, command, bare: first.ends_with("floor") })

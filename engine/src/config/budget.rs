@@ -125,8 +125,13 @@ fn per_connection(config: &ValidConfig) -> Vec<Holder> {
         line("reassembly buffers", "connections_max or message_bytes_max", config.message_bytes_max as u64),
         // What the kernel had received when a slow peer's recv was cancelled: it goes round 32 times before it looks up.
         line("held input", "connections_max or recv_buffer_bytes", 32 * config.recv_buffer_bytes as u64),
-        // Frames that the peer has not taken yet. Bytes that several subscribers share are counted for each.
-        line("send queues", "connections_max or send_queue_bytes_max", config.send_queue_bytes_max as u64),
+        // Frames that the peer has not taken yet, or one more message than makes it slow. Bytes that several subscribers share are
+        // counted for each.
+        line(
+            "send queues",
+            "connections_max or send_queue_bytes_max",
+            config.send_queue_bytes_max.max(config.send_queue_bytes_high + config.message_bytes_max) as u64,
+        ),
         // Both ends of each subscription.
         line(
             "subscriptions",

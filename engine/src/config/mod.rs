@@ -113,8 +113,8 @@ pub struct Config {
     #[serde(with = "text::bytes")]
     pub send_queue_bytes_low: usize,
 
-    /// Bytes that a connection's send queue holds at most; what happens then is `overflow`. 1 KiB to 4 GiB, default
-    /// 1 MiB.
+    /// Bytes that a slow connection's send queue holds at most; what happens then is `overflow`. One that is not slow yet takes a message
+    /// whatever its size, so that nothing is dropped before `Backpressure` was told. 1 KiB to 4 GiB, default 1 MiB.
     #[serde(with = "text::bytes")]
     pub send_queue_bytes_max: usize,
 

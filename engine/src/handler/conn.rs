@@ -20,7 +20,7 @@ pub enum SendStatus {
     Queued,
     /// Queued, but the peer is behind: stop until `on_drain`. Its messages are not read meanwhile.
     Backpressure,
-    /// Not queued: the connection is not open, or its send queue is full.
+    /// Not queued: the connection is not open, or its send queue is full, which is never before `Backpressure` was told.
     Dropped,
 }
 

@@ -124,9 +124,9 @@ impl<D> Local<D> {
     #[cold]
     fn append_to_queue(&mut self, slot: u32, head: &[u8], body: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
-        let queued = conn.queued_bytes();
-        // A single message is taken whatever its size: `message_bytes_max` bounds what peers can cause.
-        if queued > 0 && queued + head.len() + body.len() > self.limits.send_queue_bytes_max {
+        // Nobody was told of back-pressure before that: one message is taken then, whatever its size. `message_bytes_max` bounds what
+        // peers can cause.
+        if conn.congested && conn.queued_bytes() + head.len() + body.len() > self.limits.send_queue_bytes_max {
             return SendStatus::Dropped;
         }
         conn.queue.get_or_insert_default().push(head, body);

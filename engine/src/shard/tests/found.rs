@@ -82,6 +82,25 @@ fn a_close_frame_is_queued_whatever_is_before_it() {
     }
 }
 
+/// Replies as large as a queue may be, to one who reads all the time: the queue is not quite empty when the next one is due, and it was
+/// dropped, though nobody had been told of back-pressure.
+#[test]
+fn an_echo_of_what_fills_a_queue_is_not_dropped_before_back_pressure_is_told() {
+    for overflow in [Overflow::Disconnect, Overflow::DropNewest] {
+        let queue = Config { send_queue_bytes_max: 4096, send_queue_bytes_high: 1024, ..config() };
+        let config = Config { send_queue_bytes_low: 512, message_bytes_max: 4096, overflow, ..queue };
+        let mut stage = Stage::new(config, Sizes { socket_bytes: (1 << 20, 300), ..SIZES });
+        let client = stage.open(Conduct::Echo);
+        let messages: Vec<_> = (0..20).map(|number| vec![number; 4096]).collect();
+        for message in &messages {
+            stage.send(&client, message);
+        }
+        let expected: Vec<_> = messages.into_iter().map(Frame::Message).collect();
+        assert!(stage.frames_to_the_end(&client).starts_with(&expected[..10]), "{overflow:?}");
+        stage.end();
+    }
+}
+
 /// More replies in a turn than a chunk of the arena holds, of which some fall short: what a connection had in the second chunk
 /// is no place in the next turn's.
 #[test]

@@ -102,7 +102,9 @@ impl<D> Local<D> {
 
     #[cold]
     fn send_to_queue(&mut self, slot: u32, header: EncodedHeader, payload: &[u8]) -> SendStatus {
-        let status = self.append_to_queue(slot, header.as_bytes(), payload);
+        // Nothing is dropped before back-pressure was told.
+        let is_slow = self.conns[slot].congested;
+        let status = self.append_to_queue(slot, is_slow, header.as_bytes(), payload);
         if status == SendStatus::Dropped {
             self.counters.messages_dropped += 1;
             self.on_overflow(slot);
@@ -114,7 +116,8 @@ impl<D> Local<D> {
     pub(crate) fn append(&mut self, slot: u32, bytes: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
         if !conn.takes_in_arena(bytes.len()) {
-            return self.append_to_queue(slot, bytes, &[]);
+            let is_slow = conn.congested || conn.queued_bytes() > self.limits.send_queue_bytes_high;
+            return self.append_to_queue(slot, is_slow, bytes, &[]);
         }
         self.arena.append(&mut conn.segment, bytes);
         self.mark_dirty(slot);
@@ -122,11 +125,10 @@ impl<D> Local<D> {
     }
 
     #[cold]
-    fn append_to_queue(&mut self, slot: u32, head: &[u8], body: &[u8]) -> SendStatus {
+    fn append_to_queue(&mut self, slot: u32, is_slow: bool, head: &[u8], body: &[u8]) -> SendStatus {
         let conn = &mut self.conns[slot];
-        // Nobody was told of back-pressure before that: one message is taken then, whatever its size. `message_bytes_max` bounds what
-        // peers can cause.
-        if conn.congested && conn.queued_bytes() + head.len() + body.len() > self.limits.send_queue_bytes_max {
+        // Who is not slow takes one message whatever its size: `message_bytes_max` bounds what peers can cause.
+        if is_slow && conn.queued_bytes() + head.len() + body.len() > self.limits.send_queue_bytes_max {
             return SendStatus::Dropped;
         }
         conn.queue.get_or_insert_default().push(head, body);

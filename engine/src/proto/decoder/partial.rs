@@ -155,6 +155,11 @@ impl Partial {
         self.assembled.capacity()
     }
 
+    #[cfg(test)]
+    pub(super) fn assembled_for_test(&mut self, bytes: usize) {
+        self.assembled = Vec::with_capacity(bytes);
+    }
+
     fn push_control(&mut self, frame: Frame, payload: &mut [u8]) {
         if let Some(key) = frame.mask {
             mask::unmask(payload, key, frame.received_bytes as usize);

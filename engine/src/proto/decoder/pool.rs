@@ -1,7 +1,7 @@
 //! Where connections borrow reassembly state from, one pool per shard.
 //!
-//! It keeps a bounded number of returned states, none with a large buffer, and counts those that are lent, so that
-//! a test can ask for zero. It does not bound how many are lent: a connection borrows at most one.
+//! It keeps a bounded number of returned states, with buffers of bounded size together, and counts those that are lent, so that
+//! a test can ask for zero. Large buffers are worth keeping: one that grows anew is copied as it doubles. It does not bound how many are lent: a connection borrows at most one.
 
 #![forbid(unsafe_code)]
 
@@ -13,15 +13,16 @@ pub struct Pool {
     #[expect(clippy::vec_box, reason = "the boxes go to the connections as they are")]
     kept: Vec<Box<Partial>>,
     kept_count_max: usize,
+    kept_buffer_bytes: usize,
     kept_buffer_bytes_max: usize,
     lent_count: usize,
 }
 
 impl Pool {
-    /// A pool that keeps up to `kept_count_max` returned states, each with a buffer of up to `kept_buffer_bytes_max`
-    /// bytes; their product is about what an idle pool may hold.
+    /// A pool that keeps up to `kept_count_max` returned states, their buffers of up to `kept_buffer_bytes_max` bytes together: about
+    /// what an idle pool may hold.
     pub const fn new(kept_count_max: usize, kept_buffer_bytes_max: usize) -> Self {
-        Self { kept: Vec::new(), kept_count_max, kept_buffer_bytes_max, lent_count: 0 }
+        Self { kept: Vec::new(), kept_count_max, kept_buffer_bytes: 0, kept_buffer_bytes_max, lent_count: 0 }
     }
 
     /// States that are with connections now: each has a frame or a message under way, or has ended.
@@ -41,22 +42,25 @@ impl Pool {
 
     pub(super) fn lend(&mut self) -> Box<Partial> {
         self.lent_count += 1;
-        self.kept.pop().unwrap_or_default()
+        let partial = self.kept.pop().unwrap_or_default();
+        self.kept_buffer_bytes -= partial.buffer_bytes();
+        partial
     }
 
     pub(super) fn take_back(&mut self, mut partial: Box<Partial>) {
         debug_assert!(self.lent_count > 0, "a state came back to a pool that lent none");
         self.lent_count -= 1;
         if self.kept.len() < self.kept_count_max {
-            partial.reset(self.kept_buffer_bytes_max);
+            partial.reset(self.kept_buffer_bytes_max - self.kept_buffer_bytes);
+            self.kept_buffer_bytes += partial.buffer_bytes();
             self.kept.push(partial);
         }
     }
 }
 
 impl Default for Pool {
-    /// Keeps 64 states of up to 256 KiB.
+    /// Keeps 64 states, with buffers of 16 MiB together.
     fn default() -> Self {
-        Self::new(64, 256 * 1024)
+        Self::new(64, 16 * 1024 * 1024)
     }
 }

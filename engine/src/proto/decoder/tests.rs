@@ -113,7 +113,7 @@ fn an_error_lets_go_of_the_message_at_once() {
 }
 
 #[test]
-fn the_pool_keeps_few_and_small_buffers() {
+fn the_pool_keeps_few_states_with_so_many_bytes_together() {
     let mut pool = Pool::new(3, 1000);
     let mut decoders: Vec<Decoder> = (0..8).map(|_| Decoder::new()).collect();
     for (i, decoder) in decoders.iter_mut().enumerate() {
@@ -125,6 +125,20 @@ fn the_pool_keeps_few_and_small_buffers() {
     decoders.iter_mut().rev().for_each(|decoder| decoder.release(&mut pool));
     assert_eq!((pool.lent_count(), pool.kept_count()), (0, 3));
     assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>(), "buffers above 1000 bytes are dropped");
+
+    let mut states: Vec<_> = (0..3).map(|_| pool.lend()).collect();
+    states.iter_mut().for_each(|state| state.assembled_for_test(400));
+    states.into_iter().for_each(|state| pool.take_back(state));
+    assert_eq!(
+        pool.kept_bytes(),
+        3 * size_of::<Partial>() + 800,
+        "two of 400 bytes are, and of the third there is no room"
+    );
+    let (without, with) = (pool.lend(), pool.lend());
+    assert_eq!((without.buffer_bytes(), with.buffer_bytes()), (0, 400));
+    pool.take_back(without);
+    pool.take_back(with);
+    assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>() + 800);
 }
 
 /// Every first two bytes, with as much payload as they say, less and more, good UTF-8 and bad: the short way for replies says

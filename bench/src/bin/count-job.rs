@@ -1,7 +1,8 @@
-//! Does a job of Ringwire's so many times, for valgrind to count instructions: the count of more rounds less that of fewer is the job's alone.
+//! Does a job of Ringwire's so many times, for valgrind to count instructions: the count of more rounds less that of fewer is the
+//! job's alone.
 //!
-//! `--list` prints the jobs and their units, a line each; `--job=GROUP --rounds=N` does one. Valgrind knows no AVX-512, so the kernels are forced
-//! to AVX2 everywhere, and a machine without it says so.
+//! `--list` prints the jobs and their units, a line each; `--job=GROUP --rounds=N` does one. Valgrind knows no AVX-512, so the
+//! kernels are forced to AVX2 everywhere, and a machine without it says so.
 
 use anyhow::{Context, Result, bail};
 use ringwire::proto::simd::{self, Level};

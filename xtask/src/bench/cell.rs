@@ -56,10 +56,12 @@ impl Load {
         if matches!(self, Self::Idle { .. }) { 1 } else { asked }
     }
 
-    /// How long it is measured, of `asked` seconds: in a shorter time a slow server would not answer 10,000 connections once.
+    /// How long it is measured, of `asked` seconds: in a shorter time a slow server would not answer 10,000 connections once, nor
+    /// any that has so many bytes under way.
     pub(crate) fn seconds(self, asked: f64) -> f64 {
         match self {
             Self::Echo { connections: 10_000.., .. } | Self::Fanout { subscribers: 10_000.., .. } => asked.max(2.0),
+            Self::Echo { .. } if under_way(self) >= 64 << 20 => asked.max(3.0),
             Self::Idle { .. } => 1.0,
             _ => asked,
         }

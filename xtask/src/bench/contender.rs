@@ -8,6 +8,9 @@ use crate::measure::subject::Subject;
 use crate::peers::Manifest;
 use crate::server::ServerCommand;
 
+/// Ringwire where there are publishers beside 10,000 subscribers, which is what it takes by default.
+const ROOMY: &str = "ringwire --connections-max=11000";
+
 /// A server that can be started any number of times.
 #[derive(Clone, Debug)]
 pub(crate) struct Contender {
@@ -22,7 +25,9 @@ impl Contender {
         let peer = (name != FIRST).then(|| Manifest::read()?.find(name)).transpose()?;
         let command = |mode| {
             let can = peer.as_ref().is_none_or(|peer| peer.modes.iter().any(|known| known == mode));
-            can.then(|| Subject::parse(name, mode).map(|subject| subject.command)).transpose()
+            let typed = if name == FIRST && mode == "broadcast" { ROOMY } else { name };
+            let command = can.then(|| Subject::parse(typed, mode)).transpose()?;
+            anyhow::Ok(command.map(|subject| subject.command))
         };
         Ok(Self { name: name.to_owned(), echo: command("echo")?, broadcast: command("broadcast")? })
     }

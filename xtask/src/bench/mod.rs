@@ -41,9 +41,9 @@ pub(crate) struct Options {
     /// One cell of each kind and short windows, within a quarter of an hour.
     #[arg(long)]
     quick: bool,
-    /// Cells whose name contains this, for example "echo 20 B".
+    /// Cells whose name contains this, for example "echo 20 B"; given again, those of another name too.
     #[arg(long)]
-    cells: Option<String>,
+    cells: Vec<String>,
     /// How often everything is run.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
@@ -104,7 +104,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
 impl Options {
     fn cells(&self) -> Result<Vec<Load>> {
         let all = if self.quick { cell::quick() } else { cell::full() };
-        let wanted = |load: &Load| self.cells.as_ref().is_none_or(|part| load.to_string().contains(part));
+        let is_one = |load: &Load, part: &String| load.to_string().contains(part);
+        let wanted = |load: &Load| self.cells.is_empty() || self.cells.iter().any(|part| is_one(load, part));
         let cells: Vec<Load> = all.iter().copied().filter(wanted).collect();
         let names = || all.iter().map(|load| format!("\n  {load}")).collect::<String>();
         ensure!(!cells.is_empty(), "no cell's name contains what --cells says; there are{}", names());

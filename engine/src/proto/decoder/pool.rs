@@ -1,7 +1,8 @@
 //! Where connections borrow reassembly state from, one pool per shard.
 //!
 //! It keeps a bounded number of returned states, with buffers of bounded size together, and counts those that are lent, so that
-//! a test can ask for zero. Large buffers are worth keeping: one that grows anew is copied as it doubles. It does not bound how many are lent: a connection borrows at most one.
+//! a test can ask for zero. Large buffers are worth keeping: one that grows anew is copied as it doubles. It does not bound how
+//! many are lent: a connection borrows at most one.
 
 #![forbid(unsafe_code)]
 

@@ -40,10 +40,11 @@ fn section() -> Result<String> {
     Ok(format!("{overview}\nAll of it, with raw data and plots: [`results/{name}`](results/{name}/summary.md).\n"))
 }
 
-/// The last by name, which begins with the date.
+/// The last by name, which begins with the date, of those that are called a bench and no more: others have chosen cells or peers.
 fn newest() -> Result<PathBuf> {
     let folders = std::fs::read_dir(artifact::root().join("results"))?;
-    let all = folders.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.join(OVERVIEW).is_file());
+    let is_bench = |path: &PathBuf| path.join(OVERVIEW).is_file() && path.to_string_lossy().ends_with("-bench");
+    let all = folders.filter_map(|entry| Some(entry.ok()?.path())).filter(is_bench);
     all.max().context("results/ has no bench yet: cargo xtask bench --out=results/DATE-bench")
 }
 

@@ -14,7 +14,7 @@ const KEPT: [&str; 3] = ["Origin", "Connection", "If-None-Match"];
 /// Takes a request's head, any bytes.
 ///
 /// # Panics
-/// As [`check`].
+/// If the request is not taken as its oracle says.
 #[cfg(feature = "sim")]
 pub fn check_bytes(head: &[u8]) {
     check(head);

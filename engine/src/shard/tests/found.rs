@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::stage::{Frame, SIZES, Stage, config, head};
-use crate::config::{Config, Overflow};
+use crate::config::{Config, Overflow, TopicConfig};
 use crate::conn::arena::CHUNK_BYTES;
 use crate::proto::{CloseCode, Opcode};
 use crate::ring::sim::world::Sizes;
 use crate::shard::command::Command;
+use crate::shard::polls;
 use crate::shard::sim::{Conduct, frame};
+use crate::topic::history::MessageKind;
 
 /// A subscriber whose queue overflows leaves the topic in the middle of its fan-out.
 #[test]
@@ -80,6 +82,30 @@ fn a_close_frame_is_queued_whatever_is_before_it() {
         assert_eq!(frames, [Frame::Message(vec![1; 2000]), Frame::Close(Some(CloseCode(4001)))]);
         stage.end();
     }
+}
+
+/// A poll that is over, or that is interrupted, in the turn in which a message comes: it was told the position of that message, and
+/// not the message.
+#[test]
+fn a_poll_that_ends_in_the_turn_of_a_message_brings_it() {
+    let kept = TopicConfig { pattern: "k.>".to_owned(), history_count: 10, ..TopicConfig::default() };
+    let mut stage = Stage::new(Config { topics: vec![kept], ..config() }, SIZES);
+    let publish = |stage: &mut Stage, text: &str| {
+        let outcome = stage.sim.shard.local.publish("k.a", (MessageKind::Text, text.as_bytes()), None);
+        outcome.expect("there is room");
+    };
+    publish(&mut stage, "first");
+    stage.turns(2);
+    let client = stage.connect(Conduct::Echo);
+    stage.write(&client, b"GET /topics/k.a?after=1-1&wait=5s HTTP/1.1\r\nHost: sim\r\n\r\n");
+    stage.turns(6);
+    assert!(stage.sim.shard.local.conns[0].is_parked() && stage.read(&client).is_empty());
+    publish(&mut stage, "second");
+    polls::answer_late(&mut stage.sim.shard.local, 0);
+    stage.turns(6);
+    let answer = String::from_utf8(stage.read(&client)).expect("text");
+    assert!(answer.contains("\"position\":\"1-2\"") && answer.contains("\"data\":\"second\""), "{answer}");
+    stage.end();
 }
 
 /// Replies as large as a queue may be, to one who reads all the time: the queue is not quite empty when the next one is due, and it was

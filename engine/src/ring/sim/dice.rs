@@ -17,7 +17,7 @@ impl Dice {
     }
 
     /// Each decision takes a byte or two; what comes after the last byte is the same for all inputs of this length.
-    #[cfg(feature = "sim")]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let random = fastrand::Rng::with_seed(bytes.len() as u64);
         Self { bytes: bytes.iter().copied().collect(), random }

@@ -27,6 +27,19 @@ fn seeded_runs_violate_nothing() {
     });
 }
 
+/// What the fuzzer found once.
+#[test]
+fn runs_of_bytes_that_failed_once_violate_nothing() {
+    let runs: [&[u8]; 2] = [
+        // A connection that hears a topic was lost in the turn of a fan-out to it, by the end of what it had held back.
+        b"\x0a\x00\x31\x37\x3a\x36\x3a\x61\x5e\x62\x63\x64\x65\x00\x98\x0a\x4d\x59\xa1\x50",
+        b"\x00\x00\x40\x04\x39\x3a\xbe\x31\x3a\x61\x62\x63\x64\x65\x66\x67\x68\x69\x08\xef",
+    ];
+    for bytes in runs {
+        run(Dice::from_bytes(bytes), |ring| ring);
+    }
+}
+
 fn run_seed(seed: u64) {
     let outcome = catch_unwind(AssertUnwindSafe(|| run(Dice::from_seed(seed), |ring| ring)));
     assert!(outcome.is_ok(), "seed {seed}: RINGWIRE_SEED={seed} cargo test -p ringwire --lib seeded_runs");

@@ -27,6 +27,9 @@ pub(crate) struct Options {
     /// How long each target runs.
     #[arg(long, default_value_t = 60)]
     pub(crate) seconds: u64,
+    /// Where the fuzzer's choices begin; 0 for elsewhere each time.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u32,
     /// Resident memory that a target may use, in MiB.
     #[arg(long, default_value_t = 2048)]
     pub(crate) memory_max: u64,
@@ -36,7 +39,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seconds: 60, memory_max: 2048, targets: Vec::new() }
+        Self { seconds: 60, seed: 0, memory_max: 2048, targets: Vec::new() }
     }
 }
 
@@ -105,12 +108,13 @@ fn run(folder: &Path, build: &Path, target: &str, options: &Options) -> Result<S
     let mut command = Command::new(build.join(target));
     command.arg(&corpus).arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.arg(format!("-max_total_time={}", options.seconds)).arg(format!("-rss_limit_mb={}", options.memory_max));
+    command.arg(format!("-seed={}", options.seed));
     command.args(["-timeout=20", "-print_final_stats=1", "-verbosity=1"]);
     command.current_dir(folder).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
     let status = Guard::spawn(&mut command, None)?.wait(Duration::from_secs(options.seconds) + SLACK);
     let said = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
     let status = status.with_context(|| last_lines(&said))?;
-    ensure!(status.success(), "{status}, see {}\n{}", log.display(), last_lines(&said));
+    ensure!(status.success(), "{status}, see {}\n{}", log.display(), what_failed(&said));
     judge(&said)
 }
 
@@ -123,6 +127,24 @@ fn judge(said: &str) -> Result<String> {
     ensure!(executed > 0, "it executed nothing");
     let coverage = said.lines().rev().find_map(|line| line.split("cov: ").nth(1)?.split_whitespace().next());
     Ok(format!("{executed} runs, {} edges", coverage.unwrap_or("no")))
+}
+
+/// What the target said when it failed, and the input in letters, for whoever has this report alone.
+fn what_failed(said: &str) -> String {
+    const INPUT_BYTES_MAX: u64 = 4096;
+    let from = said.find("panicked at").map_or(said, |at| &said[at..]);
+    let panic: Vec<&str> = from.lines().take_while(|line| !line.starts_with("stack backtrace")).take(20).collect();
+    let file = said.lines().find_map(|line| line.split("Test unit written to ").nth(1));
+    let size = file.and_then(|file| std::fs::metadata(file).ok()).map(|input| input.len());
+    let input = match (file, size) {
+        (Some(file), Some(size)) if size <= INPUT_BYTES_MAX => {
+            let bytes = std::fs::read(file).unwrap_or_default();
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        }
+        (Some(file), _) => format!("in {file}"),
+        _ => "not written".to_owned(),
+    };
+    format!("{}\ninput: {input}\n{}", panic.join("\n"), last_lines(said))
 }
 
 fn last_lines(said: &str) -> String {
@@ -142,6 +164,20 @@ mod tests {
         assert_eq!(judge(&run).unwrap(), "4096 runs, 12 edges");
         assert!(judge(&format!("{SAID}stat::number_of_executed_units: 0\n")).is_err());
         assert!(judge("stat::number_of_executed_units: 4096\n").is_err());
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_panic_and_its_input() {
+        let file = std::env::temp_dir().join(format!("ringwire-fuzz-report-{}", std::process::id()));
+        std::fs::write(&file, [0x0a, 0xff]).unwrap();
+        let said = format!(
+            "#1 NEW\nthread '<unnamed>' panicked at src/a.rs:1:1:\nbytes were forgotten\nstack backtrace:\n   0: main\n\
+             artifact_prefix='x'; Test unit written to {}\n",
+            file.display()
+        );
+        let report = what_failed(&said);
+        std::fs::remove_file(&file).unwrap();
+        assert!(report.starts_with("panicked at src/a.rs:1:1:\nbytes were forgotten\ninput: 0aff\n"), "{report}");
     }
 
     #[test]

@@ -95,6 +95,7 @@ impl Client {
     pub fn new(config: &ClientConfig) -> io::Result<Self> {
         config.check()?;
         let options = UringOptions {
+            busy_poll: None,
             entries: config.ring_entries,
             descriptors: config.connections_max,
             buffer_count: config.recv_buffer_count,

@@ -133,6 +133,21 @@ pub fn read(path: &Path) -> Result<Config, FileError> {
     parse(&text).map_err(|errors| FileError::Text { path: path.into(), errors })
 }
 
+/// Reads a configuration file over the text of another, of which all that is right is known: a profile.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(crate) fn read_over(below: &str, path: &Path) -> Result<Config, FileError> {
+    let text = std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.into(), source })?;
+    let both = parse(&text).map(|_| {
+        let mut both: toml::Table = below.parse().expect("it was parsed before");
+        both.extend(text.parse::<toml::Table>().expect("it was parsed just now"));
+        both.try_into().expect("each of both was read, and keys do not depend on each other")
+    });
+    both.map_err(|errors| FileError::Text { path: path.into(), errors })
+}
+
 /// Reads the text of a configuration file over the defaults.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::name::TopicNameError;
 use super::text::{print_bytes, print_duration};
-use super::{Config, Fsync, JournalConfig, KIB, MIB, Pin, Shards};
+use super::{Config, Fsync, JournalConfig, KIB, MIB, Pin, Shards, Steering};
 
 const GIB: usize = 1024 * MIB;
 
@@ -37,6 +37,7 @@ impl ValidConfig {
     pub(super) fn new(config: Config) -> Result<Self, ConfigError> {
         let mut check = Check { problems: Vec::new() };
         check.shards(&config);
+        check.steering(&config);
         check.counts(&config);
         check.sizes(&config);
         check.times(&config);
@@ -223,6 +224,21 @@ impl Check {
         }
     }
 
+    /// Packets find a shard by its core.
+    fn steering(&mut self, config: &Config) {
+        let has_cores = match &config.pin {
+            Pin::Auto => true,
+            Pin::None => false,
+            Pin::List(list) => list.iter().enumerate().all(|(index, core)| !list[..index].contains(core)),
+        };
+        self.require(
+            has_cores || config.steering == Steering::Off,
+            ("steering", config.steering.to_string()),
+            ("pin", config.pin.to_string()),
+            "each shard needs a core of its own",
+        );
+    }
+
     fn counts(&mut self, config: &Config) {
         self.count("connections_max", config.connections_max, 1..=1 << 24);
         self.power_of_two("recv_buffer_count", config.recv_buffer_count, 8..=32_768);
@@ -261,6 +277,7 @@ impl Check {
         self.time("pong_timeout", config.pong_timeout, SHORTEST..=HOUR);
         self.time("close_timeout", config.close_timeout, SHORTEST..=HOUR);
         self.time("shutdown_grace", config.shutdown_grace, Duration::ZERO..=HOUR);
+        self.time_or_off("busy_poll", config.busy_poll, Duration::from_micros(1)..=Duration::from_millis(10));
         self.time("publish_window_max", config.publish_window_max, Duration::ZERO..=Duration::from_millis(10));
     }
 

@@ -121,6 +121,15 @@ pub struct Config {
     /// What happens to a message that does not fit into a send queue. Default `disconnect`.
     pub overflow: Overflow,
 
+    /// Which shard gets a new connection. Default `off`: the kernel deals them out by a hash.
+    pub steering: Steering,
+
+    /// How long a shard that has nothing to do looks for work before it sleeps, which saves the time of falling asleep and being
+    /// woken, and costs a busy core. The kernel polls network interfaces that long too, if it can (NAPI, 6.9). 1 µs to 10 ms,
+    /// default off. Only for shards that are alone on their cores.
+    #[serde(with = "text::duration_or_off")]
+    pub busy_poll: Option<Duration>,
+
     /// Bytes of one recv buffer, lent by the shard to the kernel and back. 4 KiB to 1 MiB, default 32 KiB: larger
     /// ones leave the cache, smaller ones cut messages of 16 KiB in two, which costs a copy.
     #[serde(with = "text::bytes")]
@@ -252,6 +261,17 @@ pub enum Pin {
     List(Vec<usize>),
 }
 
+/// Which shard gets a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Steering {
+    /// One by a hash of its addresses: even, and wherever its packets come in.
+    Off,
+    /// The one whose core took in its first packet, so that packets need not go from core to core. Shards must be pinned, each to a
+    /// core of its own; what comes in on other cores is dealt out by the hash. Even only if the interface's queues are.
+    Cpu,
+}
+
 /// What happens to a message that does not fit into a connection's send queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -281,6 +301,8 @@ impl Default for Config {
             send_queue_bytes_low: 64 * KIB,
             send_queue_bytes_max: MIB,
             overflow: Overflow::Disconnect,
+            steering: Steering::Off,
+            busy_poll: None,
             recv_buffer_bytes: 32 * KIB,
             recv_buffer_count: 128,
             ring_entries: 1024,

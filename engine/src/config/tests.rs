@@ -9,7 +9,7 @@ use super::text::{
     OrOff, human_bytes, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, print_bytes,
     print_duration,
 };
-use super::{Budget, Config, Fsync, MIB, Overflow, Pin, Shards, Token, ValidConfig};
+use super::{Budget, Config, Fsync, MIB, Overflow, Pin, Shards, Steering, Token, ValidConfig};
 
 fn with(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
@@ -193,6 +193,14 @@ fn contradictions_name_both_keys() {
             |c| (c.shards, c.pin) = (Shards::Count(3), Pin::List(vec![0, 2])),
             "pin = 0,2 contradicts shards = 3: list one core for each shard",
         ),
+        (
+            |c| (c.steering, c.pin) = (Steering::Cpu, Pin::None),
+            "steering = cpu contradicts pin = none: each shard needs a core of its own",
+        ),
+        (
+            |c| (c.steering, c.pin) = (Steering::Cpu, Pin::List(vec![1, 2, 1])),
+            "steering = cpu contradicts pin = 1,2,1: each shard needs a core of its own",
+        ),
     ]);
 }
 
@@ -246,6 +254,8 @@ fn a_printed_configuration_reads_back_the_same() {
         c.tcp_notsent_lowat = Some(16_384);
         c.publish_window_max = Duration::ZERO;
         c.handshake_timeout = Duration::from_micros(1_500_001);
+        c.steering = Steering::Cpu;
+        c.busy_poll = Some(Duration::from_micros(50));
     });
     for config in [Config::default(), changed] {
         let text = file::print(&config);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::{Overflow, Pin, Shards};
+use super::{Overflow, Pin, Shards, Steering};
 
 /// A value that was not written as its kind demands; the text says what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -275,6 +275,27 @@ impl fmt::Display for Overflow {
     }
 }
 
+impl FromStr for Steering {
+    type Err = ParseError;
+
+    fn from_str(typed: &str) -> Result<Self, ParseError> {
+        match typed {
+            "off" => Ok(Self::Off),
+            "cpu" => Ok(Self::Cpu),
+            _ => Err(ParseError { typed: typed.into(), expected: "`off` or `cpu`" }),
+        }
+    }
+}
+
+impl fmt::Display for Steering {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Off => "off",
+            Self::Cpu => "cpu",
+        })
+    }
+}
+
 /// A value of a file as it would stand on the command line.
 fn typed(value: &toml::Value) -> String {
     match value {
@@ -365,6 +386,12 @@ pub(crate) mod duration_or_off {
 }
 
 impl<'de> Deserialize<'de> for Overflow {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        deserialize_with(input, Self::from_str)
+    }
+}
+
+impl<'de> Deserialize<'de> for Steering {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         deserialize_with(input, Self::from_str)
     }

@@ -23,6 +23,7 @@ pub(crate) mod journal;
 mod node;
 mod options;
 mod pages;
+mod profile;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,14 @@ pub enum StartError {
     /// The configuration breaks a rule.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A tuning profile cannot be used.
+    #[error("--profile={name}: {error}")]
+    Profile {
+        /// What was typed.
+        name: String,
+        /// What is wrong with it.
+        error: String,
+    },
     /// The server did not start.
     #[error(transparent)]
     Server(#[from] server::StartError),
@@ -90,15 +99,17 @@ pub fn run(typed: Cli) -> ExitCode {
         Command::Broadcast(options) => start(&options, options.bare_config(), &[], broadcast::run),
         Command::Check { options, json } => {
             announce::warn(&options.warnings());
-            with_config(&options, options.node_config(), |config| Ok(check::run(&config, json)))
+            with_config(&options, options.node_config(), |config| check::run(&config, options.profile.as_deref(), json))
         }
     };
     outcome.unwrap_or_else(|error| {
         tell(&error);
         match error {
-            StartError::File(_) | StartError::Config(_) | StartError::Origins(_) | StartError::NothingToKeep => {
-                ExitCode::from(EXIT_USAGE)
-            }
+            StartError::File(_)
+            | StartError::Config(_)
+            | StartError::Origins(_)
+            | StartError::Profile { .. }
+            | StartError::NothingToKeep => ExitCode::from(EXIT_USAGE),
             _ => ExitCode::FAILURE,
         }
     })

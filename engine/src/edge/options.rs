@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{StartError, demo};
+use super::{StartError, demo, profile};
 use crate::config::text::{
     OrOff, parse_bytes, parse_bytes_or_off, parse_duration, parse_duration_or_off, parse_listen, parse_listen_or_none,
 };
-use crate::config::{Config, Fsync, Overflow, Pin, Shards, ValidConfig, file};
+use crate::config::{Config, Fsync, Overflow, Pin, Shards, Steering, ValidConfig, file};
 use crate::http::OriginRules;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Args)]
@@ -33,6 +33,10 @@ pub(super) struct Options {
     admin: Admin,
     #[command(flatten)]
     journal: Journal,
+    /// Take Ringwire's part of a tuning profile: fanout, lowlat, throughput, laptop, bench, or a file. What the file of --config
+    /// and the command line say goes before it
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Configuration")]
+    pub(super) profile: Option<String>,
     /// Read settings from this TOML file; unknown keys are errors
     #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     config: Option<PathBuf>,
@@ -53,6 +57,9 @@ struct Server {
     /// Cores that shards are pinned to: auto, none, or a list such as 0,2,4-7 [default: auto]
     #[arg(long, value_name = "auto|none|LIST")]
     pin: Option<Pin>,
+    /// Which shard gets a connection: off deals them out evenly, cpu takes that of the core that its packets come in on [default: off]
+    #[arg(long, value_name = "off|cpu")]
+    steering: Option<Steering>,
     /// Pages that may use the node: rules such as https://*.example.com or *, separated by commas [default: same-origin]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     origins: Option<Vec<String>>,
@@ -129,6 +136,9 @@ struct Rings {
     /// Completions that one turn of a shard handles before it sends [default: 512]
     #[arg(long, value_name = "COUNT")]
     turn_completions_max: Option<u32>,
+    /// How long an idle shard looks for work before it sleeps; it keeps its core busy meanwhile [default: off]
+    #[arg(long, value_name = "DURATION|off", value_parser = parse_duration_or_off)]
+    busy_poll: Option<OrOff<Duration>>,
     /// Accepts that one shard keeps in flight [default: 32]
     #[arg(long, value_name = "COUNT")]
     accepts_in_flight: Option<u32>,
@@ -269,10 +279,7 @@ impl Options {
     }
 
     fn typed(&self) -> Result<Config, StartError> {
-        let mut config = match &self.config {
-            Some(path) => file::read(path)?,
-            None => Config::default(),
-        };
+        let mut config = self.from_files()?;
         self.server.apply(&mut config);
         self.connections.apply(&mut config);
         self.messages.apply(&mut config);
@@ -282,6 +289,21 @@ impl Options {
         self.admin.apply(&mut config);
         self.journal.apply(&mut config);
         Ok(config)
+    }
+}
+
+impl Options {
+    /// What the file says over what the profile says over the defaults.
+    fn from_files(&self) -> Result<Config, StartError> {
+        let config = self.config.as_deref().map(file::read).transpose()?;
+        let Some(profile) = &self.profile else { return Ok(config.unwrap_or_default()) };
+        let connections = config.as_ref().map_or(Config::default().connections_max, |config| config.connections_max);
+        let connections = self.connections.connections_max.unwrap_or(connections);
+        let below = profile::config_text(profile, connections)?;
+        Ok(match &self.config {
+            Some(path) => file::read_over(&below, path)?,
+            None => profile::parse(profile, &below)?,
+        })
     }
 }
 
@@ -302,6 +324,7 @@ impl Server {
         set(&mut config.listen, &self.listen);
         set(&mut config.shards, &self.shards);
         set(&mut config.pin, &self.pin);
+        set(&mut config.steering, &self.steering);
         set(&mut config.origins, &self.origins);
         set(&mut config.shutdown_grace, &self.shutdown_grace);
         set(&mut config.demo, &self.demo);
@@ -337,6 +360,7 @@ impl Rings {
         set(&mut config.ring_entries, &self.ring_entries);
         set(&mut config.turn_bytes_max, &self.turn_bytes_max);
         set(&mut config.turn_completions_max, &self.turn_completions_max);
+        set_or_off(&mut config.busy_poll, self.busy_poll);
         set(&mut config.accepts_in_flight, &self.accepts_in_flight);
     }
 }

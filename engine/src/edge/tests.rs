@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 use super::cli::{Cli, Command};
 use super::options::Options;
 use super::{StartError, file};
-use crate::config::{Admin, Config, Fsync, JournalConfig, Overflow, Pin, Shards};
+use crate::config::{Admin, Config, Fsync, JournalConfig, Overflow, Pin, Shards, Steering};
 
 fn typed(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(line.split_whitespace())
@@ -84,6 +84,8 @@ fn every_field_can_be_typed() {
         send_queue_bytes_low: 1001,
         send_queue_bytes_max: 65_536,
         overflow: Overflow::DropNewest,
+        steering: Steering::Cpu,
+        busy_poll: Some(Duration::from_micros(30)),
         recv_buffer_bytes: 8192,
         recv_buffer_count: 16,
         ring_entries: 64,
@@ -162,6 +164,7 @@ fn errors_say_what_is_allowed() {
         ("ringwire --shards=two", "`two` is not `auto` or a number of shards"),
         ("ringwire --pin=all", "`all` is not `auto`, `none` or a list of cores such as 0,2,4-7"),
         ("ringwire --overflow=drop", "`drop` is not `disconnect` or `drop-newest`"),
+        ("ringwire --steering=numa", "`numa` is not `off` or `cpu`"),
         ("ringwire --journal-fsync=100", "`100` is not `always`, `never` or a duration such as 100ms"),
         ("ringwire --admin-listen=off", "`off` is not `none`, an address with a port such as 127.0.0.1:9002"),
         ("ringwire --listen=localhost", "`localhost` is not an address with a port such as 127.0.0.1:9001"),
@@ -215,6 +218,62 @@ fn the_command_line_overrides_the_file_and_the_file_the_defaults() {
     assert_eq!(config.connections_max, 30);
     assert_eq!(config.idle_timeout, None);
     assert_eq!(config.close_timeout, Config::default().close_timeout);
+}
+
+/// For a test alone; removed when dropped.
+struct File(std::path::PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ringwire-{}-{name}.toml", std::process::id()));
+        std::fs::write(&path, text).expect("a temporary file");
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).expect("the file that we made");
+    }
+}
+
+#[test]
+fn a_file_overrides_a_profile_and_the_profile_the_defaults() {
+    let config = options("ringwire --profile=lowlat").config().expect("a shipped profile");
+    assert_eq!((config.busy_poll, config.steering), (Some(Duration::from_micros(50)), Steering::Cpu));
+    assert_eq!(config.connections_max, Config::default().connections_max);
+    let file = File::new("over", "busy_poll = \"70us\"\nconnections_max = 30\n");
+    let line = format!("ringwire --profile=lowlat --steering=off --config={}", file.0.display());
+    let config = options(&line).config().expect("a good file");
+    assert_eq!((config.busy_poll, config.steering), (Some(Duration::from_micros(70)), Steering::Off));
+    assert_eq!((config.connections_max, config.turn_completions_max), (30, 128));
+}
+
+/// Whoever is named last, on whatever machine, gets a server that starts.
+#[test]
+fn every_shipped_profile_is_a_valid_configuration() {
+    for name in ["fanout", "lowlat", "throughput", "laptop", "bench"] {
+        for more in ["", " --shards=1", " --connections-max=1000000"] {
+            options(&format!("ringwire --profile={name}{more}"))
+                .config()
+                .unwrap_or_else(|error| panic!("{name}{more}: {error}"));
+        }
+    }
+    let many = options("ringwire --profile=fanout --connections-max=1000000").config().expect("valid");
+    assert_eq!((many.connections_max, many.listen_backlog), (1_000_000, 65_535));
+}
+
+#[test]
+fn a_wrong_profile_is_told_with_its_key_and_what_is_allowed() {
+    let error = |line: &str| options(line).config().expect_err("a wrong profile").to_string();
+    let unknown = error("ringwire --profile=fast");
+    assert!(unknown.contains("no profile `fast`; there are fanout, lowlat"), "{unknown}");
+    let file = File::new("wrong", "name = \"mine\"\nabout = \"x\"\n[ringwire]\nshard = 2\n");
+    let wrong = error(&format!("ringwire --profile={}", file.0.display()));
+    assert!(
+        wrong.contains("[ringwire]") && wrong.contains("unknown key `shard`; the nearest known one is `shards`"),
+        "{wrong}"
+    );
 }
 
 #[test]

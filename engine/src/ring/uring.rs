@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use io_uring::squeue::Flags;
-use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, Napi, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use super::buffers::{self, Buffers};
@@ -36,6 +36,8 @@ pub(crate) struct UringOptions {
     pub(crate) buffer_bytes: u32,
     /// Accepts in flight, each with its own address buffer.
     pub(crate) accepts: u32,
+    /// How long a wait looks for completions before it sleeps.
+    pub(crate) busy_poll: Option<Duration>,
 }
 
 /// An io_uring instance with its buffers, its listener and its direct descriptors.
@@ -53,6 +55,7 @@ pub(crate) struct UringRing {
     backlog: VecDeque<Completion>,
     /// The same, of sends.
     sends: VecDeque<Completion>,
+    busy_poll: Option<Duration>,
     counters: RingCounters,
 }
 
@@ -77,6 +80,9 @@ impl UringRing {
     pub(crate) fn new(options: UringOptions, listener: Option<OwnedFd>, waker: Arc<Waker>) -> io::Result<Self> {
         let ring = build(options.entries)?;
         ring.submitter().register_files_sparse(options.descriptors)?;
+        if let Some(time) = options.busy_poll {
+            poll_interfaces(&ring, time);
+        }
         let buffers = Buffers::register(&ring, options.buffer_count, options.buffer_bytes)?;
         // SAFETY: all zeroes is a valid value of this plain C struct.
         let empty = || AcceptEntry { addr: unsafe { std::mem::zeroed() }, len: 0 };
@@ -90,6 +96,7 @@ impl UringRing {
             wake_count: Box::new(0),
             backlog: VecDeque::new(),
             sends: VecDeque::new(),
+            busy_poll: options.busy_poll,
             counters: RingCounters::default(),
         })
     }
@@ -211,6 +218,24 @@ impl UringRing {
         tagged(cancel, OpKind::StopAccepting, 0, 0)
     }
 
+    /// Submits, and looks for completions until there are some, or `time` is over; whether there are. What the kernel has to do for
+    /// them it says in the ring, so that looking needs no system call.
+    fn look(&mut self, time: Duration) -> io::Result<bool> {
+        let begin = Instant::now();
+        self.enter(Wait::No)?;
+        loop {
+            if !self.ring.completion().is_empty() {
+                return Ok(true);
+            }
+            if self.ring.submission().taskrun() {
+                self.enter(Wait::No)?;
+            } else if begin.elapsed() >= time {
+                return Ok(false);
+            }
+            std::hint::spin_loop();
+        }
+    }
+
     fn enter(&mut self, wait: Wait) -> io::Result<()> {
         let submitter = self.ring.submitter();
         let outcome = match wait {
@@ -256,6 +281,11 @@ impl Ring for UringRing {
         if self.ring.submission().cq_overflow() {
             self.counters.overflows += 1;
         }
+        if let (Some(time), Wait::One(timeout)) = (self.busy_poll, wait)
+            && self.look(timeout.map_or(time, |timeout| time.min(timeout)))?
+        {
+            return Ok(());
+        }
         self.enter(wait)
     }
 
@@ -298,6 +328,16 @@ impl Ring for UringRing {
 
     fn counters(&self) -> RingCounters {
         self.counters
+    }
+}
+
+/// Has the kernel poll the interfaces that connections came by while a shard waits. Kernels before 6.9 cannot, and a network without
+/// such interfaces gains nothing: neither is a reason not to start.
+fn poll_interfaces(ring: &IoUring, time: Duration) {
+    let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+    let mut napi = Napi::new().set_busy_poll_timeout(micros).set_prefer_busy_poll(true);
+    if let Err(error) = ring.submitter().register_napi(&mut napi) {
+        tracing::debug!(%error, "the kernel does not poll network interfaces for io_uring");
     }
 }
 

@@ -22,6 +22,9 @@ pub enum StartError {
     /// The machine lacks something that the ring needs.
     #[error("{0}{mend}", mend = mend_lines(.0))]
     Ring(#[from] ProbeError),
+    /// The kernel does not let connections be steered to cores.
+    #[error("cannot steer connections to the cores of shards: {0}; --steering=off leaves that")]
+    Steering(io::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {error}{advice}", advice = listen_advice(.error))]
     Listen {

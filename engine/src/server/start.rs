@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use super::port::{IN_CALLBACK, ShardPort};
 use super::{Server, ServerHandle, ShardInfo, StartError};
-use crate::config::ValidConfig;
+use crate::config::{Steering, ValidConfig};
 use crate::handler::Handler;
 use crate::handler::places::ServerPlaces;
 use crate::http::Routes;
@@ -21,7 +21,7 @@ use crate::shard::queues::{self, CommandQueue, ParcelReceiver, ParcelSender};
 use crate::shard::{Seat, Shard};
 use crate::sys::socket::{self, ListenOptions};
 use crate::sys::waker::Waker;
-use crate::sys::{affinity, limits};
+use crate::sys::{affinity, limits, steering};
 use crate::topic::histories::Histories;
 use crate::topic::history::{Epoch, Offset};
 use crate::topic::journal::{JournalPort, Journaling, Kept};
@@ -46,6 +46,7 @@ where
     let nofile = limits::raise_nofile().or_else(|_| limits::nofile()).map_or(0, |limit| limit.soft);
     probe::require(&Wanted::new(&config, count))?;
     let (addr, listeners) = listen(&config, count)?;
+    steer(&config, &pins, &listeners)?;
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
     let names = NameLimits::new(&config);
@@ -88,6 +89,22 @@ fn listen(config: &ValidConfig, count: usize) -> Result<(SocketAddr, Vec<OwnedFd
     };
     let addr = config.listen;
     socket::listen_all(addr, count, options).map_err(|error| StartError::Listen { addr, error })
+}
+
+/// Leads connections to the shard of the core that they come in on, where each has one.
+fn steer(config: &ValidConfig, pins: &[Option<usize>], listeners: &[OwnedFd]) -> Result<(), StartError> {
+    if config.steering == Steering::Off {
+        return Ok(());
+    }
+    match pins.iter().copied().collect::<Option<Vec<usize>>>() {
+        Some(cores) => steering::steer(&listeners[0], &cores).map_err(StartError::Steering),
+        None => {
+            tracing::warn!(
+                "steering = cpu has no effect: there are more shards than cores, so that they are not pinned"
+            );
+            Ok(())
+        }
+    }
 }
 
 /// A shard's queues, before its thread has them.
@@ -272,6 +289,7 @@ impl Birth {
             buffer_count: config.recv_buffer_count as u16,
             buffer_bytes: config.recv_buffer_bytes as u32,
             accepts: config.accepts_in_flight,
+            busy_poll: config.busy_poll,
         }
     }
 }

@@ -12,5 +12,6 @@ pub(crate) mod kernel;
 pub(crate) mod limits;
 pub(crate) mod pages;
 pub(crate) mod socket;
+pub(crate) mod steering;
 pub(crate) mod timer;
 pub(crate) mod waker;

@@ -30,5 +30,6 @@ mod slow;
 mod sse;
 mod topics;
 mod transports;
+mod tuning;
 mod v1;
 mod wildcards;

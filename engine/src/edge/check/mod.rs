@@ -7,24 +7,30 @@ mod print;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::StartError;
+use super::profile::{self, Lacking};
 use crate::config::text::{human_bytes, plural};
 use crate::config::{Budget, Pin, ValidConfig};
 use crate::ring::probe::{Features, KERNEL_FLOOR, ProbeError, RingFacts, Step, Wanted};
 use crate::sys::{affinity, kernel, limits};
 
 /// Gathers, judges and prints. Exit code 1 if a server with this configuration cannot run here.
-pub(super) fn run(config: &ValidConfig, json: bool) -> ExitCode {
+pub(super) fn run(config: &ValidConfig, profile: Option<&str>, json: bool) -> Result<ExitCode, StartError> {
     let facts = Facts::gather(config);
-    let findings = findings(config, &facts);
+    let mut findings = findings(config, &facts);
+    if let Some(profile) = profile {
+        findings.extend(tuning(profile, config.connections_max, &profile::lacking(profile, config.connections_max)?));
+    }
     let report =
         if json { print::json(&findings) } else { print::text(config, &facts, &findings, io::stdout().is_terminal()) };
     super::print(&report);
-    if can_run(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    Ok(if can_run(&findings) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// All that the findings depend on.
@@ -74,7 +80,7 @@ enum Verdict {
 struct Finding {
     verdict: Verdict,
     group: &'static str,
-    name: &'static str,
+    name: Cow<'static, str>,
     /// What was found, and what it means.
     found: String,
     /// What to run or to set.
@@ -83,15 +89,20 @@ struct Finding {
 
 impl Finding {
     fn ok(group: &'static str, name: &'static str, found: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Ok, group, name, found: found.into(), mend: None }
+        Self { verdict: Verdict::Ok, group, name: name.into(), found: found.into(), mend: None }
     }
 
-    fn note(group: &'static str, name: &'static str, found: impl Into<String>, mend: Option<String>) -> Self {
-        Self { verdict: Verdict::Note, group, name, found: found.into(), mend }
+    fn note(
+        group: &'static str,
+        name: impl Into<Cow<'static, str>>,
+        found: impl Into<String>,
+        mend: Option<String>,
+    ) -> Self {
+        Self { verdict: Verdict::Note, group, name: name.into(), found: found.into(), mend }
     }
 
     fn missing(group: &'static str, name: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Missing, group, name, found: found.into(), mend: Some(mend.into()) }
+        Self { verdict: Verdict::Missing, group, name: name.into(), found: found.into(), mend: Some(mend.into()) }
     }
 }
 
@@ -104,6 +115,24 @@ fn findings(config: &ValidConfig, facts: &Facts) -> Vec<Finding> {
     findings.extend(features(facts));
     findings.extend([backlog(config, facts), locked_memory(facts), memory(config, facts)]);
     findings.extend([cores(config, facts), pins(config, facts), core_time(config, facts)]);
+    findings
+}
+
+/// What the machine lacks of a tuning profile. It runs without.
+fn tuning(profile: &str, connections: u32, lacking: &[Lacking]) -> Vec<Finding> {
+    const GROUP: &str = "tuning profile";
+    let note = |lacking: &Lacking| {
+        let found = format!("{}, {} wanted ({})", lacking.live, lacking.wanted, lacking.risk);
+        Finding::note(GROUP, lacking.setting.clone(), found, None)
+    };
+    let mut findings: Vec<Finding> = lacking.iter().map(note).collect();
+    match findings.last_mut() {
+        Some(last) => {
+            last.mend =
+                Some(format!("sudo ringwire-tune apply {profile} --connections={connections} (see also: plan, show)"))
+        }
+        None => findings.push(Finding::ok(GROUP, "machine", format!("as `{profile}` wants it"))),
+    }
     findings
 }
 

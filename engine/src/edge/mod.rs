@@ -86,6 +86,9 @@ pub enum StartError {
     /// There is no admin interface.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// What the service manager passed on is no listener.
+    #[error("the sockets that the service manager passed on cannot be used: {0}")]
+    Passed(io::Error),
     /// The signals cannot be caught.
     #[error("cannot catch SIGTERM and SIGINT: {0}")]
     Signals(io::Error),

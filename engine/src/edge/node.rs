@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -15,6 +16,7 @@ use crate::config::ValidConfig;
 use crate::handler::Handler;
 use crate::http::Routes;
 use crate::server::{Server, ServerHandle, ShardInfo};
+use crate::sys::activation;
 use crate::topic::journal::Kept;
 
 /// `timeout(1)` and some supervisors signal a process and its group: what comes so soon again is the same wish.
@@ -64,7 +66,9 @@ where
         thread::spawn(move || stop_on(signals, &running, grace))
     };
     let Beside { control, kept, mut ticker, mut flipbook } = prepare(config)?;
-    let server = Server::builder((**config).clone()).routes(routes).kept(kept).start(handler)?;
+    let listeners = activation::listeners().map_err(StartError::Passed)?;
+    let are_passed = !listeners.is_empty();
+    let server = Server::builder((**config).clone()).routes(routes).kept(kept).listeners(listeners).start(handler)?;
     if let Some(control) = &control {
         control.running(server.handle());
     }
@@ -75,7 +79,13 @@ where
     if let Some(flipbook) = &mut flipbook {
         flipbook.start(server.handle());
     }
-    tracing::info!("listening on {}", server.local_addr());
+    tracing::info!(
+        "listening on {}{}",
+        server.local_addr(),
+        if are_passed { ", a socket that was passed on" } else { "" }
+    );
+    // Where no service manager asked for it, nothing is told.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
     server.join();
     drop((ticker, flipbook));
     drop(control);
@@ -103,6 +113,7 @@ fn stop_on<F: Fn()>(mut signals: Signals, running: &OnceLock<Running<F>>, grace:
         let since = first.get_or_insert_with(Instant::now).elapsed();
         let grace = if since < REPEATED_SIGNAL { grace } else { Duration::ZERO };
         tracing::info!(?grace, "shutting down; another signal cuts");
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
         running.tell_control.iter().for_each(|tell| tell());
         running.server.shutdown(grace);
     }

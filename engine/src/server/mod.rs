@@ -5,7 +5,7 @@ mod handle;
 mod port;
 mod start;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -52,7 +52,7 @@ impl Server {
 
     /// A server with routes of its own.
     pub fn builder(config: Config) -> ServerBuilder {
-        ServerBuilder { config, routes: None, kept: None }
+        ServerBuilder { config, routes: None, kept: None, listeners: Vec::new() }
     }
 
     /// The address that it listens on, with the real port where 0 was asked for.
@@ -84,12 +84,20 @@ pub struct ServerBuilder {
     config: Config,
     routes: Option<Routes>,
     kept: Option<Kept>,
+    listeners: Vec<TcpListener>,
 }
 
 impl ServerBuilder {
     /// Sets what is served at which path, instead of WebSockets everywhere.
     pub fn routes(self, routes: Routes) -> Self {
         Self { routes: Some(routes), ..self }
+    }
+
+    /// Takes connections from sockets that listen already instead of from [`Config::listen`]: shard *i* from the *i*-th of them, and
+    /// if they are fewer than shards, from the first again. The options of the configuration that connections have of their
+    /// listener are set on them; none is as if this had not been called.
+    pub fn listeners(self, listeners: Vec<TcpListener>) -> Self {
+        Self { listeners, ..self }
     }
 
     /// Goes on with what a journal has.
@@ -111,6 +119,6 @@ impl ServerBuilder {
             Some(routes) => routes,
             None => Routes::builder().websocket(WebSocketRoute::new("*")?).build()?,
         };
-        start::start(self.config.validated()?, Arc::new(routes), self.kept, Arc::new(handler))
+        start::start(self.config.validated()?, Arc::new(routes), self.listeners, self.kept, Arc::new(handler))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -31,6 +31,7 @@ use crate::topic::settings::TopicRules;
 pub(super) fn start<H, F>(
     config: ValidConfig,
     routes: Arc<Routes>,
+    open: Vec<TcpListener>,
     kept: Option<Kept>,
     handler: Arc<F>,
 ) -> Result<Server, StartError>
@@ -45,7 +46,7 @@ where
     // Direct descriptors are bounded by this limit; what cannot be raised shows in the probe.
     let nofile = limits::raise_nofile().or_else(|_| limits::nofile()).map_or(0, |limit| limit.soft);
     probe::require(&Wanted::new(&config, count))?;
-    let (addr, listeners) = listen(&config, count)?;
+    let (addr, listeners) = listen(&config, count, &open)?;
     steer(&config, &pins, &listeners)?;
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
@@ -78,7 +79,8 @@ fn check_pins(pins: &[Option<usize>], cores: &[usize]) -> Result<(), StartError>
     wrong.map_or(Ok(()), |(shard, core)| Err(StartError::Pin { shard, core, allowed: cores.to_vec() }))
 }
 
-fn listen(config: &ValidConfig, count: usize) -> Result<(SocketAddr, Vec<OwnedFd>), StartError> {
+/// Listeners of its own, or those that are `open`, if any is.
+fn listen(config: &ValidConfig, count: usize, open: &[TcpListener]) -> Result<(SocketAddr, Vec<OwnedFd>), StartError> {
     let bytes = |bytes: Option<usize>| bytes.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
     let options = ListenOptions {
         backlog: config.listen_backlog,
@@ -88,7 +90,9 @@ fn listen(config: &ValidConfig, count: usize) -> Result<(SocketAddr, Vec<OwnedFd
         notsent_lowat_bytes: bytes(config.tcp_notsent_lowat),
     };
     let addr = config.listen;
-    socket::listen_all(addr, count, options).map_err(|error| StartError::Listen { addr, error })
+    let listeners =
+        if open.is_empty() { socket::listen_all(addr, count, options) } else { socket::share(open, count, options) };
+    listeners.map_err(|error| StartError::Listen { addr, error })
 }
 
 /// Leads connections to the shard of the core that they come in on, where each has one.

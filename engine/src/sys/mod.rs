@@ -6,6 +6,8 @@
 // The node judges more facts than an embedded engine.
 #![cfg_attr(not(feature = "node"), allow(dead_code))]
 
+#[cfg(feature = "node")]
+pub(crate) mod activation;
 pub(crate) mod affinity;
 pub(crate) mod entropy;
 pub(crate) mod kernel;

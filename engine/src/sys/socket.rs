@@ -2,8 +2,8 @@
 
 use std::io;
 use std::mem::size_of;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// What a listener sets once and every accepted connection inherits.
@@ -60,8 +60,50 @@ fn listen(addr: SocketAddr, options: ListenOptions) -> io::Result<OwnedFd> {
     let socket = tcp_socket(addr)?;
     set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    set_inherited(&socket, options)?;
+    bind(&socket, addr)?;
+    // SAFETY: no pointers; the descriptor is open.
+    check(unsafe { libc::listen(socket.as_raw_fd(), i32::try_from(options.backlog).unwrap_or(i32::MAX)) })?;
+    Ok(socket)
+}
+
+/// Listeners for `count` shards out of those that are open already: each has one of them, and if they are fewer, several share
+/// one, and with it the queue of connections that wait.
+///
+/// # Errors
+/// Whatever `setsockopt(2)` and `fcntl(2)` say.
+///
+/// # Panics
+/// If there is none.
+pub(crate) fn share(
+    open: &[TcpListener],
+    count: usize,
+    options: ListenOptions,
+) -> io::Result<(SocketAddr, Vec<OwnedFd>)> {
+    let addr = open[0].local_addr()?;
+    let copies = open.iter().cycle().take(count).map(|listener| listener.as_fd().try_clone_to_owned());
+    let listeners = copies.collect::<io::Result<Vec<_>>>()?;
+    listeners.iter().try_for_each(|listener| set_inherited(listener, options))?;
+    Ok((addr, listeners))
+}
+
+/// Whether it accepts connections (`SO_ACCEPTCONN`).
+///
+/// # Errors
+/// If it is no socket.
+#[cfg(feature = "node")]
+pub(crate) fn is_listening(socket: &impl AsRawFd) -> io::Result<bool> {
+    let (mut value, mut len) = (0i32, size_of::<i32>() as libc::socklen_t);
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
+    // SAFETY: both pointers are to locals of the sizes given.
+    check(unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut len) })?;
+    Ok(value != 0)
+}
+
+/// Sets what connections have of their listener.
+fn set_inherited(socket: &OwnedFd, options: ListenOptions) -> io::Result<()> {
     if options.tcp_nodelay {
-        set(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+        set(socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
     }
     for (level, name, value) in [
         (libc::SOL_SOCKET, libc::SO_SNDBUF, options.send_buffer_bytes),
@@ -69,13 +111,10 @@ fn listen(addr: SocketAddr, options: ListenOptions) -> io::Result<OwnedFd> {
         (libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, options.notsent_lowat_bytes),
     ] {
         if let Some(value) = value {
-            set(&socket, level, name, i32::try_from(value).unwrap_or(i32::MAX))?;
+            set(socket, level, name, i32::try_from(value).unwrap_or(i32::MAX))?;
         }
     }
-    bind(&socket, addr)?;
-    // SAFETY: no pointers; the descriptor is open.
-    check(unsafe { libc::listen(socket.as_raw_fd(), i32::try_from(options.backlog).unwrap_or(i32::MAX)) })?;
-    Ok(socket)
+    Ok(())
 }
 
 fn tcp_socket(addr: SocketAddr) -> io::Result<OwnedFd> {

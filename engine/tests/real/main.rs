@@ -6,6 +6,7 @@
 //! Not here: the protocol without sockets (`tests/proto`), the handshake without sockets (`tests/handshake`), faults that
 //! loopback does not have (the simulated ring, beside the shard).
 
+mod activation;
 mod admin;
 mod broadcast;
 mod chat;

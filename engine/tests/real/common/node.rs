@@ -70,6 +70,12 @@ impl Node {
         Self::spawn(command)
     }
 
+    /// Starts what is, in the end, a node.
+    #[track_caller]
+    pub(crate) fn spawned(command: Command) -> Self {
+        Self::spawn(command)
+    }
+
     #[track_caller]
     fn spawn(command: Command) -> Self {
         Self::spawn_until(command, address)

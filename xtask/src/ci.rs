@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::step::Steps;
-use crate::{artifact, bench, child, clients, conformance, fuzz, install, load};
+use crate::{artifact, bench, child, clients, conformance, deploy, fuzz, install, load};
 
 /// Everything from nothing on two cores, several times over.
 const CARGO_MAX: Duration = Duration::from_secs(1800);
@@ -43,6 +43,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     steps.run("conformance", conformance::both);
     steps.run("clients", clients::main);
     steps.run("browser", clients::browser);
+    steps.run("deploy", deploy::main);
     steps.run("instructions", || bench::instructions::main(false));
     steps.run("load", || load::main(&load::Options::default()));
     // Always the same beginning: what fails here fails again. `cargo xtask fuzz` looks elsewhere each time.

@@ -52,6 +52,17 @@ pub(crate) fn package(program: &str, packages: &[&str]) -> Result<()> {
         .with_context(|| format!("install by hand: apt-get install {}", packages.join(" ")))
 }
 
+/// Installs the Debian package of a shared library if the loader does not find that.
+pub(crate) fn library(name: &str, package: &str) -> Result<()> {
+    let known =
+        Command::new("ldconfig").arg("-p").output().or_else(|_| Command::new("/sbin/ldconfig").arg("-p").output());
+    if known.is_ok_and(|known| String::from_utf8_lossy(&known.stdout).contains(name)) {
+        return Ok(());
+    }
+    apt(&["update", "--quiet=2"])?;
+    apt(&["install", "--yes", "--quiet=2", "--no-install-recommends", package])
+}
+
 /// What builds C++ dependencies must be there; said plainly, since cargo's own words for it are many.
 pub(crate) fn compiler() -> Result<()> {
     ensure!(child::is_installed("c++"), "no C++ compiler, which libFuzzer is built with: apt-get install g++");

@@ -10,6 +10,7 @@ mod ci;
 mod circumstances;
 mod clients;
 mod conformance;
+mod deploy;
 mod fuzz;
 mod generator;
 mod install;
@@ -42,6 +43,8 @@ enum Command {
     Clients,
     /// Drive the node's pages with Chromium.
     Browser,
+    /// Check the deployment files with the tools that read them.
+    Deploy,
     /// Try all interleavings of the lock-free parts that are ours.
     Loom,
     /// Run the fuzz targets for a while.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Ci(options) => return ci::main(&options),
         Command::Clients => clients::main(),
         Command::Browser => clients::browser(),
+        Command::Deploy => deploy::main(),
         Command::Loom => ci::loom(),
         Command::Fuzz(options) => fuzz::main(&options),
         Command::Load(options) => load::main(&options),

@@ -12,6 +12,7 @@ Examples:
   ringwire check --connections-max=100000          can this machine hold so many?
   ringwire echo --listen=0.0.0.0:9001 --shards=4   a benchmark target on four cores
   ringwire --config=node.toml --shards=2           a file, with one setting overridden
+  ringwire health --config=node.toml               is it well? for probes
   ringwire --print-config > node.toml              a complete file to start from
 
 Sizes are bytes, or have a unit: 65536, 64KiB, 1MiB, 1GiB. Durations have a unit: 50us, 250ms, 10s, 2m, 1h.
@@ -46,6 +47,14 @@ pub(super) enum Command {
     /// Send every message to every connection of the same path, its sender included: a benchmark target
     #[command(after_help = EXAMPLES)]
     Broadcast(Options),
+    /// Ask the node of this configuration how it is; exit 1 if it is not well, or does not answer
+    Health {
+        #[command(flatten)]
+        options: Options,
+        /// Whether it takes connections, and not only whether it works
+        #[arg(long)]
+        ready: bool,
+    },
     /// Tell what this machine offers, what is missing and which command mends it; exit 1 if it cannot run
     #[command(after_help = EXAMPLES)]
     Check {

@@ -18,6 +18,7 @@ mod demo;
 mod denial;
 mod echo;
 mod flipbook;
+mod health;
 mod home;
 pub(crate) mod journal;
 mod node;
@@ -89,6 +90,11 @@ pub enum StartError {
     /// What the service manager passed on is no listener.
     #[error("the sockets that the service manager passed on cannot be used: {0}")]
     Passed(io::Error),
+    /// There is no admin interface that could be asked.
+    #[error(
+        "the node has no admin interface to ask: --admin-listen=ADDR:PORT, or the file of --config, says where it is"
+    )]
+    NothingToAsk,
     /// The signals cannot be caught.
     #[error("cannot catch SIGTERM and SIGINT: {0}")]
     Signals(io::Error),
@@ -100,6 +106,9 @@ pub fn run(typed: Cli) -> ExitCode {
         Command::Serve(options) => start(&options, options.node_config(), &options.warnings(), serve::run),
         Command::Echo(options) => start(&options, options.bare_config(), &[], echo::run),
         Command::Broadcast(options) => start(&options, options.bare_config(), &[], broadcast::run),
+        Command::Health { options, ready } => {
+            with_config(&options, options.node_config(), |config| health::run(&config, ready))
+        }
         Command::Check { options, json } => {
             announce::warn(&options.warnings());
             with_config(&options, options.node_config(), |config| check::run(&config, options.profile.as_deref(), json))
@@ -112,6 +121,7 @@ pub fn run(typed: Cli) -> ExitCode {
             | StartError::Config(_)
             | StartError::Origins(_)
             | StartError::Profile { .. }
+            | StartError::NothingToAsk
             | StartError::NothingToKeep => ExitCode::from(EXIT_USAGE),
             _ => ExitCode::FAILURE,
         }

@@ -18,7 +18,7 @@ fn typed(line: &str) -> Result<Cli, clap::Error> {
 fn options(line: &str) -> Options {
     match typed(line).expect("a good command line").into_command() {
         Command::Serve(options) | Command::Echo(options) | Command::Broadcast(options) => options,
-        Command::Check { options, .. } => options,
+        Command::Check { options, .. } | Command::Health { options, .. } => options,
     }
 }
 

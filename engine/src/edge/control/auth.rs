@@ -32,7 +32,7 @@ pub(super) enum Guard {
 }
 
 /// The configured token, from its file if it has one.
-pub(super) fn token(admin: &Admin) -> Result<Option<Token>, ControlError> {
+pub(crate) fn token(admin: &Admin) -> Result<Option<Token>, ControlError> {
     let Some(path) = &admin.token_file else { return Ok(admin.token.clone()) };
     let text = fs::read_to_string(path).map_err(|error| ControlError::TokenFile { path: path.clone(), error })?;
     let token = text.lines().next().unwrap_or_default().trim().parse();

@@ -36,6 +36,8 @@ use crate::config::{ParseTokenError, ValidConfig};
 use crate::server::ServerHandle;
 use crate::sys::socket::{self, ListenOptions};
 
+pub(super) use auth::token;
+
 use api::Api;
 use auth::Guard;
 use door::Door;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 
 use super::FIRST;
 use super::cell::Mode;
+use super::tuning::{Tuned, Tuning};
 use crate::measure::subject::Subject;
 use crate::peers::Manifest;
 use crate::server::ServerCommand;
@@ -17,6 +18,8 @@ pub(crate) struct Contender {
     pub(crate) name: String,
     echo: Option<ServerCommand>,
     broadcast: Option<ServerCommand>,
+    /// What is set of the machine for it.
+    tuning: Option<Tuning>,
 }
 
 impl Contender {
@@ -29,7 +32,25 @@ impl Contender {
             let command = can.then(|| Subject::parse(typed, mode)).transpose()?;
             anyhow::Ok(command.map(|subject| subject.command))
         };
-        Ok(Self { name: name.to_owned(), echo: command("echo")?, broadcast: command("broadcast")? })
+        Ok(Self { name: name.to_owned(), echo: command("echo")?, broadcast: command("broadcast")?, tuning: None })
+    }
+
+    /// Ringwire under a profile.
+    pub(crate) fn tuned(name: &str) -> Result<Self> {
+        let (tuning, own) = Tuning::parse(name)?;
+        let command =
+            |typed: &str, mode| Subject::parse(&format!("{typed}{own}"), mode).map(|subject| Some(subject.command));
+        Ok(Self {
+            name: name.to_owned(),
+            echo: command(FIRST, "echo")?,
+            broadcast: command(ROOMY, "broadcast")?,
+            tuning,
+        })
+    }
+
+    /// Sets the machine for it, until what is returned goes.
+    pub(crate) fn tune(&self) -> Result<Option<Tuned<'_>>> {
+        self.tuning.as_ref().map(Tuning::apply).transpose()
     }
 
     /// Whether it does what the load is about.

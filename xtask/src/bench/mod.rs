@@ -14,6 +14,7 @@ mod readme;
 mod run;
 mod sample;
 mod summary;
+mod tuning;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ use self::contender::Contender;
 use self::figures::standings;
 use self::ledger::{Ledger, Outcome, Run, Terms};
 use self::run::Bench;
+use self::tuning::UNTUNED;
 use crate::measure::stats::median;
 use crate::peers::Manifest;
 use crate::{artifact, circumstances};
@@ -38,6 +40,10 @@ pub(crate) struct Options {
     /// Peers to take part; by default all that can be had here. `cargo xtask peers` lists them.
     #[arg(long, value_delimiter = ',')]
     peers: Vec<String>,
+    /// Put Ringwire beside itself under tuning profiles instead of peers: lowlat for one with all that it sets, lowlat:ringwire for
+    /// Ringwire's own part of it, lowlat:net.ipv4.tcp_autocorking for one setting. Needs root; the machine is put back after each run.
+    #[arg(long, value_delimiter = ',', conflicts_with = "peers")]
+    profile: Vec<String>,
     /// One cell of each kind and short windows, within a quarter of an hour.
     #[arg(long)]
     quick: bool,
@@ -84,7 +90,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         return instructions::main(options.bless);
     }
     let cells = options.cells()?;
-    let contenders = contenders(&options.peers)?;
+    let contenders = if options.profile.is_empty() { contenders(&options.peers)? } else { tuned(&options.profile)? };
     let bench = Bench {
         load: artifact::release("ringwire-load", "ringwire-load")?,
         server_core: options.server_core,
@@ -140,6 +146,12 @@ fn contenders(peers: &[String]) -> Result<Vec<Contender>> {
     Ok(contenders)
 }
 
+/// Ringwire as it comes, and under each profile.
+fn tuned(profiles: &[String]) -> Result<Vec<Contender>> {
+    let named = profiles.iter().map(String::as_str).filter(|name| *name != UNTUNED);
+    std::iter::once(UNTUNED).chain(named).map(Contender::tuned).collect()
+}
+
 /// One round of one cell.
 fn run_cell(bench: &Bench, ledger: &mut Ledger, contenders: &[Contender], load: Load, round: u32) -> Result<()> {
     let cell = load.to_string();
@@ -185,20 +197,25 @@ fn rate(ledger: &Ledger, load: Load, contender: &str) -> Option<Option<u32>> {
 /// Summary, overview, plots, and the circumstances beside the raw data.
 fn keep(folder: &Path, ledger: &Ledger, cells: &[Load], contenders: &[Contender]) -> Result<()> {
     let cells: Vec<_> = cells.iter().map(|&load| (load, standings(ledger, load, contenders))).collect();
-    let overview = summary::overview(&cells, FIRST);
+    let is_tuning = contenders.iter().any(|contender| contender.name == UNTUNED);
+    let first = if is_tuning { UNTUNED } else { FIRST };
+    let overview = summary::overview(&cells, first);
     let context = circumstances::all("bench");
     std::fs::write(folder.join("context.json"), serde_json::to_string_pretty(&context)? + "\n")?;
-    std::fs::write(folder.join(readme::OVERVIEW), &overview)?;
-    let mut text = summary::head(&context);
+    if !is_tuning {
+        std::fs::write(folder.join(readme::OVERVIEW), &overview)?;
+    }
+    let mut text =
+        summary::head(if is_tuning { "Ringwire under tuning profiles" } else { "Ringwire beside its peers" }, &context);
     for (index, (load, standings)) in cells.iter().enumerate() {
         text += &summary::table(*load, standings);
-        if let Some(svg) = plot::bars(*load, standings, FIRST) {
+        if let Some(svg) = plot::bars(*load, standings, first) {
             let name = format!("cell-{:02}.svg", index + 1);
             std::fs::write(folder.join(&name), svg)?;
             text += &format!("![{load}]({name})\n\n");
         }
     }
-    std::fs::write(folder.join("summary.md"), text)?;
-    println!("\n{overview}\nkept in {}", folder.display());
+    std::fs::write(folder.join("summary.md"), &text)?;
+    println!("\n{}\nkept in {}", if is_tuning { &text } else { &overview }, folder.display());
     Ok(())
 }

@@ -34,6 +34,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// `rate` is what a share of the capacity came to.
     pub(crate) fn run(&self, contender: &Contender, load: Load, rate: Option<u32>) -> Result<Sample> {
+        let _tuned = contender.tune()?;
         let server = command_for(contender, load)?.start(Some(self.server_core))?;
         let json = artifact::target().join("bench-run.json");
         let words = self.words(load, rate, &server, &json);

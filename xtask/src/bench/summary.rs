@@ -11,8 +11,8 @@ use super::figures::Standing;
 const LEVEL: f64 = 1.02;
 
 /// What was measured, on what, and how to read it.
-pub(crate) fn head(context: &Value) -> String {
-    let mut text = String::from("# Ringwire beside its peers\n\n| | |\n|---|---|\n");
+pub(crate) fn head(title: &str, context: &Value) -> String {
+    let mut text = format!("# {title}\n\n| | |\n|---|---|\n");
     for (name, value) in context.as_object().into_iter().flatten() {
         if let Some(value) = value.as_str() {
             let _ = writeln!(text, "| {name} | {} |", value.replace('|', "\\|"));

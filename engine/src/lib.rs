@@ -56,6 +56,7 @@ pub mod sim {
 #[doc(hidden)]
 pub mod bench {
     pub use crate::shard::bench::Turns;
+    pub use crate::sys::bench::listeners;
     pub use crate::topic::bench::Table;
 }
 

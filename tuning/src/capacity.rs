@@ -12,7 +12,7 @@ use crate::profile::{Limit, Profile};
 use crate::system::System;
 
 /// What the kernel holds for one idle TCP connection, in bytes: measured, see `results/2026-11-26-tune-connections`.
-pub const KERNEL_BYTES: u64 = 3_100;
+pub const KERNEL_BYTES: u64 = 3_800;
 /// What Ringwire holds for one idle WebSocket, in bytes: measured, see `results/2026-11-26-bench`.
 pub const RINGWIRE_BYTES: u64 = 220;
 /// Left to the rest of the machine.

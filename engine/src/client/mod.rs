@@ -165,6 +165,7 @@ impl Client {
             OpKind::Send => self.conns.on_send(completion),
             OpKind::Close => self.conns.vacate(slot),
             OpKind::CancelRecv | OpKind::CancelSend => self.conns.on_cancelled(completion),
+            OpKind::Alarm => {}
             kind => unreachable!("a client asks for no {kind:?}"),
         }
     }

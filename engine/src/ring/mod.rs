@@ -24,6 +24,7 @@
 //! 11. An op that the kernel hands to a worker (shutdown) looks its descriptor up late: the descriptor is closed only after it
 //!     completed, or the op would hit the next connection there.
 
+pub(crate) mod alarm;
 mod buffers;
 pub mod probe;
 #[cfg(any(test, feature = "sim"))]

@@ -22,6 +22,8 @@ pub(crate) enum OpKind {
     WakeShard,
     /// A client's.
     Connect,
+    /// A long wait is over.
+    Alarm,
 }
 
 /// The `user_data` of an op: `kind` in the top 8 bits, then 24 bits of generation, then the slot.
@@ -40,7 +42,7 @@ impl Token {
     /// The token in a completion's `user_data`.
     #[inline]
     pub(crate) fn from_bits(bits: u64) -> Self {
-        debug_assert!(bits >> 56 <= OpKind::Connect as u64, "user_data {bits:#x} is not one of ours");
+        debug_assert!(bits >> 56 <= OpKind::Alarm as u64, "user_data {bits:#x} is not one of ours");
         Self { bits }
     }
 
@@ -67,7 +69,8 @@ impl Token {
             7 => OpKind::StopAccepting,
             8 => OpKind::Wake,
             9 => OpKind::WakeShard,
-            _ => OpKind::Connect,
+            10 => OpKind::Connect,
+            _ => OpKind::Alarm,
         }
     }
 
@@ -84,7 +87,7 @@ impl Token {
 mod tests {
     use super::*;
 
-    const KINDS: [OpKind; 11] = [
+    const KINDS: [OpKind; 12] = [
         OpKind::Accept,
         OpKind::Recv,
         OpKind::Send,
@@ -96,6 +99,7 @@ mod tests {
         OpKind::Wake,
         OpKind::WakeShard,
         OpKind::Connect,
+        OpKind::Alarm,
     ];
 
     #[test]

@@ -11,6 +11,7 @@ use io_uring::squeue::Flags;
 use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, Napi, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
+use super::alarm::{Alarm, End};
 use super::buffers::{self, Buffers};
 use super::{Completion, Op, OpKind, Ring, RingCounters, Token, Wait};
 use crate::sys::socket;
@@ -56,6 +57,9 @@ pub(crate) struct UringRing {
     /// The same, of sends.
     sends: VecDeque<Completion>,
     busy_poll: Option<Duration>,
+    alarm: Alarm,
+    /// Where the kernel reads how long the alarm's op takes.
+    alarm_length: Box<Timespec>,
     counters: RingCounters,
 }
 
@@ -97,6 +101,8 @@ impl UringRing {
             backlog: VecDeque::new(),
             sends: VecDeque::new(),
             busy_poll: options.busy_poll,
+            alarm: Alarm::default(),
+            alarm_length: Box::default(),
             counters: RingCounters::default(),
         })
     }
@@ -135,7 +141,7 @@ impl UringRing {
     fn push_entry(&mut self, entry: &squeue::Entry) {
         loop {
             // SAFETY: the memory that entries refer to outlives their ops (rules 1 and 4): recv buffers, accept entries, boxed
-            // targets and the wake counter live as long as this ring; send memory is kept by the arena or queue that lent it.
+            // targets, the alarm's length and the wake counter live as long as this ring; send memory is kept by the arena or queue that lent it.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;
             }
@@ -218,6 +224,20 @@ impl UringRing {
         tagged(cancel, OpKind::StopAccepting, 0, 0)
     }
 
+    /// The wait of this length, with a limit of its own only if no alarm ends it.
+    fn arm(&mut self, timeout: Duration) -> Wait {
+        match self.alarm.end(Instant::now(), timeout) {
+            End::Own => return Wait::One(Some(timeout)),
+            End::Standing => {}
+            End::New(length) => {
+                *self.alarm_length = timespec(length);
+                let alarm = opcode::Timeout::new(&raw const *self.alarm_length).build();
+                self.push_entry(&tagged(alarm, OpKind::Alarm, 0, 0));
+            }
+        }
+        Wait::One(None)
+    }
+
     /// Submits, and looks for completions until there are some, or `time` is over; whether there are. What the kernel has to do for
     /// them it says in the ring, so that looking needs no system call.
     fn look(&mut self, time: Duration) -> io::Result<bool> {
@@ -277,6 +297,8 @@ impl Ring for UringRing {
     }
 
     fn submit(&mut self, wait: Wait) -> io::Result<()> {
+        let wait = if let Wait::One(Some(timeout)) = wait { self.arm(timeout) } else { wait };
+        // After that: room for the alarm may have to be made.
         let wait = if self.backlog.is_empty() && self.sends.is_empty() { wait } else { Wait::No };
         if self.ring.submission().cq_overflow() {
             self.counters.overflows += 1;

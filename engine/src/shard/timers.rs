@@ -12,6 +12,7 @@ use crate::handler::{ConnError, Handler};
 use crate::http::Refusal;
 use crate::proto::{CloseCode, Opcode};
 use crate::ring::Ring;
+use crate::ring::alarm;
 use std::time::Duration;
 
 /// How soon a parked accept is tried again.
@@ -65,6 +66,9 @@ impl Liveness {
         limit.map_or(Some(u32::MAX), |limit| limit.checked_sub(silence).filter(|&rest| rest > 0))
     }
 }
+
+// A ring ends a long wait that much early, and must not end it after the step that was meant.
+const _: () = assert!(alarm::EARLY.as_nanos() > TICK.as_nanos());
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn run_timers(&mut self) {

@@ -9,6 +9,8 @@
 #[cfg(feature = "node")]
 pub(crate) mod activation;
 pub(crate) mod affinity;
+#[cfg(feature = "sim")]
+pub(crate) mod bench;
 pub(crate) mod entropy;
 pub(crate) mod kernel;
 pub(crate) mod limits;

@@ -272,8 +272,9 @@ fn run_apply(
     let applied = apply(&plan, machine, system, &cli.state, |line, change| {
         let before = change.before.as_deref().unwrap_or("not there").replace('\t', " ");
         let now = line.wanted(facts).replace('\t', " ");
-        // Told at once: what a killed process had said is all that one knows.
-        println!("{}: {} -> {now}", line.name(), if before.contains('\n') { "another file" } else { &before });
+        let before = if before.contains('\n') { "another file" } else { &before };
+        // Told at once: what a killed process had said is all that one knows. That nobody listens is no reason to stop half-way.
+        let _ = writeln!(out, "{}: {before} -> {now}", line.name());
     })?;
     for line in &plan.lines {
         match &line.verdict {

@@ -138,6 +138,7 @@ pub fn read(path: &Path) -> Result<Config, FileError> {
 /// # Errors
 ///
 /// As [`read`].
+#[cfg(feature = "node")]
 pub(crate) fn read_over(below: &str, path: &Path) -> Result<Config, FileError> {
     let text = std::fs::read_to_string(path).map_err(|source| FileError::Read { path: path.into(), source })?;
     let both = parse(&text).map(|_| {

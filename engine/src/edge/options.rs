@@ -279,7 +279,7 @@ impl Options {
     }
 
     fn typed(&self) -> Result<Config, StartError> {
-        let mut config = self.from_files()?;
+        let mut config = self.written()?;
         self.server.apply(&mut config);
         self.connections.apply(&mut config);
         self.messages.apply(&mut config);
@@ -294,7 +294,7 @@ impl Options {
 
 impl Options {
     /// What the file says over what the profile says over the defaults.
-    fn from_files(&self) -> Result<Config, StartError> {
+    fn written(&self) -> Result<Config, StartError> {
         let config = self.config.as_deref().map(file::read).transpose()?;
         let Some(profile) = &self.profile else { return Ok(config.unwrap_or_default()) };
         let connections = config.as_ref().map_or(Config::default().connections_max, |config| config.connections_max);

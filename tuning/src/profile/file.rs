@@ -127,13 +127,33 @@ impl Reader<'_> {
         for written in written.setting {
             let span = written.span();
             let Some(setting) = self.setting(written.into_inner(), &span) else { continue };
-            if let Some(first) = seen.insert(setting.knob.clone(), self.line(&span)) {
+            if let Some(first) = seen.insert(setting.knob.clone(), span.clone()) {
+                let first = self.line(&first);
                 self.wrong(&span, format!("{} is set already in line {first}: a setting stands once", setting.knob));
             }
             settings.push(setting);
         }
+        self.limits(&settings, &seen);
         let ringwire = written.ringwire.into_iter().filter_map(|(key, value)| self.ringwire(key, &value)).collect();
         Profile { name: name.clone(), about: written.about, warning: written.warning, settings, ringwire }
+    }
+
+    /// A process cannot have more descriptors than the kernel gives to any.
+    fn limits(&mut self, settings: &[Setting], spans: &HashMap<Knob, Range<usize>>) {
+        let number = |knob: &Knob| {
+            let setting = settings.iter().find(|setting| setting.knob == *knob)?;
+            if let Amount::Number(number) = setting.value { Some(number) } else { None }
+        };
+        let (nofile, nr_open) = (Knob::Limit(Limit::Nofile), Knob::Sysctl("fs.nr_open".into()));
+        if let (Some(wanted), Some(most)) = (number(&nofile), number(&nr_open))
+            && wanted > most
+        {
+            let line = self.line(&spans[&nr_open]);
+            self.wrong(
+                &spans[&nofile],
+                format!("limit nofile: {wanted} contradicts fs.nr_open = {most} in line {line}: at most {most}"),
+            );
+        }
     }
 
     fn setting(&mut self, written: WrittenSetting, span: &Range<usize>) -> Option<Setting> {
@@ -375,6 +395,12 @@ pin = { cores = "all" }
         let error = parse(&text, Path::new("mine.toml")).unwrap_err().to_string();
         assert!(error.contains("mine.toml:14: net.core.somaxconn is set already in line 5"), "{error}");
         assert!(error.contains("mine.toml:8: unit"), "{error}");
+        let text = format!(
+            "{}\n[[setting]]\nlimit = \"nofile\"\nvalue = 5000\nunit = \"descriptors\"\nwhy = \"x\"\nsource = \"x\"\nrisk = \"safe\"\n",
+            GOOD.replacen("net.core.somaxconn", "fs.nr_open", 1)
+        );
+        let error = parse(&text, Path::new("mine.toml")).unwrap_err().to_string();
+        assert!(error.contains("mine.toml:18: limit nofile: 5000 contradicts fs.nr_open = 4096 in line 5"), "{error}");
         let error = wrong(
             "sysctl = \"net.core.somaxconn\"\nvalue = 4096",
             "sysctl = \"net.ipv4.tcp_rmem\"\nvalue = [4096, 100, 9000]",

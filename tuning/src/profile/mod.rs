@@ -1,6 +1,6 @@
 //! A profile: what is wanted of a machine, setting by setting, each with its reason.
 //!
-//! Shipped profiles are compiled in; anybody's own are files of the same form. [`file`](self::file) reads them, and says of what is
+//! Shipped profiles are compiled in; anybody's own are files of the same form. `file` reads them, and says of what is
 //! wrong the line, the key and what is allowed.
 //!
 //! Not here: what a setting means on a certain machine (`target`).

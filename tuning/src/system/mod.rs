@@ -1,6 +1,6 @@
 //! The one door to the machine: files of the kernel, files of ours, and `ethtool`.
 //!
-//! Every step that changes something is a call of its own, so that a test can stop after any of them: see [`fake`].
+//! Every step that changes something is a call of its own, so that a test can stop after any of them: see `fake`.
 //!
 //! Not here: what to write.
 

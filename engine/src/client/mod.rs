@@ -165,7 +165,7 @@ impl Client {
             OpKind::Send => self.conns.on_send(completion),
             OpKind::Close => self.conns.vacate(slot),
             OpKind::CancelRecv | OpKind::CancelSend => self.conns.on_cancelled(completion),
-            OpKind::Alarm => {}
+            OpKind::Alarm => self.ring.on_alarm(),
             kind => unreachable!("a client asks for no {kind:?}"),
         }
     }

@@ -12,6 +12,7 @@ Examples:
   ringwire check --connections-max=100000          can this machine hold so many?
   ringwire echo --listen=0.0.0.0:9001 --shards=4   a benchmark target on four cores
   ringwire --config=node.toml --shards=2           a file, with one setting overridden
+  ringwire --profile=lowlat                        Ringwire's part of a tuning profile (see ringwire-tune)
   ringwire health --config=node.toml               is it well? for probes
   ringwire --print-config > node.toml              a complete file to start from
 

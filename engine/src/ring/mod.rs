@@ -57,6 +57,9 @@ pub(crate) trait Ring {
     /// Only what cannot be mended by reaping; rule 7 is handled inside.
     fn submit(&mut self, wait: Wait) -> io::Result<()>;
 
+    /// Hears that its own alarm has completed: in time, or not at all.
+    fn on_alarm(&mut self) {}
+
     /// The oldest completion that was not taken yet.
     fn next_completion(&mut self) -> Option<Completion>;
 

@@ -311,6 +311,11 @@ impl Ring for UringRing {
         self.enter(wait)
     }
 
+    fn on_alarm(&mut self) {
+        // One that failed, for want of memory, must not be relied on.
+        self.alarm = Alarm::default();
+    }
+
     #[inline]
     fn next_completion(&mut self) -> Option<Completion> {
         if !self.backlog.is_empty() {

@@ -47,7 +47,13 @@ where
     let nofile = limits::raise_nofile().or_else(|_| limits::nofile()).map_or(0, |limit| limit.soft);
     probe::require(&Wanted::new(&config, count))?;
     let (addr, listeners) = listen(&config, count, &open)?;
-    steer(&config, &pins, &listeners)?;
+    if open.is_empty() {
+        steer(&config, &pins, &listeners)?;
+    } else if config.steering != Steering::Off {
+        tracing::warn!(
+            "steering = cpu has no effect on sockets that were passed on: connections are not dealt out by core"
+        );
+    }
     let links = links(count, &config)?;
     let ports = links.iter().map(Link::port).collect();
     let names = NameLimits::new(&config);

@@ -262,7 +262,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             OpKind::CancelRecv => self.on_recv_cancelled(completion),
             OpKind::Shutdown => self.on_shut_down(completion),
             OpKind::CancelSend => self.on_send_cancelled(completion),
-            OpKind::StopAccepting | OpKind::WakeShard | OpKind::Alarm => {}
+            OpKind::Alarm => self.ring.on_alarm(),
+            OpKind::StopAccepting | OpKind::WakeShard => {}
             OpKind::Connect => unreachable!("shards do not connect"),
         }
     }

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
-use ringwire::config::Shards;
+use ringwire::config::{Pin, Shards, Steering};
 use ringwire::{Config, Server};
 use socket2::SockRef;
 use tungstenite::Message as Theirs;
@@ -37,6 +37,20 @@ fn shards_share_a_listener_that_is_given() {
         handle.shutdown(PATIENCE);
         server.join();
     }
+}
+
+/// Steering is for listeners of its own; on one that is given it has no effect, and is no reason not to start.
+#[test]
+fn a_listener_that_is_given_is_not_steered() {
+    let _machine = Shared::wait();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let addr = listener.local_addr().unwrap();
+    let core = core_affinity::get_core_ids().expect("cores")[0].id;
+    let config = Config { pin: Pin::List(vec![core]), steering: Steering::Cpu, ..config(1) };
+    let server = Server::builder(config).listeners(vec![listener]).start(|_shard| Probe(Log::default())).unwrap();
+    echoes(addr, "hello");
+    server.handle().shutdown(PATIENCE);
+    server.join();
 }
 
 /// As systemd starts a node: the socket is descriptor 3, and readiness is told to a socket of its own. A client that comes between

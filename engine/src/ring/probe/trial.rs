@@ -38,7 +38,7 @@ const SEND: u64 = 3;
 const CLOSE: u64 = 4;
 
 /// Operations of a shard; what the floor has, and a sandboxed kernel may lack.
-const OPERATIONS: [(&str, u8); 8] = [
+const OPERATIONS: [(&str, u8); 9] = [
     ("ACCEPT", opcode::Accept::CODE),
     ("RECV", opcode::Recv::CODE),
     ("SEND", opcode::Send::CODE),
@@ -47,6 +47,7 @@ const OPERATIONS: [(&str, u8); 8] = [
     ("CLOSE", opcode::Close::CODE),
     ("SHUTDOWN", opcode::Shutdown::CODE),
     ("MSG_RING", opcode::MsgRingData::CODE),
+    ("TIMEOUT", opcode::Timeout::CODE),
 ];
 
 /// Runs all steps until one fails.

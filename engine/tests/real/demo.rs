@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tungstenite::Message;
 
-use crate::common::{Node, Raw, Shared, eventually, polite};
+use crate::common::{Node, Polite, Raw, Shared, eventually, polite};
 use crate::v1::Client;
 
 /// JSON of the admin interface.
@@ -32,7 +32,7 @@ fn offset(message: &Value) -> u64 {
     offset.parse().expect("a number")
 }
 
-fn member(node: &Node, join: &str) -> tungstenite::WebSocket<std::net::TcpStream> {
+fn member(node: &Node, join: &str) -> Polite {
     let mut client = polite(node.addr, "/chat");
     client.send(Message::text(join)).expect("it reads");
     for expected in ["welcome", "joined"] {

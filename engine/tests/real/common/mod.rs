@@ -9,7 +9,9 @@ pub(crate) mod probe;
 pub(crate) mod raw;
 pub(crate) mod turns;
 
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::ops::Deref;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -153,16 +155,54 @@ impl TestServer {
 }
 
 /// A well-behaved client.
-pub(crate) type Polite = tungstenite::WebSocket<TcpStream>;
+pub(crate) type Polite = tungstenite::WebSocket<Patient>;
 
 /// Opens a WebSocket with tungstenite; `path` may have a query.
 #[track_caller]
 pub(crate) fn polite(addr: SocketAddr, path: &str) -> Polite {
-    let stream = connect(addr);
+    let stream = Patient(connect(addr));
     let config = tungstenite::protocol::WebSocketConfig::default().max_message_size(None).max_frame_size(None);
     let (client, _) = tungstenite::client::client_with_config(format!("ws://{addr}{path}"), stream, Some(config))
         .unwrap_or_else(|error| panic!("no WebSocket at {path}: {error}"));
     client
+}
+
+/// A TCP connection that goes on when a system call is interrupted. With a time limit the kernel does not begin it again by itself,
+/// and a machine that was paused for a moment interrupts all of them.
+#[derive(Debug)]
+pub(crate) struct Patient(TcpStream);
+
+impl Deref for Patient {
+    type Target = TcpStream;
+
+    fn deref(&self) -> &TcpStream {
+        &self.0
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.read(bytes))
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A TCP connection whose reads and writes give up after [`PATIENCE`].

@@ -95,12 +95,12 @@ impl Client {
     pub fn new(config: &ClientConfig) -> io::Result<Self> {
         config.check()?;
         let options = UringOptions {
-            busy_poll: None,
             entries: config.ring_entries,
             descriptors: config.connections_max,
             buffer_count: config.recv_buffer_count,
             buffer_bytes: config.recv_buffer_bytes,
             accepts: 0,
+            busy_poll: None,
         };
         let ring = UringRing::new(options, None, Arc::new(Waker::new()?))?;
         Ok(Self { conns: Conns::new(config, ring.now()), ring, unfed: Vec::new() })

@@ -26,20 +26,14 @@ pub(super) fn run(config: &ValidConfig, ready: bool) -> Result<ExitCode, StartEr
     let token = control::token(&config.admin)?;
     let path = if ready { "/readyz" } else { "/healthz" };
     let token = token.as_ref().map(|token| String::from_utf8_lossy(token.as_bytes()));
-    match ask(reachable(listen), path, token.as_deref()) {
-        Ok((200, body)) => {
-            println!("{}", body.trim_end());
-            Ok(ExitCode::SUCCESS)
-        }
-        Ok((status, body)) => {
-            println!("{status}: {}", body.trim_end());
-            Ok(ExitCode::FAILURE)
-        }
-        Err(error) => {
-            println!("no answer from {}{path}: {error}", reachable(listen));
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let answer = ask(reachable(listen), path, token.as_deref());
+    let is_well = matches!(answer, Ok((200, _)));
+    super::print(&match answer {
+        Ok((200, body)) => format!("{}\n", body.trim_end()),
+        Ok((status, body)) => format!("{status}: {}\n", body.trim_end()),
+        Err(error) => format!("no answer from {}{path}: {error}\n", reachable(listen)),
+    });
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Who listens on all addresses is asked on this machine's own.

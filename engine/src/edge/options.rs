@@ -290,9 +290,7 @@ impl Options {
         self.journal.apply(&mut config);
         Ok(config)
     }
-}
 
-impl Options {
     /// What the file says over what the profile says over the defaults.
     fn written(&self) -> Result<Config, StartError> {
         let config = self.config.as_deref().map(file::read).transpose()?;
@@ -300,10 +298,8 @@ impl Options {
         let connections = config.as_ref().map_or(Config::default().connections_max, |config| config.connections_max);
         let connections = self.connections.connections_max.unwrap_or(connections);
         let below = profile::config_text(profile, connections)?;
-        Ok(match &self.config {
-            Some(path) => file::read_over(&below, path)?,
-            None => profile::parse(profile, &below)?,
-        })
+        let own = profile::parse(profile, &below)?;
+        self.config.as_deref().map_or(Ok(own), |path| Ok(file::read_over(&below, path)?))
     }
 }
 

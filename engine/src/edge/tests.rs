@@ -220,21 +220,11 @@ fn the_command_line_overrides_the_file_and_the_file_the_defaults() {
     assert_eq!(config.close_timeout, Config::default().close_timeout);
 }
 
-/// For a test alone; removed when dropped.
-struct File(std::path::PathBuf);
-
-impl File {
-    fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ringwire-{}-{name}.toml", std::process::id()));
-        std::fs::write(&path, text).expect("a temporary file");
-        Self(path)
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).expect("the file that we made");
-    }
+/// Gone when dropped.
+fn file_of(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().expect("a temporary file");
+    std::fs::write(&file, text).expect("it is ours");
+    file
 }
 
 #[test]
@@ -242,8 +232,8 @@ fn a_file_overrides_a_profile_and_the_profile_the_defaults() {
     let config = options("ringwire --profile=lowlat").config().expect("a shipped profile");
     assert_eq!((config.busy_poll, config.steering), (Some(Duration::from_micros(50)), Steering::Cpu));
     assert_eq!(config.connections_max, Config::default().connections_max);
-    let file = File::new("over", "busy_poll = \"70us\"\nconnections_max = 30\n");
-    let line = format!("ringwire --profile=lowlat --steering=off --config={}", file.0.display());
+    let file = file_of("busy_poll = \"70us\"\nconnections_max = 30\n");
+    let line = format!("ringwire --profile=lowlat --steering=off --config={}", file.path().display());
     let config = options(&line).config().expect("a good file");
     assert_eq!((config.busy_poll, config.steering), (Some(Duration::from_micros(70)), Steering::Off));
     assert_eq!((config.connections_max, config.turn_completions_max), (30, 128));
@@ -268,8 +258,8 @@ fn a_wrong_profile_is_told_with_its_key_and_what_is_allowed() {
     let error = |line: &str| options(line).config().expect_err("a wrong profile").to_string();
     let unknown = error("ringwire --profile=fast");
     assert!(unknown.contains("no profile `fast`; there are fanout, lowlat"), "{unknown}");
-    let file = File::new("wrong", "name = \"mine\"\nabout = \"x\"\n[ringwire]\nshard = 2\n");
-    let wrong = error(&format!("ringwire --profile={}", file.0.display()));
+    let file = file_of("name = \"mine\"\nabout = \"x\"\n[ringwire]\nshard = 2\n");
+    let wrong = error(&format!("ringwire --profile={}", file.path().display()));
     assert!(
         wrong.contains("[ringwire]") && wrong.contains("unknown key `shard`; the nearest known one is `shards`"),
         "{wrong}"

@@ -141,7 +141,8 @@ impl UringRing {
     fn push_entry(&mut self, entry: &squeue::Entry) {
         loop {
             // SAFETY: the memory that entries refer to outlives their ops (rules 1 and 4): recv buffers, accept entries, boxed
-            // targets, the alarm's length and the wake counter live as long as this ring; send memory is kept by the arena or queue that lent it.
+            // targets, the alarm's length and the wake counter live as long as this ring; send memory is kept by the arena or
+            // queue that lent it.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;
             }

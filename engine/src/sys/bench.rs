@@ -1,4 +1,4 @@
-//! What a bench may do with listeners: those of a server whose shards are its own threads.
+//! What a bench, and the test beside, may do with listeners: those of a server whose shards are its own threads.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -9,7 +9,7 @@
 #[cfg(feature = "node")]
 pub(crate) mod activation;
 pub(crate) mod affinity;
-#[cfg(feature = "sim")]
+#[cfg(any(test, feature = "sim"))]
 pub(crate) mod bench;
 pub(crate) mod entropy;
 pub(crate) mod kernel;

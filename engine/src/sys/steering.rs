@@ -44,26 +44,15 @@ fn program(cores: &[usize]) -> Vec<sock_filter> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+    use std::net::TcpStream;
 
-    use super::*;
-    use crate::sys::affinity;
-    use crate::sys::socket::{ListenOptions, listen_all};
+    use crate::sys::{affinity, bench};
 
     /// On loopback a packet is taken in on the core that sent it: who is pinned is steered.
     #[test]
     fn connections_come_to_the_listener_of_their_core() {
-        let options = ListenOptions {
-            backlog: 128,
-            tcp_nodelay: true,
-            send_buffer_bytes: None,
-            recv_buffer_bytes: None,
-            notsent_lowat_bytes: None,
-        };
         let cores = affinity::allowed_cores();
-        let (addr, listeners) = listen_all(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), cores.len(), options).unwrap();
-        steer(&listeners[0], &cores).unwrap();
-        let listeners: Vec<std::net::TcpListener> = listeners.into_iter().map(Into::into).collect();
+        let (addr, listeners) = bench::listeners(&cores, true).unwrap();
         for (index, &core) in cores.iter().enumerate() {
             let connect = move || {
                 assert!(affinity::pin_to(core));

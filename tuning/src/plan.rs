@@ -131,7 +131,7 @@ fn line<'a>(
     scope: &Scope,
 ) -> Line<'a> {
     let (live, verdict) = match target.place.live(machine, system) {
-        Err(error) => (None, Verdict::Absent(reason(&error, &target.place))),
+        Err(error) => (None, Verdict::Absent(reason(&error))),
         Ok(live) => {
             let verdict = verdict(setting, &target, live.as_deref(), machine, system, facts, scope);
             (live, verdict)
@@ -144,11 +144,11 @@ fn line<'a>(
     Line { setting, target: Some(target), live, verdict }
 }
 
-fn reason(error: &io::Error, place: &Place) -> String {
+fn reason(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "this kernel or machine does not have it".into(),
         ErrorKind::PermissionDenied => "this user may not read it".into(),
-        _ => format!("{place}: {error}"),
+        _ => error.to_string(),
     }
 }
 

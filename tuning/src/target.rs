@@ -63,6 +63,10 @@ pub enum Form {
     List,
 }
 
+/// What a file of the kernel says that is there for something that the machine does not have, as `smt/control` without SMT.
+const NOT_THERE: [&str; 2] = ["notsupported", "notimplemented"];
+const NOT_HERE: &str = "the kernel says that this machine does not have it";
+
 /// Why a setting has no place on a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absent(pub String);
@@ -200,7 +204,10 @@ impl Place {
     /// `NotFound` and `Unsupported` if this machine does not have it.
     pub fn live(&self, machine: &Machine, system: &impl System) -> io::Result<Option<String>> {
         match self {
-            Self::Kernel { path, form } => system.read(path).map(|text| Some(form.value(&text))),
+            Self::Kernel { path, form } => match form.value(&system.read(path)?) {
+                value if NOT_THERE.contains(&&*value) => Err(io::Error::new(ErrorKind::Unsupported, NOT_HERE)),
+                value => Ok(Some(value)),
+            },
             Self::Ours { path } => match system.read(path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                 text => text.map(Some),

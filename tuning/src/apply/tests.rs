@@ -172,6 +172,20 @@ fn nothing_is_written_where_what_was_before_cannot_be_kept() {
     assert_same(&before, &fake, "a strange state");
 }
 
+/// The file is there, and says that the thing is not: written to, it would refuse, and take all the rest back.
+#[test]
+fn what_the_kernel_says_it_does_not_have_is_left_out() {
+    let mut fake = Fake::server();
+    let control = Path::new("/sys/devices/system/cpu/smt/control");
+    fake.files.insert(control.into(), "notsupported\n".into());
+    fake.refuses = Some(control.into());
+    let before = fake.files.clone();
+    run(&mut fake, &Profile::load("bench").unwrap()).unwrap();
+    assert_eq!(fake.files[control], before[control]);
+    back(&mut fake);
+    assert_same(&before, &fake, "bench without SMT");
+}
+
 #[test]
 fn without_permission_nothing_is_tried() {
     let mut fake = Fake { read_only: true, ..Fake::server() };

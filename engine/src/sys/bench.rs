@@ -11,6 +11,7 @@ use super::steering;
 /// # Errors
 ///
 /// As the kernel answers.
+#[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "exported with the feature alone"))]
 pub fn listeners(cores: &[usize], steered: bool) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     let options = ListenOptions {
         backlog: 1024,

@@ -78,6 +78,9 @@ pub(crate) struct Follower {
     pub(crate) life: usize,
     next: Option<Duration>,
     busy_at: Duration,
+    /// Of polls: publications when the one that runs was asked, and when the last was that brought nothing more.
+    asked_at: usize,
+    told_to: Option<usize>,
     /// Publications that it must have heard of: it was connected and heard nothing for long.
     pub(crate) patient_to: Option<usize>,
 }
@@ -112,6 +115,8 @@ impl Follower {
             heard: Vec::new(),
             positions: BTreeMap::new(),
             life: 0,
+            asked_at: 0,
+            told_to: None,
             patient_to: None,
         }
     }
@@ -158,7 +163,7 @@ impl Follower {
         }
         self.life += 1;
         self.busy_at = world.now();
-        (self.buffer, self.streams) = (Vec::new(), false);
+        (self.buffer, self.streams, self.told_to) = (Vec::new(), false, None);
         self.ask();
     }
 
@@ -172,6 +177,7 @@ impl Follower {
 
     /// The request for everything behind what it has.
     fn ask(&mut self) {
+        self.asked_at = self.journal.borrow().log.len();
         let mut query = String::from("since=0");
         for (topic, position) in &self.positions {
             let of = if self.errand.is_pattern() { format!("{topic}:") } else { String::new() };
@@ -272,6 +278,9 @@ impl Follower {
         }
         let answer: Answer = simd_json::serde::from_slice(&mut body).expect("JSON");
         assert!(!answer.gap, "nothing is too old");
+        if answer.messages.is_empty() {
+            self.told_to = Some(self.asked_at);
+        }
         for Item { topic, position, data, data64 } in answer.messages {
             let payload = match (data, data64) {
                 (Some(text), None) => text.into_bytes(),
@@ -301,7 +310,10 @@ impl Follower {
     fn note_patience(&mut self) {
         let journal = self.journal.borrow();
         let is_over = journal.log.last().is_none_or(|last| last.turn + 10 < journal.turn);
-        let is_connected = self.streams || self.errand.polls && self.errand.returns > 0 && self.life > 0;
-        self.patient_to = (is_over && is_connected && self.buffer.is_empty()).then_some(journal.log.len());
+        self.patient_to = match self.errand.polls {
+            // What came after it was asked may still be on its way.
+            true => self.told_to,
+            false => (is_over && self.streams && self.buffer.is_empty()).then_some(journal.log.len()),
+        };
     }
 }

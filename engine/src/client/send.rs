@@ -73,7 +73,8 @@ impl Conns {
     fn end_queue(&mut self, slot: u32, sent: Option<usize>) {
         let conn = &mut self.slots[slot as usize];
         conn.sending = false;
-        conn.queue.as_mut().expect("its bytes were in flight").complete(sent.unwrap_or(0));
+        let message = conn.queue.as_mut().expect("its bytes were in flight").complete(sent.unwrap_or(0));
+        debug_assert!(message.is_none(), "a client copies what it sends");
         self.bytes_out += sent.unwrap_or(0) as u64;
         if conn.phase >= Phase::Dead {
             conn.queue = None;

@@ -35,6 +35,19 @@ pub(crate) enum Phase {
     Releasing,
 }
 
+/// The recv that the kernel has of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Recv {
+    None,
+    /// Into recv buffers, one after the other: what nearly all connections have at nearly all times.
+    Multishot,
+    /// Into one recv buffer.
+    Once,
+    /// Into the decoder's own memory, which lives as long (rule 1).
+    Rest,
+}
+
 /// Whether the peer gets time to read our last bytes, and how far that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -63,8 +76,8 @@ pub(crate) struct Slot<D> {
     pub(crate) phase: Phase,
     /// The front of `queue` is in flight.
     pub(crate) sending: bool,
-    /// A multishot recv is armed in the kernel.
-    pub(crate) recv_armed: bool,
+    /// The recv that the kernel has.
+    pub(crate) recv: Recv,
     /// Its cancel is asked for.
     pub(crate) recv_cancelling: bool,
     /// Queued bytes passed the high mark and not yet the low one.
@@ -110,6 +123,8 @@ pub(crate) struct Slot<D> {
     pub(crate) excluded: bool,
     /// The cancel of the send in flight is asked for.
     pub(crate) send_cancelling: bool,
+    /// Its last message was large: the next is received in one recv for its beginning and others for the rest.
+    pub(crate) is_bulky: bool,
 }
 
 /// The [status](Slot::status) of a connection that is open, takes messages, is not behind and not dirty.
@@ -119,8 +134,8 @@ const READY: u64 = open_status(0);
 const REPLYING: u64 = open_status(1);
 
 const fn open_status(dirty: u8) -> u64 {
-    let (sending, recv_armed) = (0, 1);
-    u64::from_le_bytes([Phase::Open as u8, sending, recv_armed, 0, 0, 0, 0, dirty])
+    let sending = 0;
+    u64::from_le_bytes([Phase::Open as u8, sending, Recv::Multishot as u8, 0, 0, 0, 0, dirty])
 }
 
 /// A connection's place among a topic's subscribers.
@@ -136,7 +151,7 @@ impl<D: Default> Slot<D> {
             generation: 0,
             phase: Phase::Free,
             sending: false,
-            recv_armed: false,
+            recv: Recv::None,
             recv_cancelling: false,
             dirty: false,
             congested: false,
@@ -150,6 +165,7 @@ impl<D: Default> Slot<D> {
             peer_finished: false,
             excluded: false,
             send_cancelling: false,
+            is_bulky: false,
             received_at: 0,
             segment: Segment::default(),
             sent: Segment::default(),
@@ -184,7 +200,7 @@ impl<D> Slot<D> {
         u64::from_le_bytes([
             self.phase as u8,
             u8::from(self.sending),
-            u8::from(self.recv_armed),
+            self.recv as u8,
             u8::from(self.recv_cancelling),
             u8::from(self.congested),
             u8::from(self.paused),
@@ -234,12 +250,12 @@ impl<D> Slot<D> {
 
     /// Whether no op refers to its descriptor or its memory, so that the descriptor may be closed.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.sending && !self.recv_armed && self.linger != Linger::Asked
+        !self.sending && self.recv == Recv::None && self.linger != Linger::Asked
     }
 
     /// Notes that the kernel will not deliver more from the recv that was armed.
     pub(crate) fn note_recv_ended(&mut self) {
-        self.recv_armed = false;
+        self.recv = Recv::None;
         self.recv_cancelling = false;
     }
 
@@ -259,14 +275,14 @@ impl<D> Slot<D> {
         let flies = self.flight == flight;
         assert_eq!(self.sending, self.queue.as_ref().is_some_and(|queue| queue.is_in_flight()));
         assert!(self.segment.is_empty(), "a turn ended before it sent a segment");
-        assert!(!self.recv_cancelling || self.recv_armed, "a recv is cancelled that is not armed");
+        assert!(!self.recv_cancelling || self.recv != Recv::None, "a recv is cancelled that is not armed");
         assert!(!self.excluded, "an exclusion outlived its fan-out");
         assert!(!self.dirty, "a turn ended before it looked at the connection");
         assert!(
             self.phase >= Phase::Dead || self.is_clear() || self.sending || flies || self.waits,
             "bytes were forgotten"
         );
-        assert!(!self.wants_input() || self.recv_armed, "input is wanted and no recv is armed");
+        assert!(!self.wants_input() || self.recv != Recv::None, "input is wanted and no recv is armed");
         assert!(self.phase < Phase::Flushing || self.close_told, "the application was not told of the end");
         self.phase_invariants(flies);
     }
@@ -281,13 +297,14 @@ impl<D> Slot<D> {
             Phase::Open | Phase::Closing => {
                 assert!(!held || self.congested || self.paused, "held input waits for nothing");
                 let unwanted = self.congested || self.paused;
-                assert!(!unwanted || !self.recv_armed || self.recv_cancelling, "input comes that is not wanted");
+                assert!(!unwanted || self.recv == Recv::None || self.recv_cancelling, "input comes that is not wanted");
             }
             Phase::Flushing => assert!(!held && (!self.is_clear() || flies), "a flushed connection stays"),
             Phase::Lingering => assert!(!held && self.is_clear() && !self.peer_finished, "a lingering one has its end"),
             Phase::Dead => {
                 assert!(!is_idle || flies, "a dead connection without ops was not closed");
-                let cancels = (!self.recv_armed || self.recv_cancelling) && (!self.sending || self.send_cancelling);
+                let cancels =
+                    (self.recv == Recv::None || self.recv_cancelling) && (!self.sending || self.send_cancelling);
                 assert!(cancels, "a dead connection waits for an op that nobody cancels");
             }
             Phase::Releasing => assert!(is_idle && self.queue.is_none(), "a descriptor was closed under its ops"),

@@ -1,6 +1,7 @@
 //! What callbacks may touch of their shard: connections, send arena, topics, timers. No ring: what they cause is pushed at the
 //! end of the turn.
 
+use super::handover::Handover;
 use super::places::Places;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -78,6 +79,8 @@ pub(crate) struct Local<D> {
     pub(crate) answered: Vec<u32>,
     /// Names of the subprotocols in use.
     pub(crate) protocols: Protocols,
+    /// The large message that the application has, if it may be sent on without a copy.
+    pub(crate) handover: Handover,
 }
 
 impl<D> Local<D> {
@@ -104,12 +107,13 @@ impl<D> Local<D> {
     fn send_to_queue(&mut self, slot: u32, header: EncodedHeader, payload: &[u8]) -> SendStatus {
         // Nothing is dropped before back-pressure was told.
         let is_slow = self.conns[slot].congested;
-        let status = self.append_to_queue(slot, is_slow, header.as_bytes(), payload);
-        if status == SendStatus::Dropped {
+        if self.is_full(slot, is_slow, header.as_bytes().len() + payload.len()) {
             self.counters.messages_dropped += 1;
             self.on_overflow(slot);
+            return SendStatus::Dropped;
         }
-        status
+        self.queue_frame(slot, header, payload);
+        self.follow_queue(slot)
     }
 
     /// Queues bytes as they are. What becomes of a connection that cannot take them is the caller's to say.
@@ -117,21 +121,26 @@ impl<D> Local<D> {
         let conn = &mut self.conns[slot];
         if !conn.takes_in_arena(bytes.len()) {
             let is_slow = conn.congested || conn.queued_bytes() > self.limits.send_queue_bytes_high;
-            return self.append_to_queue(slot, is_slow, bytes, &[]);
+            if self.is_full(slot, is_slow, bytes.len()) {
+                return SendStatus::Dropped;
+            }
+            self.conns[slot].queue.get_or_insert_default().push(bytes, &[]);
+            return self.follow_queue(slot);
         }
         self.arena.append(&mut conn.segment, bytes);
         self.mark_dirty(slot);
         SendStatus::Queued
     }
 
+    /// Whether the send queue does not take so much more. Who is not slow takes one message whatever its size: `message_bytes_max`
+    /// bounds what peers can cause.
+    fn is_full(&self, slot: u32, is_slow: bool, bytes: usize) -> bool {
+        is_slow && self.conns[slot].queued_bytes() + bytes > self.limits.send_queue_bytes_max
+    }
+
+    /// Something was queued.
     #[cold]
-    fn append_to_queue(&mut self, slot: u32, is_slow: bool, head: &[u8], body: &[u8]) -> SendStatus {
-        let conn = &mut self.conns[slot];
-        // Who is not slow takes one message whatever its size: `message_bytes_max` bounds what peers can cause.
-        if is_slow && conn.queued_bytes() + head.len() + body.len() > self.limits.send_queue_bytes_max {
-            return SendStatus::Dropped;
-        }
-        conn.queue.get_or_insert_default().push(head, body);
+    fn follow_queue(&mut self, slot: u32) -> SendStatus {
         self.mark_dirty(slot);
         self.update_congestion(slot);
         if self.conns[slot].congested { SendStatus::Backpressure } else { SendStatus::Queued }

@@ -1,6 +1,7 @@
 //! What an application is to a shard: callbacks, and the view of a connection that they get.
 
 mod conn;
+pub(crate) mod handover;
 mod limits;
 pub(crate) mod local;
 mod losses;

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod assembly;
 mod event;
 mod partial;
 mod pool;
@@ -16,6 +17,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub use assembly::Assembly;
 pub use event::{Decoded, Event, Message};
 pub use pool::Pool;
 
@@ -43,6 +45,9 @@ pub struct Decoder {
 /// First byte of a whole text or binary message: FIN and the opcode.
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
+
+/// A frame that lacks so much may be worth receiving into its own buffer. Few in tests, so that simulated ones are.
+const REST_BYTES_MIN: usize = if cfg!(test) { 600 } else { 64 * 1024 };
 
 const _: () = assert!(size_of::<Decoder>() == 8, "the decoder is part of each idle connection's slot");
 
@@ -73,7 +78,7 @@ impl Decoder {
         {
             let consumed = small.frame_bytes();
             return match small.message(&mut input[SmallFrame::HEADER_BYTES..consumed]) {
-                Ok(message) => Ok(Decoded { consumed, event: Some(Event::Message(message)) }),
+                Ok(message) => Ok(Decoded { consumed, event: Some(Event::Message(message)), is_assembled: false }),
                 Err(error) => Err(self.fail(pool, error)),
             };
         }
@@ -140,6 +145,41 @@ impl Decoder {
         self.partial.as_ref().is_none_or(|partial| partial.is_between_messages())
     }
 
+    /// Whether the rest of a frame is long enough to be received where [`Decoder::rest`] says.
+    #[inline]
+    pub fn has_long_rest(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.rest_bytes() >= REST_BYTES_MIN)
+    }
+
+    /// Where the rest of the data frame under way may be received instead of being copied there, as far as there is room; `None`
+    /// when no such frame is under way. [`Decoder::fill`] is to be told how much was.
+    #[inline]
+    pub fn rest(&mut self) -> Option<&mut [u8]> {
+        self.partial.as_mut().map(|partial| partial.rest()).filter(|rest| !rest.is_empty())
+    }
+
+    /// Hears how many bytes stand at the start of what [`Decoder::rest`] lent; the next [`decode`](Self::decode) takes them before
+    /// its input, which may be empty.
+    ///
+    /// # Panics
+    ///
+    /// When these are more than the frame lacks, or the last ones were not taken yet.
+    #[inline]
+    pub fn fill(&mut self, count: usize) {
+        self.partial.as_mut().expect("what is filled was lent").fill(count);
+    }
+
+    /// Whether there are such bytes.
+    #[inline]
+    pub fn is_filled(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.is_filled())
+    }
+
+    /// The buffer of the message that the last event was, when it [was assembled](Decoded::is_assembled): instead of a copy.
+    pub(crate) fn take_assembly(&mut self) -> Assembly {
+        self.partial.as_mut().map(|partial| partial.take_assembly()).unwrap_or_default()
+    }
+
     /// Everything but the small whole frame: finds the event first, then borrows it.
     #[inline(never)]
     fn decode_any<'a>(
@@ -150,7 +190,7 @@ impl Decoder {
     ) -> Result<Decoded<'a>, ProtocolError> {
         let input_bytes = input.len();
         match self.find(rules, pool, input) {
-            Ok(Found::Nothing) => Ok(Decoded { consumed: input_bytes, event: None }),
+            Ok(Found::Nothing) => Ok(Decoded { consumed: input_bytes, event: None, is_assembled: false }),
             Ok(Found::InInput { header, payload }) => {
                 let consumed = if header.opcode == Opcode::Close { input_bytes } else { payload.end };
                 match lend(&header, &mut input[payload]) {
@@ -158,7 +198,7 @@ impl Decoder {
                         if header.opcode == Opcode::Close {
                             self.end(pool);
                         }
-                        Ok(Decoded { consumed, event: Some(event) })
+                        Ok(Decoded { consumed, event: Some(event), is_assembled: false })
                     }
                     Err(error) => Err(self.fail(pool, error)),
                 }
@@ -169,7 +209,8 @@ impl Decoder {
                 if opcode == Opcode::Close {
                     partial.end();
                 }
-                Ok(Decoded { consumed, event: Some(event(opcode, partial.payload(opcode))?) })
+                let event = event(opcode, partial.payload(opcode))?;
+                Ok(Decoded { consumed, event: Some(event), is_assembled: !opcode.is_control() })
             }
             Err(error) => Err(self.fail(pool, error)),
         }
@@ -197,10 +238,16 @@ impl Decoder {
                 self.partial.get_or_insert_with(|| pool.lend()).begin(&header);
             }
             let partial = self.partial.get_or_insert_with(|| pool.lend());
-            let (taken, progress) = partial.push_payload(&mut input[at..])?;
-            at += taken;
+            let progress = if partial.is_filled() {
+                partial.take_filled()?
+            } else {
+                let (taken, progress) = partial.push_payload(&mut input[at..])?;
+                at += taken;
+                progress
+            };
             match progress {
-                Progress::Unfinished => return Ok(Found::Nothing),
+                Progress::Unfinished if at == input.len() => return Ok(Found::Nothing),
+                Progress::Unfinished => {}
                 Progress::Fragment => {}
                 Progress::Whole(opcode) => return Ok(Found::Held { opcode, consumed: at }),
             }

@@ -13,7 +13,7 @@ pub mod simd;
 pub mod utf8;
 
 pub use close::{CloseCode, CloseFrame};
-pub use decoder::{Decoded, Decoder, Event, Message, Pool, Rules};
+pub use decoder::{Assembly, Decoded, Decoder, Event, Message, Pool, Rules};
 pub use error::ProtocolError;
 pub use frame::{EncodedHeader, Header, Role};
 pub use opcode::Opcode;

@@ -8,7 +8,8 @@
 //! Each has a test of the same number in `shard/tests/rules.rs` (`rule_1_…` to `rule_11_…`).
 //!
 //! 1. Memory handed to the kernel outlives its op, and so does a descriptor that an op names: the send arena is recycled when a
-//!    turn's sends are over (rule 4), send queues and recv buffers are never freed while an op refers to them.
+//!    turn's sends are over (rule 4), send queues and recv buffers are never freed while an op refers to them, nor is a decoder into
+//!    which the rest of a frame is received.
 //! 2. One send in flight per connection: io_uring does not order independent SQEs.
 //! 3. `user_data` carries op, slot and generation; a stale completion is normal and is dropped after its buffer went back.
 //! 4. Every completion of pooled memory is awaited. An impatient send ends within its submit and completes only if it fell
@@ -90,6 +91,10 @@ pub(crate) enum Op {
     Accept { entry: u32 },
     /// Multishot recv into provided buffers.
     Recv { slot: u32, generation: u32 },
+    /// One recv into a provided buffer.
+    RecvOnce { slot: u32, generation: u32 },
+    /// One recv into `bytes`; completes with what is there.
+    RecvRest { slot: u32, generation: u32, bytes: RecvBytes },
     /// Send `bytes`. With `patient`, the kernel waits for room in the socket; without, it takes what fits now, and the op
     /// completes only when that was not all (rule 4).
     Send { slot: u32, generation: u32, bytes: SendBytes, patient: bool },
@@ -123,6 +128,23 @@ impl SendBytes {
     /// Refers to `bytes`; see rule 1 for what the caller promises.
     pub(crate) fn new(bytes: &[u8]) -> Self {
         Self { start: bytes.as_ptr(), len: bytes.len() as u32 }
+    }
+}
+
+/// Where a recv writes.
+///
+/// A pointer, because the kernel writes there after the borrow ended. The owner (a connection's decoder) keeps the memory, and does
+/// not look at it, until the recv is over: rule 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecvBytes {
+    pub(crate) start: *mut u8,
+    pub(crate) len: u32,
+}
+
+impl RecvBytes {
+    /// Refers to `bytes`, or to their beginning if they are more than an op's length can say; see rule 1 for what the caller promises.
+    pub(crate) fn new(bytes: &mut [u8]) -> Self {
+        Self { start: bytes.as_mut_ptr(), len: bytes.len().min(1 << 30) as u32 }
     }
 }
 

@@ -142,7 +142,7 @@ impl UringRing {
         loop {
             // SAFETY: the memory that entries refer to outlives their ops (rules 1 and 4): recv buffers, accept entries, boxed
             // targets, the alarm's length and the wake counter live as long as this ring; send memory is kept by the arena or
-            // queue that lent it.
+            // queue that lent it, a rest's memory by its connection's decoder.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;
             }
@@ -187,6 +187,13 @@ impl UringRing {
             }
             Op::Recv { slot, generation } => {
                 tagged(opcode::RecvMulti::new(Fixed(slot), buffers::GROUP).build(), OpKind::Recv, slot, generation)
+            }
+            Op::RecvOnce { slot, generation } => {
+                let recv = opcode::Recv::new(Fixed(slot), std::ptr::null_mut(), 0).buf_group(buffers::GROUP);
+                tagged(recv.build().flags(Flags::BUFFER_SELECT), OpKind::Recv, slot, generation)
+            }
+            Op::RecvRest { slot, generation, bytes } => {
+                tagged(opcode::Recv::new(Fixed(slot), bytes.start, bytes.len).build(), OpKind::Recv, slot, generation)
             }
             Op::CancelRecv { slot, generation } => cancel(OpKind::Recv, OpKind::CancelRecv, slot, generation),
             Op::CancelSend { slot, generation } => cancel(OpKind::Send, OpKind::CancelSend, slot, generation),

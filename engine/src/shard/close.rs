@@ -7,7 +7,7 @@
 //! ```
 
 use super::Shard;
-use crate::conn::slot::{Linger, Phase};
+use crate::conn::slot::{Linger, Phase, Recv};
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
 use crate::proto::{CloseCode, CloseFrame, ProtocolError};
@@ -109,7 +109,9 @@ pub(super) fn kill<D>(local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     conn.phase = Phase::Dead;
     conn.input = None;
-    conn.decoder.release(&mut local.pool);
+    if conn.recv != Recv::Rest {
+        conn.decoder.release(&mut local.pool);
+    }
     local.mark_dirty(slot);
 }
 
@@ -159,9 +161,10 @@ fn release<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     if conn.is_idle() {
         conn.phase = Phase::Releasing;
         conn.queue = None;
+        conn.decoder.release(&mut local.pool);
         return ring.push(Op::Close { slot, generation });
     }
-    if conn.recv_armed && !std::mem::replace(&mut conn.recv_cancelling, true) {
+    if conn.recv != Recv::None && !std::mem::replace(&mut conn.recv_cancelling, true) {
         ring.push(Op::CancelRecv { slot, generation });
     }
     if conn.sending && !std::mem::replace(&mut conn.send_cancelling, true) {

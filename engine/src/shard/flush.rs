@@ -9,10 +9,10 @@ use std::cmp::Reverse;
 use super::recv;
 use super::{Shard, close};
 use crate::conn::arena::Arena;
-use crate::conn::slot::{Phase, Slot};
+use crate::conn::slot::{Phase, Recv, Slot};
 use crate::handler::Handler;
 use crate::handler::local::Local;
-use crate::ring::{Op, Ring, SendBytes};
+use crate::ring::{Op, RecvBytes, Ring, SendBytes};
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// Looks at every connection that something happened to.
@@ -106,19 +106,35 @@ fn queue_segment<D>(arena: &Arena, conn: &mut Slot<D>) {
     }
 }
 
-/// Rule 8: a recv is armed while input is wanted, and cancelled while it is not.
+/// Rule 8: a recv is armed while input is wanted, and cancelled while it is not, or while a better one could be armed.
 fn push_recv<R: Ring, D>(ring: &mut R, local: &mut Local<D>, slot: u32) {
     let conn = &mut local.conns[slot];
     let generation = conn.generation;
-    match (conn.wants_input(), conn.recv_armed) {
-        (true, false) => {
-            conn.recv_armed = true;
-            ring.push(Op::Recv { slot, generation });
-        }
-        (false, true) if !conn.recv_cancelling && conn.phase <= Phase::Closing => {
-            conn.recv_cancelling = true;
-            ring.push(Op::CancelRecv { slot, generation });
-        }
-        _ => {}
+    let is_wanted = conn.wants_input();
+    if is_wanted && conn.recv == Recv::None {
+        arm(ring, slot, conn);
+    } else if conn.recv != Recv::None
+        && (!is_wanted || conn.recv == Recv::Multishot && conn.decoder.has_long_rest())
+        && !conn.recv_cancelling
+        && conn.phase <= Phase::Closing
+    {
+        conn.recv_cancelling = true;
+        ring.push(Op::CancelRecv { slot, generation });
     }
+}
+
+/// Arms the recv that fits what comes next: the rest of a large frame goes where it belongs, and the beginning of another is
+/// received by itself, so that its rest can.
+fn arm<R: Ring, D>(ring: &mut R, slot: u32, conn: &mut Slot<D>) {
+    let generation = conn.generation;
+    if conn.is_bulky && conn.phase <= Phase::Closing {
+        if let Some(rest) = conn.decoder.rest() {
+            conn.recv = Recv::Rest;
+            return ring.push(Op::RecvRest { slot, generation, bytes: RecvBytes::new(rest) });
+        }
+        conn.recv = Recv::Once;
+        return ring.push(Op::RecvOnce { slot, generation });
+    }
+    conn.recv = Recv::Multishot;
+    ring.push(Op::Recv { slot, generation });
 }

@@ -39,6 +39,7 @@ use hashbrown::HashMap;
 use crate::config::ValidConfig;
 use crate::conn::arena::Arena;
 use crate::conn::table::Table;
+use crate::handler::handover::Handover;
 use crate::handler::local::{Local, ticks};
 use crate::handler::places::{Places, ServerPlaces};
 use crate::handler::protocols::Protocols;
@@ -137,6 +138,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             answered: Vec::new(),
             wall_ms: 0,
             protocols: Protocols::default(),
+            handover: Handover::default(),
         };
         Self {
             epoch: ring.now(),

@@ -5,7 +5,7 @@ use std::io;
 use super::Shard;
 use super::close;
 use super::http::Requests;
-use crate::conn::slot::Phase;
+use crate::conn::slot::{Phase, Recv};
 use crate::handler::local::Local;
 use crate::handler::{Conn, ConnError, Handler};
 use crate::proto::{Decoder, Event, Message, Opcode};
@@ -19,6 +19,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.on_bytes(completion, bid, count as usize);
                 self.ring.give_back(bid);
             }
+            (count @ 1.., None) => self.on_rest(completion, count as usize),
             (result, bid) => {
                 self.on_no_bytes(completion, result);
                 bid.into_iter().for_each(|bid| self.ring.give_back(bid));
@@ -52,19 +53,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// Bytes of anything but a ready connection between two messages.
     #[inline(never)]
     fn on_other_bytes(&mut self, completion: Completion, bid: u16, count: usize) {
+        self.note_input(completion);
         let Self { ring, local, handler, .. } = self;
         let slot = completion.token.slot();
-        let conn = &mut local.conns[slot];
-        if std::mem::take(&mut conn.ping_unanswered) && conn.phase == Phase::Open {
-            // The timer waits for the pong: the next ping may be due sooner.
-            self.timeouts.liveness.begin(local, slot);
-        }
-        let conn = &mut local.conns[slot];
-        if !completion.more() {
-            conn.note_recv_ended();
-        }
+        let conn = &local.conns[slot];
         let (phase, takes_messages) = (conn.phase, conn.takes_messages());
-        local.mark_dirty(slot);
         let bytes = ring.buffer(bid, count);
         match phase {
             Phase::Open | Phase::Closing if takes_messages => run_messages(local, handler, slot, bytes),
@@ -76,6 +69,47 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             // What comes after the end, or to where nothing is listened to, is thrown away.
             Phase::Stream | Phase::Flushing | Phase::Lingering | Phase::Dead | Phase::Releasing | Phase::Free => {}
         }
+    }
+
+    /// More of a large frame, which stands in the decoder's memory.
+    #[inline(never)]
+    fn on_rest(&mut self, completion: Completion, count: usize) {
+        let slot = completion.token.slot();
+        self.local.counters.bytes_in += count as u64;
+        let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) else {
+            self.local.counters.stale_completions += 1;
+            return;
+        };
+        conn.received_at = self.local.now;
+        self.note_input(completion);
+        let conn = &mut self.local.conns[slot];
+        if conn.phase > Phase::Closing {
+            return;
+        }
+        conn.decoder.fill(count);
+        if conn.takes_messages() {
+            run_messages(&mut self.local, &mut self.handler, slot, &mut []);
+        } else {
+            hold(&mut self.local, slot, &[]);
+        }
+    }
+
+    /// A peer that sends is alive, and what comes next may need another recv.
+    fn note_input(&mut self, completion: Completion) {
+        let Self { local, timeouts, .. } = self;
+        let slot = completion.token.slot();
+        let conn = &mut local.conns[slot];
+        if std::mem::take(&mut conn.ping_unanswered) && conn.phase == Phase::Open {
+            // The timer waits for the pong: the next ping may be due sooner.
+            timeouts.liveness.begin(local, slot);
+        }
+        let conn = &mut local.conns[slot];
+        if !completion.more() {
+            // The beginning of a message tells anew whether it is large.
+            conn.is_bulky &= conn.recv != Recv::Once;
+            conn.note_recv_ended();
+        }
+        local.mark_dirty(slot);
     }
 
     #[cold]
@@ -172,7 +206,7 @@ pub(super) fn run_first<H: Handler>(local: &mut Local<H::Data>, handler: &mut H,
 pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut H, slot: u32, bytes: &mut [u8]) {
     let mut decoder = std::mem::take(&mut local.conns[slot].decoder);
     let mut used = 0;
-    while used < bytes.len() {
+    while used < bytes.len() || decoder.is_filled() {
         let conn = &local.conns[slot];
         if conn.phase > Phase::Closing || !conn.takes_messages() {
             if conn.phase <= Phase::Closing {
@@ -183,8 +217,15 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
         match decoder.decode(&local.rules, &mut local.pool, &mut bytes[used..]) {
             Ok(decoded) => {
                 used += decoded.consumed;
+                let is_assembled = decoded.is_assembled;
                 let Some(event) = decoded.event else { break };
+                if is_assembled {
+                    local.handover.offer(&event);
+                }
                 run_event(local, handler, slot, event);
+                if is_assembled {
+                    local.hand_over(&mut decoder);
+                }
             }
             Err(error) => {
                 close::fail(local, handler, slot, error);
@@ -196,6 +237,10 @@ pub(super) fn run_messages<H: Handler>(local: &mut Local<H::Data>, handler: &mut
     let conn = &mut local.conns[slot];
     if conn.phase <= Phase::Closing {
         conn.decoder = decoder;
+        if conn.decoder.has_long_rest() {
+            conn.is_bulky = true;
+            local.mark_dirty(slot);
+        }
     } else {
         decoder.release(&mut local.pool);
     }

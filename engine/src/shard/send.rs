@@ -63,7 +63,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let conn = &mut self.local.conns[slot];
         conn.sending = false;
         let queue = conn.queue.as_mut().expect("its bytes were in flight");
-        queue.complete(sent.unwrap_or(0));
+        if let Some(buffer) = queue.complete(sent.unwrap_or(0)) {
+            self.local.pool.take_buffer(buffer);
+        }
         self.local.counters.bytes_out += sent.unwrap_or(0) as u64;
         // A congested peer that reads is alive, though we do not listen to it.
         if (conn.congested || conn.phase == Phase::Stream) && sent.is_some_and(|sent| sent > 0) {

@@ -100,4 +100,6 @@ pub struct Decoded<'a> {
     pub consumed: usize,
     /// What they completed; `None` only when all of the input was consumed.
     pub event: Option<Event<'a>>,
+    /// Whether that is a message that spanned inputs, and stands in a buffer of its own.
+    pub is_assembled: bool,
 }

@@ -2,13 +2,19 @@
 //!
 //! A header's bytes wait in an array until it can be parsed; a control payload waits in another; a message's
 //! fragments are unmasked where they arrived and appended to one buffer, which grows with what came, never with
-//! what was announced. Text is checked on the way in, so that a bad byte fails at once.
+//! what was announced. The rest of a large frame may be received into that buffer itself, which is ahead of what came by
+//! a bounded number of bytes then. Text is checked on the way in, so that a bad byte fails at once.
 
 #![forbid(unsafe_code)]
 
 use crate::proto::frame::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, Header, Role};
 use crate::proto::utf8::{self, Utf8Stream};
 use crate::proto::{Opcode, ProtocolError, mask};
+
+use super::assembly::Assembly;
+
+/// How far room for the rest of a frame goes beyond twice what came.
+const AHEAD_BYTES_MAX: usize = 128 * 1024;
 
 /// Reassembly state, borrowed from the pool.
 #[derive(Debug)]
@@ -21,7 +27,9 @@ pub(super) struct Partial {
     /// Text or binary, while a data message is open.
     message: Option<Opcode>,
     /// The open message's payload so far, or the one that was delivered last.
-    assembled: Vec<u8>,
+    assembled: Assembly,
+    /// Bytes behind it that were received there and not looked at yet.
+    filled_bytes: usize,
     /// How far the open text message is valid; between characters when none is open. It outlives frames, because a
     /// fragment may end inside a character (RFC6455-8.1-2).
     utf8: Utf8Stream,
@@ -81,22 +89,62 @@ impl Partial {
 
     /// Takes what `input` has of the frame under way, unmasking it in place; says how many bytes that was.
     pub(super) fn push_payload(&mut self, input: &mut [u8]) -> Result<(usize, Progress), ProtocolError> {
-        let Some(mut frame) = self.frame else { return Ok((0, Progress::Fragment)) };
-        let missing = frame.payload_bytes - frame.received_bytes;
-        let taken = usize::try_from(missing).map_or(input.len(), |missing| missing.min(input.len()));
+        let Some(frame) = self.frame else { return Ok((0, Progress::Fragment)) };
+        let taken = frame.missing_bytes().min(input.len());
         let payload = &mut input[..taken];
         if frame.opcode.is_control() {
             self.push_control(frame, payload);
         } else {
             self.push_data(frame, payload)?;
         }
+        Ok((taken, self.advance(frame, taken)?))
+    }
+
+    /// Bytes that a data frame under way lacks; 0 when none is.
+    pub(super) fn rest_bytes(&self) -> usize {
+        self.frame.filter(|frame| !frame.opcode.is_control()).map_or(0, |frame| frame.missing_bytes())
+    }
+
+    /// Where they may be received, as far as there is room.
+    pub(super) fn rest(&mut self) -> &mut [u8] {
+        let missing = self.rest_bytes();
+        let held = self.assembled.len();
+        if missing > 0 && self.assembled.capacity() == held {
+            self.assembled.reserve(missing.min(held.max(AHEAD_BYTES_MAX)));
+        }
+        let room = self.assembled.room();
+        let count = missing.min(room.len());
+        &mut room[..count]
+    }
+
+    /// So many bytes were received there.
+    pub(super) fn fill(&mut self, count: usize) {
+        assert!(self.filled_bytes == 0 && count <= self.rest_bytes(), "a frame was filled beyond its end");
+        self.filled_bytes = count;
+    }
+
+    pub(super) const fn is_filled(&self) -> bool {
+        self.filled_bytes > 0
+    }
+
+    /// Takes what was received there, unmasking it where it is.
+    pub(super) fn take_filled(&mut self) -> Result<Progress, ProtocolError> {
+        let count = std::mem::take(&mut self.filled_bytes);
+        let Some(frame) = self.frame else { return Ok(Progress::Fragment) };
+        admit(&mut self.utf8, self.message, frame, &mut self.assembled.room()[..count])?;
+        self.assembled.advance(count);
+        self.advance(frame, count)
+    }
+
+    /// Notes that the frame under way has `taken` bytes more.
+    fn advance(&mut self, mut frame: Frame, taken: usize) -> Result<Progress, ProtocolError> {
         frame.received_bytes += taken as u64;
         self.frame = Some(frame);
         if frame.received_bytes < frame.payload_bytes {
-            return Ok((taken, Progress::Unfinished));
+            return Ok(Progress::Unfinished);
         }
         self.frame = None;
-        Ok((taken, self.finish(frame)?))
+        self.finish(frame)
     }
 
     /// What the open message holds; `None` when none is open.
@@ -106,7 +154,7 @@ impl Partial {
 
     /// The message or control payload that [`Progress::Whole`] told of; until [`Self::forget_delivered`].
     pub(super) fn payload(&self, opcode: Opcode) -> &[u8] {
-        if opcode.is_control() { &self.control[..usize::from(self.control_bytes)] } else { &self.assembled }
+        if opcode.is_control() { &self.control[..usize::from(self.control_bytes)] } else { self.assembled.payload() }
     }
 
     /// Lets go of what was delivered.
@@ -138,26 +186,28 @@ impl Partial {
         self.header_bytes = 0;
         self.frame = None;
         self.message = None;
-        self.assembled = Vec::new();
+        self.filled_bytes = 0;
+        self.assembled = Assembly::default();
     }
 
-    /// Back to the beginning, with the buffer if it is no larger than `buffer_bytes_max`.
-    pub(super) fn reset(&mut self, buffer_bytes_max: usize) {
-        let mut assembled = std::mem::take(&mut self.assembled);
-        assembled.clear();
-        if assembled.capacity() > buffer_bytes_max {
-            assembled = Vec::new();
-        }
+    /// The message that was delivered; this has none then.
+    pub(super) fn take_assembly(&mut self) -> Assembly {
+        std::mem::take(&mut self.assembled)
+    }
+
+    /// Back to the beginning, with this buffer.
+    pub(super) fn reset(&mut self, assembled: Assembly) {
         *self = Self { assembled, ..Self::default() };
     }
 
-    pub(super) fn buffer_bytes(&self) -> usize {
+    #[cfg(test)]
+    pub(super) const fn buffer_bytes(&self) -> usize {
         self.assembled.capacity()
     }
 
     #[cfg(test)]
-    pub(super) fn assembled_for_test(&mut self, bytes: usize) {
-        self.assembled = Vec::with_capacity(bytes);
+    pub(super) fn reserve_for_test(&mut self, bytes: usize) {
+        self.assembled.reserve(bytes);
     }
 
     fn push_control(&mut self, frame: Frame, payload: &mut [u8]) {
@@ -169,22 +219,11 @@ impl Partial {
         self.control_bytes += payload.len() as u8;
     }
 
-    /// Appends data. The key goes on where the last piece of the frame ended (RFC6455-5.3-1); text is refused at its
-    /// first bad byte, also when its frame is not whole yet (RFC6455-8.1-1).
+    /// Appends data.
     fn push_data(&mut self, frame: Frame, payload: &mut [u8]) -> Result<(), ProtocolError> {
-        let offset = frame.received_bytes as usize;
-        match (self.message, frame.mask) {
-            (Some(Opcode::Text), Some(key)) => utf8::unmask_push(&mut self.utf8, payload, key, offset),
-            (Some(Opcode::Text), None) => self.utf8.push(payload),
-            (_, Some(key)) => {
-                mask::unmask(payload, key, offset);
-                Ok(())
-            }
-            (_, None) => Ok(()),
-        }
-        .map_err(|_| ProtocolError::InvalidUtf8)?;
+        admit(&mut self.utf8, self.message, frame, payload)?;
         self.reserve(payload.len(), frame);
-        self.assembled.extend_from_slice(payload);
+        self.assembled.push(payload);
         Ok(())
     }
 
@@ -195,8 +234,7 @@ impl Partial {
             return;
         }
         let doubled = arrived.max(self.assembled.capacity());
-        let missing = usize::try_from(frame.payload_bytes - frame.received_bytes).unwrap_or(usize::MAX);
-        self.assembled.reserve_exact(if frame.fin { doubled.min(missing) } else { doubled });
+        self.assembled.reserve(if frame.fin { doubled.min(frame.missing_bytes()) } else { doubled });
     }
 
     fn finish(&mut self, frame: Frame) -> Result<Progress, ProtocolError> {
@@ -217,6 +255,33 @@ impl Partial {
     }
 }
 
+impl Frame {
+    fn missing_bytes(self) -> usize {
+        usize::try_from(self.payload_bytes - self.received_bytes).unwrap_or(usize::MAX)
+    }
+}
+
+/// Unmasks and checks data where it is. The key goes on where the last piece of the frame ended (RFC6455-5.3-1); text is refused at
+/// its first bad byte, also when its frame is not whole yet (RFC6455-8.1-1).
+fn admit(
+    utf8: &mut Utf8Stream,
+    message: Option<Opcode>,
+    frame: Frame,
+    payload: &mut [u8],
+) -> Result<(), ProtocolError> {
+    let offset = frame.received_bytes as usize;
+    match (message, frame.mask) {
+        (Some(Opcode::Text), Some(key)) => utf8::unmask_push(utf8, payload, key, offset),
+        (Some(Opcode::Text), None) => utf8.push(payload),
+        (_, Some(key)) => {
+            mask::unmask(payload, key, offset);
+            Ok(())
+        }
+        (_, None) => Ok(()),
+    }
+    .map_err(|_| ProtocolError::InvalidUtf8)
+}
+
 impl Default for Partial {
     fn default() -> Self {
         Self {
@@ -224,7 +289,8 @@ impl Default for Partial {
             header_bytes: 0,
             frame: None,
             message: None,
-            assembled: Vec::new(),
+            assembled: Assembly::default(),
+            filled_bytes: 0,
             utf8: Utf8Stream::default(),
             control: [0; CONTROL_BYTES_MAX],
             control_bytes: 0,

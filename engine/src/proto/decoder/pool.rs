@@ -1,11 +1,12 @@
 //! Where connections borrow reassembly state from, one pool per shard.
 //!
-//! It keeps a bounded number of returned states, with buffers of bounded size together, and counts those that are lent, so that
+//! It keeps a bounded number of returned states, and buffers of bounded size together, and counts those that are lent, so that
 //! a test can ask for zero. Large buffers are worth keeping: one that grows anew is copied as it doubles. It does not bound how
 //! many are lent: a connection borrows at most one.
 
 #![forbid(unsafe_code)]
 
+use super::assembly::Assembly;
 use super::partial::Partial;
 
 /// Reassembly state that connections borrow while a frame or a message spans recv buffers.
@@ -14,16 +15,18 @@ pub struct Pool {
     #[expect(clippy::vec_box, reason = "the boxes go to the connections as they are")]
     kept: Vec<Box<Partial>>,
     kept_count_max: usize,
-    kept_buffer_bytes: usize,
-    kept_buffer_bytes_max: usize,
+    /// Buffers that they are lent with; the last one was used last.
+    buffers: Vec<Assembly>,
+    buffer_bytes: usize,
+    buffer_bytes_max: usize,
     lent_count: usize,
 }
 
 impl Pool {
-    /// A pool that keeps up to `kept_count_max` returned states, their buffers of up to `kept_buffer_bytes_max` bytes together: about
-    /// what an idle pool may hold.
-    pub const fn new(kept_count_max: usize, kept_buffer_bytes_max: usize) -> Self {
-        Self { kept: Vec::new(), kept_count_max, kept_buffer_bytes: 0, kept_buffer_bytes_max, lent_count: 0 }
+    /// A pool that keeps up to `kept_count_max` returned states, and buffers of up to `buffer_bytes_max` bytes together: about what
+    /// an idle pool may hold.
+    pub const fn new(kept_count_max: usize, buffer_bytes_max: usize) -> Self {
+        Self { kept: Vec::new(), kept_count_max, buffers: Vec::new(), buffer_bytes: 0, buffer_bytes_max, lent_count: 0 }
     }
 
     /// States that are with connections now: each has a frame or a message under way, or has ended.
@@ -36,25 +39,37 @@ impl Pool {
         self.kept.len()
     }
 
-    /// Bytes of memory that the kept states hold.
+    /// Bytes of memory that it keeps.
     pub fn kept_bytes(&self) -> usize {
-        self.kept.iter().map(|partial| size_of::<Partial>() + partial.buffer_bytes()).sum()
+        self.kept.len() * size_of::<Partial>() + self.buffer_bytes
     }
 
     pub(super) fn lend(&mut self) -> Box<Partial> {
         self.lent_count += 1;
-        let partial = self.kept.pop().unwrap_or_default();
-        self.kept_buffer_bytes -= partial.buffer_bytes();
+        let mut partial = self.kept.pop().unwrap_or_default();
+        if let Some(buffer) = self.buffers.pop() {
+            self.buffer_bytes -= buffer.capacity();
+            partial.reset(buffer);
+        }
         partial
     }
 
     pub(super) fn take_back(&mut self, mut partial: Box<Partial>) {
         debug_assert!(self.lent_count > 0, "a state came back to a pool that lent none");
         self.lent_count -= 1;
+        self.take_buffer(partial.take_assembly());
         if self.kept.len() < self.kept_count_max {
-            partial.reset(self.kept_buffer_bytes_max - self.kept_buffer_bytes);
-            self.kept_buffer_bytes += partial.buffer_bytes();
+            partial.reset(Assembly::default());
             self.kept.push(partial);
+        }
+    }
+
+    /// Keeps the buffer of a message that nobody needs any more, if there is room for it.
+    pub(crate) fn take_buffer(&mut self, mut buffer: Assembly) {
+        if buffer.capacity() > 0 && self.buffer_bytes + buffer.capacity() <= self.buffer_bytes_max {
+            self.buffer_bytes += buffer.capacity();
+            buffer.clear();
+            self.buffers.push(buffer);
         }
     }
 }

@@ -112,6 +112,82 @@ fn an_error_lets_go_of_the_message_at_once() {
     assert_eq!(buffer_bytes(&decoder), 0);
 }
 
+/// Every text and binary message in two frames, received in part as input and in part where the decoder says, is the same message.
+#[test]
+fn what_is_received_where_the_decoder_says_is_what_is_received_as_input() {
+    let text: Vec<u8> = "ä€𝄞z".bytes().cycle().take(10 * 5000).collect();
+    for (opcode, step) in
+        [Opcode::Text, Opcode::Binary].into_iter().flat_map(|it| [1, 7, 601, 65_536].map(|step| (it, step)))
+    {
+        let (mut pool, mut decoder) = (Pool::default(), Decoder::new());
+        let mut stream = Vec::new();
+        for (fin, opcode, part) in [(false, opcode, &text[..20_000]), (true, Opcode::Continuation, &text[20_000..])] {
+            stream.extend(header(fin, opcode, part.len() as u64));
+            stream.extend(part);
+        }
+        stream.extend(header(true, Opcode::Ping, 0));
+        let (mut at, mut rests, mut events) = (0, 0, Vec::new());
+        while at < stream.len() {
+            let count = step.min(stream.len() - at);
+            let mut input = Vec::new();
+            if let Some(rest) = decoder.rest() {
+                let count = count.min(rest.len());
+                rest[..count].copy_from_slice(&stream[at..at + count]);
+                decoder.fill(count);
+                (at, rests) = (at + count, rests + 1);
+            } else {
+                input.extend_from_slice(&stream[at..at + count.min(20)]);
+                at += input.len();
+            }
+            let mut used = 0;
+            while used < input.len() || decoder.is_filled() {
+                let decoded = decoder.decode(&RULES, &mut pool, &mut input[used..]).expect("valid");
+                used += decoded.consumed;
+                events.extend(decoded.event.map(|event| match event {
+                    Event::Message(message) => (message.opcode(), message.as_bytes() == text, decoded.is_assembled),
+                    Event::Ping(_) => (Opcode::Ping, true, decoded.is_assembled),
+                    event => panic!("{event:?}"),
+                }));
+            }
+            decoder.settle(&mut pool);
+        }
+        assert_eq!(events, [(opcode, true, true), (Opcode::Ping, true, false)], "{step}");
+        assert!(rests > 1 && pool.lent_count() == 0);
+    }
+}
+
+/// As with what comes as input: twice what came, and a bounded piece ahead.
+#[test]
+fn room_for_the_rest_is_bounded_by_what_came() {
+    let (mut pool, mut decoder) = (Pool::default(), Decoder::new());
+    let mut start = header(true, Opcode::Binary, 1 << 24);
+    decoder.decode(&RULES, &mut pool, &mut start).expect("valid");
+    let mut came = 0;
+    while came < 4 << 20 {
+        let room = decoder.rest().expect("much is missing").len();
+        assert!(room <= came.max(128 * 1024), "{room} bytes ahead of {came}");
+        let count = room.min(50_000);
+        decoder.fill(count);
+        assert_eq!(decoder.decode(&RULES, &mut pool, &mut []).expect("valid").event, None);
+        came += count;
+    }
+    assert!(decoder.has_long_rest());
+    decoder.release(&mut pool);
+    assert!(decoder.rest().is_none() && !decoder.has_long_rest() && !decoder.is_filled());
+}
+
+/// A bad byte of text is found where it was received, before the frame is whole.
+#[test]
+fn bad_text_is_found_where_it_was_received() {
+    let (mut pool, mut decoder) = (Pool::default(), Decoder::new());
+    let mut start = header(true, Opcode::Text, 1 << 20);
+    decoder.decode(&RULES, &mut pool, &mut start).expect("valid");
+    decoder.rest().expect("much is missing")[..3].copy_from_slice(b"ab\xff");
+    decoder.fill(3);
+    assert_eq!(decoder.decode(&RULES, &mut pool, &mut []).expect_err("not UTF-8"), ProtocolError::InvalidUtf8);
+    assert!(buffer_bytes(&decoder) == 0 && decoder.rest().is_none() && !decoder.is_filled());
+}
+
 #[test]
 fn the_pool_keeps_few_states_with_so_many_bytes_together() {
     let mut pool = Pool::new(3, 1000);
@@ -124,20 +200,20 @@ fn the_pool_keeps_few_states_with_so_many_bytes_together() {
     assert_eq!((pool.lent_count(), pool.kept_count()), (8, 0));
     decoders.iter_mut().rev().for_each(|decoder| decoder.release(&mut pool));
     assert_eq!((pool.lent_count(), pool.kept_count()), (0, 3));
-    assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>(), "buffers above 1000 bytes are dropped");
+    assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>() + 900, "of the buffers, there is room for one of 900 bytes");
 
+    let mut pool = Pool::new(3, 1000);
     let mut states: Vec<_> = (0..3).map(|_| pool.lend()).collect();
-    states.iter_mut().for_each(|state| state.assembled_for_test(400));
+    states.iter_mut().for_each(|state| state.reserve_for_test(400));
     states.into_iter().for_each(|state| pool.take_back(state));
     assert_eq!(
         pool.kept_bytes(),
         3 * size_of::<Partial>() + 800,
         "two of 400 bytes are, and of the third there is no room"
     );
-    let (without, with) = (pool.lend(), pool.lend());
-    assert_eq!((without.buffer_bytes(), with.buffer_bytes()), (0, 400));
-    pool.take_back(without);
-    pool.take_back(with);
+    let states = [pool.lend(), pool.lend(), pool.lend()];
+    assert_eq!(states.each_ref().map(|state| state.buffer_bytes()), [400, 400, 0]);
+    states.into_iter().for_each(|state| pool.take_back(state));
     assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>() + 800);
 }
 
@@ -156,7 +232,10 @@ fn the_short_way_for_a_clients_replies_is_the_decoders() {
                 let (mut decoder, mut pool, mut theirs) = (Decoder::new(), Pool::default(), input.clone());
                 match (reply, decoder.decode(&rules, &mut pool, &mut theirs)) {
                     (Ok(reply), Ok(decoded)) => {
-                        assert_eq!(decoded, Decoded { consumed: input.len(), event: Some(Event::Message(reply)) });
+                        assert_eq!(
+                            decoded,
+                            Decoded { consumed: input.len(), event: Some(Event::Message(reply)), is_assembled: false }
+                        );
                     }
                     (reply, decoded) => assert_eq!(reply.err(), decoded.err(), "{input:02x?}"),
                 }

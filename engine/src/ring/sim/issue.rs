@@ -2,8 +2,8 @@
 
 use super::completion;
 use super::pool::Pool;
-use super::world::{SendState, Sending, World};
-use crate::ring::{Completion, Op, OpKind, SendBytes, Token};
+use super::world::{Into, Receiving, SendState, Sending, World};
+use crate::ring::{Completion, Op, OpKind, RecvBytes, SendBytes, Token};
 
 impl World {
     /// The shard pushes an op: what it must not ask for is found here, at the one who asks.
@@ -36,10 +36,9 @@ impl World {
     fn issue(&mut self, op: Op, pool: &mut Pool) {
         match op {
             Op::Accept { entry } => self.issue_accept(entry),
-            Op::Recv { slot, generation } => {
-                self.issue_recv(Token::new(OpKind::Recv, slot, generation));
-                self.progress_recv(slot, pool);
-            }
+            Op::Recv { slot, generation } => self.issue_recv(slot, generation, Into::Buffers, pool),
+            Op::RecvOnce { slot, generation } => self.issue_recv(slot, generation, Into::OneBuffer, pool),
+            Op::RecvRest { slot, generation, bytes } => self.issue_recv(slot, generation, Into::Memory(bytes), pool),
             Op::Send { slot, .. } => self.issue_send(slot),
             Op::CancelRecv { slot, generation } => {
                 let found = self.cancel_recv(slot, generation);
@@ -69,11 +68,16 @@ impl World {
         self.progress_accepts();
     }
 
-    fn issue_recv(&mut self, token: Token) {
-        let descriptor = &mut self.descriptors[token.slot() as usize];
+    fn issue_recv(&mut self, slot: u32, generation: u32, into: Into, pool: &mut Pool) {
+        let descriptor = &mut self.descriptors[slot as usize];
         assert!(descriptor.socket.is_some(), "a recv on a closed descriptor");
-        assert!(descriptor.recv.is_none(), "two recvs on descriptor {}", token.slot());
-        descriptor.recv = Some(token);
+        assert!(descriptor.recv.is_none(), "two recvs on descriptor {slot}");
+        if let Into::Memory(bytes) = into {
+            assert!(bytes.len > 0, "an empty recv");
+            memory(bytes).fill(UNTOUCHED);
+        }
+        descriptor.recv = Some(Receiving { token: Token::new(OpKind::Recv, slot, generation), into });
+        self.progress_recv(slot, pool);
     }
 
     fn issue_send(&mut self, slot: u32) {
@@ -93,9 +97,10 @@ impl World {
             return false;
         }
         let recv = &mut self.descriptors[slot as usize].recv;
-        let found = recv.take_if(|token| generation == token.generation());
-        if let Some(token) = found {
-            self.inline.push(completion(token, -libc::ECANCELED, None, false));
+        let found = recv.take_if(|recv| generation == recv.token.generation());
+        if let Some(recv) = found {
+            check_untouched(recv.into);
+            self.inline.push(completion(recv.token, -libc::ECANCELED, None, false));
         }
         found.is_some()
     }
@@ -171,6 +176,24 @@ impl World {
             _ => {}
         }
     }
+}
+
+/// What memory is set to while a recv into it is in flight.
+const UNTOUCHED: u8 = 0xA5;
+
+/// A recv into the shard's memory is over.
+pub(super) fn check_untouched(into: Into) {
+    if let Into::Memory(bytes) = into {
+        let is_untouched = memory(bytes).iter().all(|byte| *byte == UNTOUCHED);
+        assert!(is_untouched, "rule 1: memory changed while a recv into it was in flight");
+    }
+}
+
+/// Where the kernel writes when it receives.
+pub(super) fn memory(bytes: RecvBytes) -> &'static mut [u8] {
+    // SAFETY: rule 1 is what the shard under test promises: the memory is initialised, lives, and is nobody else's until the recv is
+    // over; no caller here keeps the slice beyond its statement.
+    unsafe { std::slice::from_raw_parts_mut(bytes.start, bytes.len as usize) }
 }
 
 fn end_send(sending: &mut Option<Sending>) {

@@ -24,10 +24,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+#[cfg(test)]
+use super::RecvBytes;
 use super::{Completion, Op, OpKind, Ring, RingCounters, Token, Wait};
 use dice::Dice;
 use faults::Faults;
 use pool::Pool;
+#[cfg(test)]
+use world::Into;
 use world::{Sizes, World};
 
 /// What happens beside the shard while it waits.
@@ -62,6 +66,14 @@ impl SimRing {
     /// The machine that the ring is of.
     pub(crate) fn world(&self) -> Rc<RefCell<World>> {
         Rc::clone(&self.world)
+    }
+
+    /// Whether a recv into this memory is in flight.
+    #[cfg(test)]
+    fn is_receiving(&self, bytes: RecvBytes) -> bool {
+        let world = self.world.borrow();
+        let mut recvs = world.descriptors.iter().filter_map(|descriptor| descriptor.recv);
+        recvs.any(|recv| matches!(recv.into, Into::Memory(memory) if memory.start == bytes.start))
     }
 
     /// Submits the first `count` ops.

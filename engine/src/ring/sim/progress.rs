@@ -1,10 +1,10 @@
 //! What the kernel does by itself: armed ops that can go on do so, in any order between connections.
 
 use super::completion;
-use super::issue::read;
+use super::issue::{check_untouched, memory, read};
 use super::pool::Pool;
-use super::world::{SendState, World};
-use crate::ring::{OpKind, Token};
+use super::world::{Into, Receiving, SendState, World};
+use crate::ring::{OpKind, RecvBytes, Token};
 
 impl World {
     /// Runs everything that can go on.
@@ -93,9 +93,9 @@ impl World {
         order.find(|&slot| self.descriptors[slot].socket.is_none())
     }
 
-    /// Feeds a multishot recv as far as input and buffers go.
+    /// Feeds a recv as far as input and buffers go.
     pub(super) fn progress_recv(&mut self, slot: u32, pool: &mut Pool) {
-        while let Some(token) = self.descriptors[slot as usize].recv {
+        while let Some(Receiving { token, into }) = self.descriptors[slot as usize].recv {
             let id = self.descriptors[slot as usize].socket.expect("a recv's descriptor is open");
             let socket = &mut self.sockets[id];
             let waiting = socket.to_server.bytes.len();
@@ -107,8 +107,12 @@ impl World {
                 };
                 return self.end_recv(token, last, None);
             }
-            let whole = waiting.min(pool.buffer_bytes());
+            let room = if let Into::Memory(bytes) = into { bytes.len as usize } else { pool.buffer_bytes() };
+            let whole = waiting.min(room);
             let count = if self.dice.chance(self.faults.short_recv) { self.dice.between(1, whole) } else { whole };
+            if let Into::Memory(bytes) = into {
+                return self.end_rest(token, bytes, count);
+            }
             let Some(bid) = pool.fill(self.sockets[id].to_server.bytes.range(..count).copied()) else {
                 return self.end_recv(token, -libc::ENOBUFS, None);
             };
@@ -116,7 +120,8 @@ impl World {
             self.buffers_out += 1;
             // A full completion queue ends a multishot op, too.
             let full = !self.overflown.is_empty() || self.completions.len() >= self.sizes.completions;
-            if full || self.dice.chance(self.faults.ended_recv) {
+            let is_last = full || matches!(into, Into::OneBuffer);
+            if is_last || self.dice.chance(self.faults.ended_recv) {
                 return self.end_recv(token, count as i32, Some(bid));
             }
             self.post(completion(token, count as i32, Some(bid), true));
@@ -126,8 +131,21 @@ impl World {
         }
     }
 
-    fn end_recv(&mut self, token: Token, result: i32, bid: Option<u16>) {
+    /// Input goes where the shard wants it.
+    fn end_rest(&mut self, token: Token, bytes: RecvBytes, count: usize) {
+        let id = self.descriptors[token.slot() as usize].socket.expect("a recv's descriptor is open");
+        let received: Vec<u8> = self.sockets[id].to_server.bytes.drain(..count).collect();
+        check_untouched(Into::Memory(bytes));
+        memory(bytes)[..count].copy_from_slice(&received);
+        self.rests += 1;
         self.descriptors[token.slot() as usize].recv = None;
+        self.post(completion(token, count as i32, None, false));
+    }
+
+    fn end_recv(&mut self, token: Token, result: i32, bid: Option<u16>) {
+        if let Some(recv) = self.descriptors[token.slot() as usize].recv.take() {
+            check_untouched(recv.into);
+        }
         self.post(completion(token, result, bid, false));
     }
 

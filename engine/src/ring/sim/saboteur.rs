@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::SimRing;
-use crate::ring::{Completion, Op, OpKind, Ring, RingCounters, SendBytes, Wait};
+use crate::ring::{Completion, Op, OpKind, RecvBytes, Ring, RingCounters, SendBytes, Wait};
 
 /// What is done wrong, at every third occasion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +30,14 @@ pub(crate) enum Bug {
     SettleEarly,
     /// Some completions are handled newest first.
     ReverseCompletions,
+    /// The rest of a frame is received one byte too far.
+    ShiftRest,
+    /// Memory that a recv writes to is used for something else.
+    ChangeRest,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::KeepBuffer,
         Self::GiveBackTwice,
         Self::SendTwice,
@@ -44,6 +48,8 @@ impl Bug {
         Self::LoseSendCompletion,
         Self::SettleEarly,
         Self::ReverseCompletions,
+        Self::ShiftRest,
+        Self::ChangeRest,
     ];
 }
 
@@ -53,11 +59,12 @@ pub(crate) struct Saboteur {
     bug: Bug,
     occasions: u32,
     held: Vec<Completion>,
+    held_rest: Option<RecvBytes>,
 }
 
 impl Saboteur {
     pub(crate) fn new(ring: SimRing, bug: Bug) -> Self {
-        Self { ring, bug, occasions: 0, held: Vec::new() }
+        Self { ring, bug, occasions: 0, held: Vec::new(), held_rest: None }
     }
 
     fn strikes(&mut self, bug: Bug) -> bool {
@@ -81,12 +88,36 @@ impl Saboteur {
             unsafe { bytes.start.cast_mut().write(!*bytes.start) };
         }
     }
+
+    fn push_rest(&mut self, op: Op, bytes: RecvBytes) {
+        let Op::RecvRest { slot, generation, .. } = op else { return };
+        if bytes.len > 1 && self.strikes(Bug::ShiftRest) {
+            // SAFETY: one byte further still lies within the memory, which has two at least.
+            let shifted = RecvBytes { start: unsafe { bytes.start.add(1) }, len: bytes.len - 1 };
+            return self.ring.push(Op::RecvRest { slot, generation, bytes: shifted });
+        }
+        self.ring.push(op);
+        if self.strikes(Bug::ChangeRest) {
+            self.held_rest = Some(bytes);
+        }
+    }
+
+    /// After the op's submission: until then nobody would see it.
+    fn change_rest(&mut self) {
+        if let Some(bytes) = self.held_rest.take()
+            && self.ring.is_receiving(bytes)
+        {
+            // SAFETY: the recv is in flight, so that the memory lives (rule 1), and no reference covers it while the ring is called.
+            unsafe { bytes.start.write(!*bytes.start) };
+        }
+    }
 }
 
 impl Ring for Saboteur {
     fn push(&mut self, op: Op) {
         let forgotten = match op {
-            Op::Recv { .. } => self.strikes(Bug::ForgetRecv),
+            Op::Recv { .. } | Op::RecvOnce { .. } => self.strikes(Bug::ForgetRecv),
+            Op::RecvRest { bytes, .. } => return self.push_rest(op, bytes),
             Op::Close { .. } => self.strikes(Bug::ForgetClose),
             Op::Send { bytes, .. } => return self.push_send(op, bytes),
             _ => false,
@@ -97,6 +128,10 @@ impl Ring for Saboteur {
     }
 
     fn submit(&mut self, wait: Wait) -> io::Result<()> {
+        if self.held_rest.is_some() {
+            self.ring.submit(Wait::No)?;
+            self.change_rest();
+        }
         self.ring.submit(wait)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::faults::Faults;
 use super::socket::{Read, Socket};
-use crate::ring::{Completion, RingCounters, SendBytes, Token};
+use crate::ring::{Completion, RecvBytes, RingCounters, SendBytes, Token};
 
 /// Index of a socket; never used again.
 pub(crate) type SocketId = usize;
@@ -45,11 +45,26 @@ pub(super) enum SendState {
     Posted,
 }
 
+/// A recv between its submission and its last completion.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receiving {
+    pub(super) token: Token,
+    pub(super) into: Into,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Into {
+    /// Provided buffers, one after the other.
+    Buffers,
+    OneBuffer,
+    Memory(RecvBytes),
+}
+
 /// What a direct descriptor refers to, and the ops on it.
 #[derive(Debug, Default)]
 pub(super) struct Descriptor {
     pub(super) socket: Option<SocketId>,
-    pub(super) recv: Option<Token>,
+    pub(super) recv: Option<Receiving>,
     pub(super) sending: Option<Sending>,
 }
 
@@ -84,6 +99,8 @@ pub(crate) struct World {
     /// Buffers that completions name and that did not come back.
     pub(super) buffers_out: usize,
     pub(super) counters: RingCounters,
+    /// Recvs that wrote into the shard's own memory.
+    pub(crate) rests: u64,
 }
 
 impl World {
@@ -111,6 +128,7 @@ impl World {
             asleep: false,
             buffers_out: 0,
             counters: RingCounters::default(),
+            rests: 0,
         }
     }
 

@@ -69,6 +69,10 @@ pub(crate) struct Outcome {
     pub(crate) counters: Counters,
     /// What those who follow over HTTP heard, by streams and by polls, and how many of them must have heard all.
     pub(crate) followed: Followed,
+    /// Recvs that went into the memory of large messages.
+    pub(crate) rests: u64,
+    /// Large messages that were sent back from there.
+    pub(crate) handovers: u64,
 }
 
 /// Plays the run that the dice make, and says what came of it.
@@ -81,7 +85,9 @@ pub(crate) fn run<R: Ring>(mut dice: Dice, wrap: impl FnOnce(SimRing) -> R) -> O
     verdict::check(&simulation);
     let followed = followed::check(&simulation);
     simulation.stop();
-    Outcome { counters: simulation.shard.stats().counters, followed }
+    let rests = simulation.world.borrow().rests;
+    let handovers = simulation.shard.local.handover.count;
+    Outcome { counters: simulation.shard.stats().counters, followed, rests, handovers }
 }
 
 /// Plays the run that a fuzzer's bytes make.

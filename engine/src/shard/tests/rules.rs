@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::stage::{Client, Frame, SIZES, Stage, config, head};
 use crate::config::Config;
 use crate::conn::GENERATION_MASK;
-use crate::conn::slot::Phase;
-use crate::proto::CloseCode;
+use crate::conn::slot::{Phase, Recv};
+use crate::handler::ConnError;
+use crate::proto::{CloseCode, Opcode};
 use crate::ring::sim::faults::Faults;
 use crate::ring::sim::world::Sizes;
 use crate::ring::{OpKind, Ring, Token};
-use crate::shard::sim::Conduct;
+use crate::shard::sim::{Conduct, frame};
 
 /// A socket that is full after so many bytes.
 fn narrow(bytes: usize) -> Sizes {
@@ -43,6 +44,31 @@ fn rule_1_memory_outlives_its_completion() {
     stage.send(&client, &message(0, 5000));
     stage.turns(4);
     assert!(stage.sim.world.borrow().ops(client.socket).1);
+    stage.end();
+}
+
+/// Who has half of a large frame is cut off: what the kernel writes to stays until the recv is over.
+#[test]
+fn rule_1_memory_outlives_the_recv_of_a_frames_rest() {
+    let mut stage = Stage::new(config(), SIZES);
+    let client = stage.open(Conduct::Echo);
+    let frame = frame(&mut stage.dice, true, Opcode::Binary, &message(7, 50_000));
+    stage.write(&client, &frame[..3000]);
+    stage.turns(4);
+    stage.write(&client, &frame[3000..20_000]);
+    stage.turns(4);
+    assert!(stage.sim.world.borrow().rests > 0, "the rest is received where it belongs");
+    let slot = 0;
+    assert_eq!(stage.sim.shard.local.conns[slot].recv, Recv::Rest);
+    stage.sim.shard.lose(slot, &ConnError::Truncated);
+    assert_eq!(stage.sim.shard.local.pool.lent_count(), 1, "the recv is in flight");
+    stage.turns(6);
+    assert_eq!(stage.sim.shard.local.pool.lent_count(), 0);
+    // Its memory is used again, for somebody whose message is none the worse for it.
+    let client = stage.open(Conduct::Echo);
+    stage.send(&client, &message(8, 50_000));
+    assert_eq!(stage.frames_to_the_end(&client), messages(8..9, 50_000));
+    assert_eq!(stage.sim.shard.local.handover.count, 1, "it went back in the buffer that it came in");
     stage.end();
 }
 

@@ -67,15 +67,17 @@ fn planted_bugs_are_found() {
 #[test]
 fn runs_reach_the_rare_cases() {
     let mut sum = Counters::default();
-    let (mut heard, mut came_back, mut complete) = ((0, 0), 0, 0);
+    let (mut heard, mut came_back, mut complete, mut large) = ((0, 0), 0, 0, (0, 0));
     for seed in 0..1000 {
         let outcome = run(Dice::from_seed(seed), |ring| ring);
         sum += outcome.counters;
         heard = (heard.0 + outcome.followed.events, heard.1 + outcome.followed.polled);
         came_back += outcome.followed.returned;
         complete += outcome.followed.complete;
+        large = (large.0 + outcome.rests, large.1 + outcome.handovers);
     }
-    println!("over HTTP: {heard:?} heard, {came_back} came back, {complete} complete");
+    assert!(large.0 >= 100 && large.1 >= 10, "large messages: {large:?} received in and sent from their own buffers");
+    println!("large messages: {large:?}; over HTTP: {heard:?} heard, {came_back} came back, {complete} complete");
     assert!(heard.0 > 100 && heard.1 > 50 && came_back >= 5 && complete >= 5, "{heard:?} {came_back} {complete}");
     for (name, count) in [
         ("refused", sum.refused),

@@ -46,7 +46,8 @@ pub(crate) fn decode(rules: Rules, bytes: &[u8]) -> Outcome {
     decode_chunks(rules, bytes, std::iter::repeat(usize::MAX))
 }
 
-/// Decodes `bytes` in chunks of these sizes (0 counts as 1; what is left after the last size is one chunk).
+/// Decodes `bytes` in chunks of these sizes (0 counts as 1; what is left after the last size is one chunk). What a chunk of odd size has of
+/// a frame's rest is received where the decoder says.
 ///
 /// # Panics
 ///
@@ -59,7 +60,17 @@ pub(crate) fn decode_chunks(rules: Rules, bytes: &[u8], sizes: impl IntoIterator
     let mut rest = bytes;
     while !rest.is_empty() {
         let size = sizes.next().unwrap_or(usize::MAX).clamp(1, rest.len());
-        let (chunk, after) = rest.split_at(size);
+        let room = if size % 2 == 1 { decoder.rest() } else { None };
+        let filled = room.map_or(0, |room| {
+            let count = size.min(room.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            count
+        });
+        if filled > 0 {
+            decoder.fill(filled);
+            take_filled(&mut decoder, &rules, &mut pool, &mut outcome);
+        }
+        let (chunk, after) = rest[filled..].split_at(size - filled);
         rest = after;
         // A buffer of its own: what is borrowed for too long, or read past its end, shows.
         decode_chunk(&mut decoder, &rules, &mut pool, &mut chunk.to_vec(), &mut outcome);
@@ -69,6 +80,18 @@ pub(crate) fn decode_chunks(rules: Rules, bytes: &[u8], sizes: impl IntoIterator
     decoder.release(&mut pool);
     assert_eq!(pool.lent_count(), 0, "reassembly state is lost");
     outcome
+}
+
+/// Has the decoder look at what was received where it said: that ends no more than one frame.
+fn take_filled(decoder: &mut Decoder, rules: &Rules, pool: &mut Pool, outcome: &mut Outcome) {
+    match decoder.decode(rules, pool, &mut []) {
+        Ok(decoded) => {
+            assert_eq!(decoded.consumed, 0);
+            outcome.events.extend(decoded.event.map(Owned::from));
+        }
+        Err(error) => outcome.error = Some(error),
+    }
+    assert!(!decoder.is_filled());
 }
 
 /// Feeds one recv buffer: no event means that all was used, each event uses something, and nothing is read after a

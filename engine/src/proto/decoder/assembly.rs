@@ -36,11 +36,13 @@ impl Assembly {
     }
 
     /// Length of the payload in bytes.
+    #[inline]
     pub(super) const fn len(&self) -> usize {
         self.payload_bytes
     }
 
     /// Bytes of payload that it has memory for.
+    #[inline]
     pub(super) const fn capacity(&self) -> usize {
         self.bytes.len().saturating_sub(HEAD_BYTES)
     }
@@ -50,8 +52,14 @@ impl Assembly {
     }
 
     /// Appends to the payload; [`Assembly::reserve`] has made room.
+    #[inline]
     pub(crate) fn push(&mut self, piece: &[u8]) {
-        self.room()[..piece.len()].copy_from_slice(piece);
+        if piece.is_empty() {
+            // There may be no memory at all yet.
+            return;
+        }
+        let start = HEAD_BYTES + self.payload_bytes;
+        self.bytes[start..start + piece.len()].copy_from_slice(piece);
         self.payload_bytes += piece.len();
     }
 

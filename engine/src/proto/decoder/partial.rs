@@ -137,6 +137,7 @@ impl Partial {
     }
 
     /// Notes that the frame under way has `taken` bytes more.
+    #[inline]
     fn advance(&mut self, mut frame: Frame, taken: usize) -> Result<Progress, ProtocolError> {
         frame.received_bytes += taken as u64;
         self.frame = Some(frame);
@@ -195,12 +196,27 @@ impl Partial {
         std::mem::take(&mut self.assembled)
     }
 
-    /// Back to the beginning, with this buffer.
-    pub(super) fn reset(&mut self, assembled: Assembly) {
-        *self = Self { assembled, ..Self::default() };
+    /// Lends an empty one to assemble in.
+    pub(super) fn put_buffer(&mut self, buffer: Assembly) {
+        self.assembled = buffer;
     }
 
-    #[cfg(test)]
+    /// Back to the beginning, with its buffer if that is no larger than `buffer_bytes_max`. What the header's and the control payload's
+    /// bytes were does not matter.
+    pub(super) fn reset(&mut self, buffer_bytes_max: usize) {
+        self.assembled.clear();
+        if self.assembled.capacity() > buffer_bytes_max {
+            self.assembled = Assembly::default();
+        }
+        self.header_bytes = 0;
+        self.frame = None;
+        self.message = None;
+        self.filled_bytes = 0;
+        self.utf8 = Utf8Stream::default();
+        self.control_bytes = 0;
+        self.ended = false;
+    }
+
     pub(super) const fn buffer_bytes(&self) -> usize {
         self.assembled.capacity()
     }
@@ -263,6 +279,7 @@ impl Frame {
 
 /// Unmasks and checks data where it is. The key goes on where the last piece of the frame ended (RFC6455-5.3-1); text is refused at
 /// its first bad byte, also when its frame is not whole yet (RFC6455-8.1-1).
+#[inline]
 fn admit(
     utf8: &mut Utf8Stream,
     message: Option<Opcode>,

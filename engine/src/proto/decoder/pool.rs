@@ -15,8 +15,9 @@ pub struct Pool {
     #[expect(clippy::vec_box, reason = "the boxes go to the connections as they are")]
     kept: Vec<Box<Partial>>,
     kept_count_max: usize,
-    /// Buffers that they are lent with; the last one was used last.
+    /// Buffers that came back without a state, for those that have none.
     buffers: Vec<Assembly>,
+    /// Memory of these, and of those that the kept states have.
     buffer_bytes: usize,
     buffer_bytes_max: usize,
     lent_count: usize,
@@ -47,9 +48,11 @@ impl Pool {
     pub(super) fn lend(&mut self) -> Box<Partial> {
         self.lent_count += 1;
         let mut partial = self.kept.pop().unwrap_or_default();
-        if let Some(buffer) = self.buffers.pop() {
+        if partial.buffer_bytes() > 0 {
+            self.buffer_bytes -= partial.buffer_bytes();
+        } else if let Some(buffer) = self.buffers.pop() {
             self.buffer_bytes -= buffer.capacity();
-            partial.reset(buffer);
+            partial.put_buffer(buffer);
         }
         partial
     }
@@ -57,16 +60,16 @@ impl Pool {
     pub(super) fn take_back(&mut self, mut partial: Box<Partial>) {
         debug_assert!(self.lent_count > 0, "a state came back to a pool that lent none");
         self.lent_count -= 1;
-        self.take_buffer(partial.take_assembly());
         if self.kept.len() < self.kept_count_max {
-            partial.reset(Assembly::default());
+            partial.reset(self.buffer_bytes_max - self.buffer_bytes);
+            self.buffer_bytes += partial.buffer_bytes();
             self.kept.push(partial);
         }
     }
 
     /// Keeps the buffer of a message that nobody needs any more, if there is room for it.
     pub(crate) fn take_buffer(&mut self, mut buffer: Assembly) {
-        if buffer.capacity() > 0 && self.buffer_bytes + buffer.capacity() <= self.buffer_bytes_max {
+        if buffer.capacity() > 0 && buffer.capacity() <= self.buffer_bytes_max - self.buffer_bytes {
             self.buffer_bytes += buffer.capacity();
             buffer.clear();
             self.buffers.push(buffer);

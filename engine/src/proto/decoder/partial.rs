@@ -13,8 +13,9 @@ use crate::proto::{Opcode, ProtocolError, mask};
 
 use super::assembly::Assembly;
 
-/// How far room for the rest of a frame goes beyond twice what came.
-const AHEAD_BYTES_MAX: usize = 128 * 1024;
+/// Room for the rest of a frame of which next to nothing came; otherwise it is as much as came. Who announces much and sends nothing
+/// must not cost much.
+const AHEAD_BYTES: usize = 8 * 1024;
 
 /// Reassembly state, borrowed from the pool.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Partial {
         let missing = self.rest_bytes();
         let held = self.assembled.len();
         if missing > 0 && self.assembled.capacity() == held {
-            self.assembled.reserve(missing.min(held.max(AHEAD_BYTES_MAX)));
+            self.assembled.reserve(missing.min(held.max(AHEAD_BYTES)));
         }
         let room = self.assembled.room();
         let count = missing.min(room.len());

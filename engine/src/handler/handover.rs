@@ -47,7 +47,12 @@ impl<D> Local<D> {
         self.handover.offered = (0, 0);
         let Some(slot) = self.handover.taker.take() else { return };
         self.handover.count += 1;
-        let message = decoder.take_assembly();
+        let mut message = decoder.take_assembly();
+        if message.is_roomy() {
+            // The queue counts payloads: who does not read them must not hold more memory than that.
+            let fitted = message.fitted();
+            self.pool.take_buffer(std::mem::replace(&mut message, fitted));
+        }
         let unwanted = match &mut self.conns[slot].queue {
             Some(queue) => queue.keep_promise(message),
             None => Some(message),

@@ -35,6 +35,19 @@ impl Assembly {
         &self.bytes[start..HEAD_BYTES + self.payload_bytes]
     }
 
+    /// Whether it holds far more memory than its payload needs.
+    pub(crate) const fn is_roomy(&self) -> bool {
+        self.capacity() > 2 * self.payload_bytes
+    }
+
+    /// The same payload in as much memory as it needs.
+    pub(crate) fn fitted(&self) -> Self {
+        let mut fitted = Self::default();
+        fitted.reserve(self.payload_bytes);
+        fitted.push(self.payload());
+        fitted
+    }
+
     /// Length of the payload in bytes.
     #[inline]
     pub(super) const fn len(&self) -> usize {

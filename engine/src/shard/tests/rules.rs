@@ -69,6 +69,13 @@ fn rule_1_memory_outlives_the_recv_of_a_frames_rest() {
     stage.send(&client, &message(8, 50_000));
     assert_eq!(stage.frames_to_the_end(&client), messages(8..9, 50_000));
     assert_eq!(stage.sim.shard.local.handover.count, 1, "it went back in the buffer that it came in");
+    // A small one that came in a large buffer does not take that along.
+    let kept_bytes = stage.sim.shard.local.pool.kept_bytes();
+    assert!(kept_bytes >= 50_000, "{kept_bytes} bytes are kept");
+    stage.send(&client, &message(9, 10_000));
+    assert_eq!(stage.frames_to_the_end(&client), messages(9..10, 10_000));
+    assert_eq!(stage.sim.shard.local.handover.count, 2);
+    assert_eq!(stage.sim.shard.local.pool.kept_bytes(), kept_bytes + 10_000);
     stage.end();
 }
 

@@ -204,6 +204,8 @@ pub enum Transport {
     ShortPoll,
     /// A server that sends to all connections of a path what one sends
     Broadcast,
+    /// A subject of a NATS server, over its WebSocket
+    Nats,
 }
 
 /// Path of topics; what follows is a topic's name.
@@ -275,9 +277,9 @@ impl options::Compare {
     pub(super) fn meant(self) -> Result<Plan, UsageError> {
         at_most("viewers", self.viewers, 1_000_000)?;
         check_transports(&self.transports)?;
-        if self.transports.contains(&Transport::Broadcast) {
+        if let Some(foreign) = self.transports.iter().find(|transport| transport.is_foreign()) {
             let problem = ", which has no history to poll: use `fanout` for it";
-            return Err(UsageError::Transport { name: Transport::Broadcast.name(), problem });
+            return Err(UsageError::Transport { name: foreign.name(), problem });
         }
         for &interval in &self.poll_intervals {
             within("poll-intervals", interval, INTERVAL_MIN, INTERVAL_MAX)?;
@@ -379,8 +381,8 @@ fn check_target(target: &Target, transports: &[Transport]) -> Result<(), UsageEr
     let path = target.path_and_query();
     let is_topic =
         path.strip_prefix(TOPICS_PATH).is_some_and(|name| !name.is_empty() && !name.contains(['/', '?', '%']));
-    let is_broadcast = transports.iter().all(|&transport| transport == Transport::Broadcast);
-    if path == "/" || is_topic || is_broadcast { Ok(()) } else { Err(UsageError::Path { target: target.to_string() }) }
+    let is_foreign = transports.iter().all(|transport| transport.is_foreign());
+    if path == "/" || is_topic || is_foreign { Ok(()) } else { Err(UsageError::Path { target: target.to_string() }) }
 }
 
 impl ConnectPlan {
@@ -392,6 +394,11 @@ impl ConnectPlan {
 }
 
 impl Transport {
+    /// Whether it is of servers of others.
+    fn is_foreign(self) -> bool {
+        matches!(self, Self::Broadcast | Self::Nats)
+    }
+
     /// As it is typed.
     pub fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())

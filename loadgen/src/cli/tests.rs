@@ -116,7 +116,7 @@ fn what_means_nothing_is_told_with_what_to_type() {
         ("fanout ws://h --transports=sse,sse", "--transports has sse twice: name it once"),
         (
             "fanout ws://h --transports=carrier-pigeon",
-            "possible values: websocket, v1, sse, long-poll, short-poll, broadcast",
+            "possible values: websocket, v1, sse, long-poll, short-poll, broadcast, nats",
         ),
         ("compare ws://h --transports=broadcast", "use `fanout` for it"),
         ("compare ws://h --poll-intervals=0", "--poll-intervals is 0s: it may be 1ms to 1h"),

@@ -130,6 +130,7 @@ pub(super) fn way(transport: Transport, polls: Way) -> Way {
         Transport::LongPoll => Way::LongPoll,
         Transport::ShortPoll => polls,
         Transport::Broadcast => Way::Broadcast,
+        Transport::Nats => Way::Nats,
     }
 }
 

@@ -135,10 +135,9 @@ impl Fanout {
     fn open_at(&self, conns: &mut Conns, index: u32) -> io::Result<ConnId> {
         let (site, number) = (&self.show.site, self.first + index);
         let way = index.checked_sub(self.publishers()).map(|seat| self.line(seat).way);
-        let is_broadcast = self.show.lines.iter().any(|line| line.way == Way::Broadcast);
         match way {
-            Some(Way::Broadcast) => site.open_websocket(conns, number, &[]),
-            None if is_broadcast => site.open_websocket(conns, number, &[]),
+            Some(way) if way.is_foreign() => site.open_websocket(conns, number, &[]),
+            None if self.show.foreign().is_some() => site.open_websocket(conns, number, &[]),
             None | Some(Way::V1) => site.with_path(v1::PATH.into()).open_websocket(conns, number, &[v1::PROTOCOL]),
             Some(Way::Topic) => {
                 let topic = &self.followers[(index - self.publishers()) as usize].role.topic;
@@ -166,11 +165,13 @@ impl Fanout {
             Heard::Refused(refusal) => refusals.push(refusal),
         };
         self.out.clear();
+        let mut trouble = None;
         match come {
             Come::Open => seat.follower.begin(&routes[topic as usize], &mut self.out, &mut hear),
-            Come::Message(message) => seat.follower.on_message(message, &mut hear),
-            Come::Bytes(bytes) => said.trouble = seat.follower.on_bytes(bytes, &mut hear).err(),
+            Come::Message(message) => trouble = seat.follower.on_message(message, &mut self.out, &mut hear).err(),
+            Come::Bytes(bytes) => trouble = seat.follower.on_bytes(bytes, &mut hear).err(),
         }
+        said.trouble = trouble;
         said.is_refused = refusals.len() > refused_before;
         self.follow_up(conns, index, now, said);
         self.judge_refusals();
@@ -294,6 +295,7 @@ impl Load for Fanout {
     fn on_open(&mut self, conns: &mut Conns, index: u32, now: u64) {
         if index < self.publishers() {
             self.publisher.note_there(index);
+            self.publisher.begin(conns, self.ids[index as usize]);
             self.unsettled -= 1;
         } else {
             self.hear(conns, index, now, Come::Open);
@@ -306,14 +308,9 @@ impl Load for Fanout {
             let account = &mut self.accounts[self.followers[seat as usize].role.group as usize];
             account.note_in(framed(message.as_bytes().len(), false), now);
             self.hear(conns, index, now, Come::Message(message));
-        } else if !self.show.lines.iter().any(|line| line.way == Way::Broadcast) {
-            let Self { refusals, publisher, show, .. } = self;
-            v1::on_message(message, &mut |heard| {
-                if let Heard::Refused(refusal) = heard {
-                    publisher.note_refused(show, now);
-                    refusals.push(refusal);
-                }
-            });
+        } else {
+            let id = self.ids[index as usize];
+            self.refusals.extend(self.publisher.on_message(&self.show, conns, id, message, now));
             self.judge_refusals();
         }
     }

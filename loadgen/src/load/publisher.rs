@@ -11,7 +11,8 @@ use crate::latency::Latency;
 use crate::payload::{Form, Stamp};
 use crate::schedule::{Due, Open};
 use crate::sizes::Draws;
-use crate::transport::{Way, v1};
+use crate::transport::nats::{self, Nats};
+use crate::transport::{Heard, Refusal, Way, v1};
 
 pub(super) struct Publisher {
     first: u32,
@@ -21,8 +22,8 @@ pub(super) struct Publisher {
     draws: Draws,
     payload: Vec<u8>,
     out: Vec<u8>,
-    /// Payloads go out as they are, instead of by `ringwire.v1`.
-    is_bare: bool,
+    /// The server's own way of being fed, instead of `ringwire.v1`.
+    foreign: Option<Way>,
     published: Published,
 }
 
@@ -48,7 +49,7 @@ impl Publisher {
             schedule: show.plan.part(senders),
             payload: vec![0; show.sizes.most()],
             out: Vec::new(),
-            is_bare: show.lines.iter().any(|line| line.way == Way::Broadcast),
+            foreign: show.foreign(),
             published: Published { planned: 0, unsent: 0, refused: 0, offer_lag: Latency::new(BOUND) },
         }
     }
@@ -89,17 +90,13 @@ impl Publisher {
         let Some(id) = ids[(due.sender - self.first) as usize] else { return false };
         let topic = &show.topics[sending.topic as usize];
         self.out.clear();
-        let bytes: &[u8] = match (self.is_bare, show.form) {
-            (true, _) => payload,
-            (false, Form::Text) => {
-                v1::publish_text(topic, payload, &mut self.out);
-                &self.out
-            }
-            (false, Form::Binary) => {
-                v1::publish_binary(topic, payload, &mut self.out);
-                &self.out
-            }
-        };
+        match (self.foreign, show.form) {
+            (Some(Way::Nats), _) => nats::publish(topic, payload, &mut self.out),
+            (Some(_), _) => {}
+            (None, Form::Text) => v1::publish_text(topic, payload, &mut self.out),
+            (None, Form::Binary) => v1::publish_binary(topic, payload, &mut self.out),
+        }
+        let bytes: &[u8] = if self.out.is_empty() { payload } else { &self.out };
         let message = match show.form {
             Form::Binary => Message::Binary(bytes),
             Form::Text => {
@@ -109,9 +106,51 @@ impl Publisher {
         conns.send(id, message).is_ok()
     }
 
-    /// The server refused a publication at `now`. Answers name none, so the time tells whether it was of the window.
-    pub(super) fn note_refused(&mut self, show: &Show, now: u64) {
-        self.published.refused += u64::from(now >= show.window.start);
+    /// What the server says on a connection that publishes, at `now`. Its refusals of publications name none, so the time tells
+    /// whether it was of the window.
+    pub(super) fn on_message(
+        &mut self,
+        show: &Show,
+        conns: &mut Conns,
+        id: Option<ConnId>,
+        message: Message<'_>,
+        now: u64,
+    ) -> Option<Refusal> {
+        let mut refused = None;
+        let mut hear = |heard: Heard<'_>| {
+            if let Heard::Refused(refusal) = heard {
+                self.published.refused += u64::from(now >= show.window.start);
+                refused = Some(refusal);
+            }
+        };
+        self.out.clear();
+        match self.foreign {
+            // A broadcast comes to its sender, too.
+            Some(Way::Broadcast) => {}
+            Some(_) => {
+                // The server's lines come whole, and who subscribes to nothing gets nothing else.
+                let _ = Nats::new(0).on_message(message.as_bytes(), &mut self.out, &mut hear);
+            }
+            None => v1::on_message(message, &mut hear),
+        }
+        self.say(conns, id);
+        refused
+    }
+
+    /// What a connection that publishes says first.
+    pub(super) fn begin(&mut self, conns: &mut Conns, id: Option<ConnId>) {
+        self.out.clear();
+        if self.foreign == Some(Way::Nats) {
+            nats::connect(&mut self.out);
+        }
+        self.say(conns, id);
+    }
+
+    fn say(&self, conns: &mut Conns, id: Option<ConnId>) {
+        if let (Some(id), false) = (id, self.out.is_empty()) {
+            // A connection that is not open any more tells so itself.
+            let _ = conns.send(id, Message::Binary(&self.out));
+        }
     }
 
     pub(super) fn finish(self) -> Published {

@@ -47,6 +47,11 @@ pub struct Show {
 }
 
 impl Show {
+    /// The way of a foreign server, if it is one.
+    pub(super) fn foreign(&self) -> Option<Way> {
+        self.lines.iter().map(|line| line.way).find(|way| way.is_foreign())
+    }
+
     /// What a payload that came to a follower of this topic is, with its sender as a stream of the topic.
     #[inline]
     pub(super) fn read(&self, topic: u32, payload: &[u8]) -> Result<Stamp, Corrupt> {

@@ -8,7 +8,9 @@
 //! | `LongPoll` | HTTP, kept | a request behind each answer |
 //! | `Poll`, `Latest` | HTTP, kept | a request at an interval |
 //! | `Broadcast` | WebSocket at the target's path | nothing |
+//! | `Nats` | WebSocket at the target's path | a connect and a subscribe |
 
+pub mod nats;
 mod poll;
 mod sse;
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub mod v1;
 use ringwire::proto::Message;
 use serde::Deserialize;
 
+use nats::Nats;
 pub use poll::{Asks, Poll};
 pub use sse::{EventReader, Sse};
 
@@ -40,6 +43,8 @@ pub enum Way {
     Latest,
     /// A WebSocket whose server sends to all of a path.
     Broadcast,
+    /// A subject of NATS, over a WebSocket.
+    Nats,
 }
 
 /// What is followed, and where.
@@ -84,7 +89,7 @@ pub enum Trouble {
     /// It is longer than an update can be.
     #[error("an answer or event is longer than it may be")]
     TooLong,
-    /// It is none of the answers that docs/protocol.md tells of.
+    /// It is none of the answers that docs/protocol.md tells of, or NATS's protocol.
     #[error("the answer is not one of a topic's")]
     Answer,
     /// Nothing was asked.
@@ -103,12 +108,19 @@ pub enum Follower {
     Sse(Box<Sse>),
     /// Polls of any kind.
     Poll(Box<Poll>),
+    /// NATS.
+    Nats(Nats),
 }
 
 impl Way {
     /// Whether its connections are WebSockets.
     pub fn is_websocket(self) -> bool {
-        matches!(self, Self::Topic | Self::V1 | Self::Broadcast)
+        matches!(self, Self::Topic | Self::V1 | Self::Broadcast | Self::Nats)
+    }
+
+    /// Whether it is of servers of others: at the target's own path, and fed as it is followed.
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Broadcast | Self::Nats)
     }
 
     /// Whether it asks at an interval.
@@ -133,6 +145,7 @@ impl Follower {
             Way::LongPoll => poll(Asks::Waiting),
             Way::Poll => poll(Asks::Behind),
             Way::Latest => poll(Asks::Latest),
+            Way::Nats => Self::Nats(Nats::new(bytes_max)),
         }
     }
 
@@ -144,16 +157,27 @@ impl Follower {
             Self::V1 => v1::subscribe(route, out),
             Self::Sse(sse) => sse.begin(route, out),
             Self::Poll(poll) => poll.begin(route, out),
+            Self::Nats(_) => Nats::begin(route, out),
         }
     }
 
-    /// Takes a WebSocket's message.
+    /// Takes a WebSocket's message; what is to be answered is appended to `out`.
+    ///
+    /// # Errors
+    /// [`Trouble`]: the connection is of no use any more.
     #[inline]
-    pub fn on_message(&mut self, message: Message<'_>, hear: &mut dyn FnMut(Heard<'_>)) {
+    pub fn on_message(
+        &mut self,
+        message: Message<'_>,
+        out: &mut Vec<u8>,
+        hear: &mut dyn FnMut(Heard<'_>),
+    ) -> Result<(), Trouble> {
         match self {
             Self::V1 => v1::on_message(message, hear),
+            Self::Nats(nats) => nats.on_message(message.as_bytes(), out, hear)?,
             _ => hear(Heard::Update(message.as_bytes())),
         }
+        Ok(())
     }
 
     /// Takes bytes of an HTTP connection.
@@ -164,7 +188,7 @@ impl Follower {
         match self {
             Self::Sse(sse) => sse.on_bytes(bytes, hear),
             Self::Poll(poll) => poll.on_bytes(bytes, hear),
-            Self::Raw | Self::V1 => Ok(()),
+            Self::Raw | Self::V1 | Self::Nats(_) => Ok(()),
         }
     }
 

@@ -143,7 +143,8 @@ fn v1_is_read_in_text_and_binary() {
         Message::Text("broken"),
     ];
     for message in messages {
-        Follower::V1.on_message(message, &mut |heard| lines.push(said(&heard)));
+        let told = Follower::V1.on_message(message, &mut Vec::new(), &mut |heard| lines.push(said(&heard)));
+        assert_eq!(told, Ok(()));
     }
     assert_eq!(lines, ["Placed", "update o\"ne", "update tw\no", "refused not_allowed: no", "update broken"]);
     let mut out = Vec::new();
@@ -153,4 +154,49 @@ fn v1_is_read_in_text_and_binary() {
     let wanted = "{\"op\":\"subscribe\",\"id\":1,\"topic\":\"a\\\"b\"}{\"op\":\"publish\",\"topic\":\"a\",\"data\":\"x\"}\
                   {\"op\":\"publish\",\"topic\":\"a\"}\n\0";
     assert_eq!(String::from_utf8(out).unwrap(), wanted);
+}
+
+/// What a NATS server sends: lines and payloads, some with line feeds in them.
+const NATS: &str = "INFO {\"server_id\":\"N\"}\r\nPONG\r\nMSG a.b 1 3\r\none\r\n+OK\r\nMSG a.b 1 reply.to 7\r\nt\r\nMSG\n\r\nPING\r\n\
+                    MSG a.b 1 0\r\n\r\n-ERR 'Unknown Protocol'\r\n";
+
+#[test]
+fn nats_is_one_stream_however_it_is_cut() {
+    for size in 1..=NATS.len() {
+        let (mut follower, mut out, mut lines) = (Follower::new(Way::Nats, 7), Vec::new(), Vec::new());
+        for piece in NATS.as_bytes().chunks(size) {
+            let told = follower.on_message(Message::Binary(piece), &mut out, &mut |heard| lines.push(said(&heard)));
+            assert_eq!(told, Ok(()), "pieces of {size}");
+        }
+        let wanted = ["Placed", "update one", "update t\r\nMSG\n", "update ", "refused -ERR: Unknown Protocol"];
+        assert_eq!((&lines[..], &out[..]), (&wanted.map(str::to_owned)[..], &b"PONG\r\n"[..]), "pieces of {size}");
+    }
+}
+
+#[test]
+fn what_is_not_nats_is_trouble() {
+    let long = "I".repeat(70_000);
+    let none = Trouble::Answer;
+    for (bytes, trouble) in [
+        ("HTTP/1.1 200 OK\r\n", none),
+        ("PING\n", none),
+        ("MSG a.b 1 much\r\n", none),
+        ("MSG a.b 1 8\r\n", Trouble::TooLong),
+        (&long, Trouble::TooLong),
+    ] {
+        let mut follower = Follower::new(Way::Nats, 7);
+        let told = follower.on_message(Message::Binary(bytes.as_bytes()), &mut Vec::new(), &mut |_| {});
+        assert_eq!(told, Err(trouble), "{}", &bytes[..bytes.len().min(20)]);
+    }
+}
+
+#[test]
+fn nats_is_told_who_follows_what_and_what_is_published() {
+    let mut out = Vec::new();
+    Follower::new(Way::Nats, 7).begin(&route(), &mut out, &mut |_| panic!("nothing is known yet"));
+    nats::publish("a.b", b"x\r\n", &mut out);
+    let text = String::from_utf8(out).unwrap();
+    let (first, rest) = text.split_once("\r\n").unwrap();
+    assert!(first.starts_with("CONNECT {\"verbose\":false,") && first.ends_with('}'), "{first}");
+    assert_eq!(rest, "SUB a.b 1\r\nPING\r\nPUB a.b 3\r\nx\r\n\r\n");
 }

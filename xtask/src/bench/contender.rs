@@ -6,7 +6,7 @@ use super::FIRST;
 use super::cell::Mode;
 use super::tuning::{Tuned, Tuning};
 use crate::measure::subject::Subject;
-use crate::peers::Manifest;
+use crate::peers::{Manifest, Transport};
 use crate::server::ServerCommand;
 
 /// Ringwire where there are publishers beside 10,000 subscribers, which is what it takes by default.
@@ -18,6 +18,8 @@ pub(crate) struct Contender {
     pub(crate) name: String,
     echo: Option<ServerCommand>,
     broadcast: Option<ServerCommand>,
+    /// How a broadcast is followed and fed.
+    pub(crate) transport: Transport,
     /// What is set of the machine for it.
     tuning: Option<Tuning>,
 }
@@ -32,7 +34,13 @@ impl Contender {
             let command = can.then(|| Subject::parse(typed, mode)).transpose()?;
             anyhow::Ok(command.map(|subject| subject.command))
         };
-        Ok(Self { name: name.to_owned(), echo: command("echo")?, broadcast: command("broadcast")?, tuning: None })
+        Ok(Self {
+            name: name.to_owned(),
+            echo: command("echo")?,
+            broadcast: command("broadcast")?,
+            transport: peer.as_ref().map_or_else(Transport::default, |peer| peer.transport),
+            tuning: None,
+        })
     }
 
     /// Ringwire under a profile.
@@ -44,6 +52,7 @@ impl Contender {
             name: name.to_owned(),
             echo: command(FIRST, "echo")?,
             broadcast: command(ROOMY, "broadcast")?,
+            transport: Transport::default(),
             tuning,
         })
     }

@@ -12,6 +12,7 @@ use super::contender::Contender;
 use super::sample::Sample;
 use crate::artifact;
 use crate::child::Guard;
+use crate::peers::Transport;
 use crate::server::{Server, ServerCommand};
 
 /// Connecting, the load, and the end of 10,000 connections.
@@ -37,7 +38,7 @@ impl Bench {
         let _tuned = contender.tune()?;
         let server = command_for(contender, load)?.start(Some(self.server_core))?;
         let json = artifact::target().join("bench-run.json");
-        let words = self.words(load, rate, &server, &json);
+        let words = self.words(command(load, rate, contender.transport), load, &server, &json);
         let said = self.generate(&words)?;
         let text =
             std::fs::read_to_string(&json).with_context(|| format!("ringwire-load {}\n{said}", words.join(" ")))?;
@@ -47,9 +48,8 @@ impl Bench {
         Sample::read(&report, load)
     }
 
-    fn words(&self, load: Load, rate: Option<u32>, server: &Server, json: &Path) -> Vec<String> {
+    fn words(&self, mut words: Vec<String>, load: Load, server: &Server, json: &Path) -> Vec<String> {
         let seconds = load.seconds(self.seconds);
-        let mut words = command(load, rate);
         words[1] = format!("ws://{}{}", server.address, words[1]);
         words.push(format!("--duration={}ms", (seconds * 1e3) as u64));
         if !matches!(load, Load::Idle { .. }) {
@@ -89,7 +89,7 @@ fn command_for(contender: &Contender, load: Load) -> Result<ServerCommand> {
 }
 
 /// The command, its path in place of the URL, and its options.
-fn command(load: Load, rate: Option<u32>) -> Vec<String> {
+fn command(load: Load, rate: Option<u32>, transport: Transport) -> Vec<String> {
     let echo = |connections: u32, bytes: u64| {
         vec!["echo".to_owned(), "/".to_owned(), format!("--connections={connections}"), format!("--size={bytes}")]
     };
@@ -104,7 +104,7 @@ fn command(load: Load, rate: Option<u32>) -> Vec<String> {
         Load::Fanout { publishers, subscribers, rate } => vec![
             "fanout".to_owned(),
             "/room".to_owned(),
-            "--transports=broadcast".to_owned(),
+            format!("--transports={}", transport.name()),
             format!("--publishers={publishers}"),
             format!("--subscribers={subscribers}"),
             format!("--rate={rate}"),
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn every_load_has_a_command() {
         for load in cell::full() {
-            let words = command(load, Some(7));
+            let words = command(load, Some(7), Transport::Nats);
             assert!(words.len() >= 3 && words[1].starts_with('/'), "{load}: {words:?}");
             let is_open = matches!(load, Load::Open { rate: Rate::OfCapacity(_) });
             assert!(!is_open || words.contains(&"--rate=7".to_owned()), "{words:?}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tungstenite::{Message, WebSocket};
 
+use super::Transport;
 use crate::server::{Server, ServerCommand};
 
 /// Lengths at which headers and buffers change.
@@ -17,12 +18,13 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 type Client = WebSocket<TcpStream>;
 
 /// Starts it in the mode that the command is for, and tries it.
-pub(super) fn run(command: &ServerCommand, mode: &str) -> Result<()> {
+pub(super) fn run(command: &ServerCommand, mode: &str, transport: Transport) -> Result<()> {
     let server = command.start(None)?;
-    match mode {
-        "echo" => echoes(&server),
-        "broadcast" => broadcasts(&server),
-        other => bail!("nobody knows the mode {other}"),
+    match (mode, transport) {
+        ("echo", _) => echoes(&server),
+        ("broadcast", Transport::Broadcast) => broadcasts(&server),
+        ("broadcast", Transport::Nats) => publishes(&server),
+        (other, _) => bail!("nobody knows the mode {other}"),
     }
 }
 
@@ -79,6 +81,33 @@ fn broadcasts(server: &Server) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// As [`broadcasts`], in the protocol of NATS: each publication comes behind a line of its own.
+fn publishes(server: &Server) -> Result<()> {
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| connect(server)).collect::<Result<_>>()?;
+    for client in &mut clients {
+        client.send(Message::text("CONNECT {\"verbose\":false}\r\nSUB check 1\r\nPING\r\n"))?;
+        read_until(client, "PONG\r\n")?;
+    }
+    for number in 0..MESSAGES {
+        clients[0].send(Message::text(format!("PUB check 1\r\n{number}\r\n")))?;
+    }
+    let wanted: String = (0..MESSAGES).map(|number| format!("MSG check 1 1\r\n{number}\r\n")).collect();
+    for client in &mut clients {
+        let said = read_until(client, &format!("{}\r\n", MESSAGES - 1))?;
+        ensure!(said == wanted, "instead of {wanted:?} came {said:?}");
+    }
+    Ok(())
+}
+
+/// All that comes until it ends like this.
+fn read_until(client: &mut Client, end: &str) -> Result<String> {
+    let mut said = String::new();
+    while !said.ends_with(end) {
+        said.push_str(std::str::from_utf8(&hear(client)?.into_data())?);
+    }
+    Ok(said)
 }
 
 /// The next message of data.

@@ -25,6 +25,9 @@ pub(crate) struct Peer {
     pub(super) command: String,
     /// `echo` and `broadcast`.
     pub(crate) modes: Vec<String>,
+    /// How a broadcast is followed and fed, as `ringwire-load fanout --transports` has it.
+    #[serde(default)]
+    pub(crate) transport: Transport,
     pub(super) settings: String,
 }
 
@@ -37,6 +40,28 @@ pub(super) enum From {
     Python,
     UWebSockets,
     Nginx,
+    Nats,
+}
+
+/// What goes through the WebSockets of a broadcast.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Transport {
+    /// Payloads as they are.
+    #[default]
+    Broadcast,
+    /// The protocol of NATS.
+    Nats,
+}
+
+impl Transport {
+    /// As it is typed.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Broadcast => "broadcast",
+            Self::Nats => "nats",
+        }
+    }
 }
 
 impl Manifest {
@@ -107,7 +132,7 @@ mod tests {
                 }
                 From::Node => node.contains(&format!("\"{version}\"")),
                 From::Python => python.contains(&format!("{}=={version}\n", peer.name)),
-                From::UWebSockets | From::Nginx => true,
+                From::UWebSockets | From::Nginx | From::Nats => true,
             };
             assert!(pinned, "{} {version}", peer.name);
         }

@@ -10,7 +10,7 @@ mod uwebsockets;
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 
-pub(crate) use self::manifest::Manifest;
+pub(crate) use self::manifest::{Manifest, Transport};
 pub(crate) use self::prepare::command;
 
 /// List the peers, or check them.
@@ -43,7 +43,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     let mut failed = 0;
     for peer in &peers {
         for mode in &peer.modes {
-            let outcome = command(peer, mode).and_then(|command| check::run(&command, mode));
+            let outcome = command(peer, mode).and_then(|command| check::run(&command, mode, peer.transport));
             failed += u32::from(outcome.is_err());
             let said = outcome.map_or_else(|error| format!("FAILED: {error:#}"), |()| "ok".to_owned());
             println!("{:18} {mode:10} {said}", peer.name);

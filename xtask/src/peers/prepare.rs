@@ -50,6 +50,11 @@ fn prepare(from: From) -> Result<Places> {
             let program = artifact::target().join("peers/nginx");
             Places { program, folder: artifact::root().join(peers).join("nginx"), ..Places::default() }
         }
+        From::Nats => {
+            install::package("nats-server", &["nats-server"])?;
+            let program = artifact::target().join("peers/nats");
+            Places { program, folder: artifact::root().join(peers).join("nats"), ..Places::default() }
+        }
     })
 }
 

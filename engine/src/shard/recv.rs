@@ -19,12 +19,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.on_bytes(completion, bid, count as usize);
                 self.ring.give_back(bid);
             }
-            (count @ 1.., None) => self.on_rest(completion, count as usize),
-            (result, bid) => {
-                self.on_no_bytes(completion, result);
-                bid.into_iter().for_each(|bid| self.ring.give_back(bid));
-            }
+            (result, bid) => self.on_other_recv(completion, result, bid),
         }
+    }
+
+    #[inline(never)]
+    fn on_other_recv(&mut self, completion: Completion, result: i32, bid: Option<u16>) {
+        match result {
+            // Without a buffer of ours: into a decoder's memory.
+            1.. => self.on_rest(completion, result as usize),
+            _ => self.on_no_bytes(completion, result),
+        }
+        bid.into_iter().for_each(|bid| self.ring.give_back(bid));
     }
 
     #[inline]
@@ -72,7 +78,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     /// More of a large frame, which stands in the decoder's memory.
-    #[inline(never)]
     fn on_rest(&mut self, completion: Completion, count: usize) {
         let slot = completion.token.slot();
         self.local.counters.bytes_in += count as u64;

@@ -67,6 +67,16 @@ impl Load {
         }
     }
 
+    /// Connections that it has at least.
+    pub(crate) const fn connections(self) -> usize {
+        match self {
+            Self::Echo { connections, .. } | Self::Idle { connections } => connections as usize,
+            Self::Open { .. } => OPEN_CONNECTIONS as usize,
+            Self::Fanout { subscribers, .. } => subscribers as usize,
+            Self::Connect { .. } => 1,
+        }
+    }
+
     /// What one message, in whose CPU time servers are compared, is called.
     pub(crate) const fn unit(self) -> &'static str {
         match self {

@@ -6,7 +6,7 @@ use super::FIRST;
 use super::cell::Mode;
 use super::tuning::{Tuned, Tuning};
 use crate::measure::subject::Subject;
-use crate::peers::{Manifest, Transport};
+use crate::peers::{Manifest, Peer, Transport};
 use crate::server::ServerCommand;
 
 /// Ringwire where there are publishers beside 10,000 subscribers, which is what it takes by default.
@@ -26,13 +26,20 @@ pub(crate) struct Contender {
 
 impl Contender {
     /// Builds or installs what it needs. A peer takes part in what it can do.
-    pub(crate) fn named(name: &str) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it cannot be had, or is to run on several cores and cannot.
+    pub(crate) fn named(name: &str, cores: Option<usize>) -> Result<Self> {
         let peer = (name != FIRST).then(|| Manifest::read()?.find(name)).transpose()?;
+        let spread = cores.map(|cores| spread(peer.as_ref(), cores)).transpose()?.unwrap_or_default();
+        let spread: Vec<&str> = spread.iter().map(String::as_str).collect();
         let command = |mode| {
             let can = peer.as_ref().is_none_or(|peer| peer.modes.iter().any(|known| known == mode));
             let typed = if name == FIRST && mode == "broadcast" { ROOMY } else { name };
-            let command = can.then(|| Subject::parse(typed, mode)).transpose()?;
-            anyhow::Ok(command.map(|subject| subject.command))
+            let typed = if name == FIRST { format!("{typed} {}", spread.join(" ")) } else { typed.to_owned() };
+            let command = can.then(|| Subject::parse(&typed, mode)).transpose()?;
+            let more = if name == FIRST { &[][..] } else { &spread };
+            anyhow::Ok(command.map(|subject| subject.command.with(more)))
         };
         Ok(Self {
             name: name.to_owned(),
@@ -77,4 +84,10 @@ impl Contender {
             Mode::Broadcast => self.broadcast.as_ref(),
         }
     }
+}
+
+/// The arguments with which it runs on so many cores.
+fn spread(peer: Option<&Peer>, cores: usize) -> Result<Vec<String>> {
+    let Some(peer) = peer else { return Ok(vec![format!("--shards={cores}"), "--pin=auto".to_owned()]) };
+    peer.on_cores(cores).with_context(|| format!("{} has one thread", peer.name))
 }

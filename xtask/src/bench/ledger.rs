@@ -16,6 +16,13 @@ pub(crate) struct Terms {
     pub(crate) processor: String,
     pub(crate) kernel: String,
     pub(crate) seconds: f64,
+    /// Of the generator, and of servers that can.
+    #[serde(default = "one")]
+    pub(crate) threads: usize,
+}
+
+const fn one() -> usize {
+    1
 }
 
 /// One run that was made.
@@ -124,7 +131,7 @@ mod tests {
     use super::*;
 
     fn terms() -> Terms {
-        Terms { commit: "abc".to_owned(), processor: "p".to_owned(), kernel: "k".to_owned(), seconds: 0.5 }
+        Terms { commit: "abc".to_owned(), processor: "p".to_owned(), kernel: "k".to_owned(), seconds: 0.5, threads: 1 }
     }
 
     fn run(round: u32, reason: &str) -> Run {

@@ -16,7 +16,9 @@ mod sample;
 mod summary;
 mod tuning;
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -26,6 +28,7 @@ use self::contender::Contender;
 use self::figures::standings;
 use self::ledger::{Ledger, Outcome, Run, Terms};
 use self::run::Bench;
+use self::summary::Title;
 use self::tuning::UNTUNED;
 use crate::measure::stats::median;
 use crate::peers::Manifest;
@@ -65,6 +68,9 @@ pub(crate) struct Options {
     /// Core of the load generator.
     #[arg(long, default_value_t = 1)]
     generator_core: usize,
+    /// Let servers run on all cores, and the load generator beside them on the same: only peers that can take part.
+    #[arg(long, conflicts_with_all = ["profile", "server_core", "generator_core"])]
+    all_cores: bool,
     /// Run nothing: fail if the README's table is not that of the newest results.
     #[arg(long, conflicts_with = "readme")]
     check: bool,
@@ -90,11 +96,14 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         return instructions::main(options.bless);
     }
     let cells = options.cells()?;
-    let contenders = if options.profile.is_empty() { contenders(&options.peers)? } else { tuned(&options.profile)? };
+    let cores = options.all_cores.then(|| thread::available_parallelism().map_or(1, NonZero::get));
+    let contenders =
+        if options.profile.is_empty() { contenders(&options.peers, cores)? } else { tuned(&options.profile)? };
     let bench = Bench {
         load: artifact::release("ringwire-load", "ringwire-load")?,
-        server_core: options.server_core,
-        generator_core: options.generator_core,
+        server_core: cores.is_none().then_some(options.server_core),
+        generator_core: cores.is_none().then_some(options.generator_core),
+        threads: cores.unwrap_or(1),
         seconds: options.seconds.unwrap_or(if options.quick { 0.5 } else { 3.0 }),
     };
     std::fs::create_dir_all(&options.out).with_context(|| format!("cannot make {}", options.out.display()))?;
@@ -104,7 +113,12 @@ pub(crate) fn main(options: &Options) -> Result<()> {
             run_cell(&bench, &mut ledger, &contenders, load, round)?;
         }
     }
-    keep(&options.out, &ledger, &cells, &contenders)
+    let title = match (options.profile.is_empty(), options.all_cores) {
+        (false, _) => Title::Tuned,
+        (true, false) => Title::Peers,
+        (true, true) => Title::AllCores,
+    };
+    keep(&options.out, title, &ledger, &cells, &contenders)
 }
 
 impl Options {
@@ -130,14 +144,15 @@ fn terms(bench: &Bench) -> Terms {
         processor: circumstances::processor(),
         kernel: circumstances::kernel(),
         seconds: bench.seconds,
+        threads: bench.threads,
     }
 }
 
-/// Ringwire on one shard first, then the peers, on one thread each. Who was named must be there.
-fn contenders(peers: &[String]) -> Result<Vec<Contender>> {
-    let mut contenders = vec![Contender::named(FIRST)?];
+/// Ringwire first, then the peers, on one thread each or on so many cores. Who was named must be there.
+fn contenders(peers: &[String], cores: Option<usize>) -> Result<Vec<Contender>> {
+    let mut contenders = vec![Contender::named(FIRST, cores)?];
     for peer in Manifest::read()?.choose(peers)? {
-        match Contender::named(&peer.name) {
+        match Contender::named(&peer.name, cores) {
             Ok(contender) => contenders.push(contender),
             Err(error) if peers.is_empty() => println!("left out: {error:#}"),
             Err(error) => return Err(error),
@@ -195,18 +210,16 @@ fn rate(ledger: &Ledger, load: Load, contender: &str) -> Option<Option<u32>> {
 }
 
 /// Summary, overview, plots, and the circumstances beside the raw data.
-fn keep(folder: &Path, ledger: &Ledger, cells: &[Load], contenders: &[Contender]) -> Result<()> {
+fn keep(folder: &Path, title: Title, ledger: &Ledger, cells: &[Load], contenders: &[Contender]) -> Result<()> {
     let cells: Vec<_> = cells.iter().map(|&load| (load, standings(ledger, load, contenders))).collect();
-    let is_tuning = contenders.iter().any(|contender| contender.name == UNTUNED);
-    let first = if is_tuning { UNTUNED } else { FIRST };
+    let first = if title == Title::Tuned { UNTUNED } else { FIRST };
     let overview = summary::overview(&cells, first);
     let context = circumstances::all("bench");
     std::fs::write(folder.join("context.json"), serde_json::to_string_pretty(&context)? + "\n")?;
-    if !is_tuning {
+    if title == Title::Peers {
         std::fs::write(folder.join(readme::OVERVIEW), &overview)?;
     }
-    let mut text =
-        summary::head(if is_tuning { "Ringwire under tuning profiles" } else { "Ringwire beside its peers" }, &context);
+    let mut text = summary::head(title, &context);
     for (index, (load, standings)) in cells.iter().enumerate() {
         text += &summary::table(*load, standings);
         if let Some(svg) = plot::bars(*load, standings, first) {
@@ -216,6 +229,6 @@ fn keep(folder: &Path, ledger: &Ledger, cells: &[Load], contenders: &[Contender]
         }
     }
     std::fs::write(folder.join("summary.md"), &text)?;
-    println!("\n{}\nkept in {}", if is_tuning { &text } else { &overview }, folder.display());
+    println!("\n{}\nkept in {}", if title == Title::Tuned { &text } else { &overview }, folder.display());
     Ok(())
 }

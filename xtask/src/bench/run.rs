@@ -26,8 +26,11 @@ const CONNECT_TIMEOUT: &str = "--connect-timeout=60s";
 pub(crate) struct Bench {
     /// The load generator's binary.
     pub(crate) load: PathBuf,
-    pub(crate) server_core: usize,
-    pub(crate) generator_core: usize,
+    /// Where servers and generator run, if they are not both on all cores.
+    pub(crate) server_core: Option<usize>,
+    pub(crate) generator_core: Option<usize>,
+    /// Threads of the generator.
+    pub(crate) threads: usize,
     /// Length of a measured window.
     pub(crate) seconds: f64,
 }
@@ -36,7 +39,7 @@ impl Bench {
     /// `rate` is what a share of the capacity came to.
     pub(crate) fn run(&self, contender: &Contender, load: Load, rate: Option<u32>) -> Result<Sample> {
         let _tuned = contender.tune()?;
-        let server = command_for(contender, load)?.start(Some(self.server_core))?;
+        let server = command_for(contender, load)?.start(self.server_core)?;
         let json = artifact::target().join("bench-run.json");
         let words = self.words(command(load, rate, contender.transport), load, &server, &json);
         let said = self.generate(&words)?;
@@ -55,6 +58,7 @@ impl Bench {
         if !matches!(load, Load::Idle { .. }) {
             words.push(format!("--warm-up={}ms", (seconds * 300.0) as u64));
         }
+        words.push(format!("--threads={}", self.threads.min(load.connections())));
         words.push(format!("--server-pid={}", server.pid()));
         words.push(format!("--json={}", json.display()));
         // What is late is a figure here, not a reason to stop.
@@ -66,7 +70,7 @@ impl Bench {
     fn generate(&self, words: &[String]) -> Result<String> {
         let mut command = Command::new(&self.load);
         command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut guard = Guard::spawn(&mut command, Some(self.generator_core))?;
+        let mut guard = Guard::spawn(&mut command, self.generator_core)?;
         let mut errors = guard.child().stderr.take().context("it has an error output")?;
         let status = guard.wait(RUN_MAX)?;
         let mut said = String::new();

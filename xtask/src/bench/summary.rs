@@ -7,19 +7,38 @@ use serde_json::Value;
 use super::cell::Load;
 use super::figures::Standing;
 
+const ON_A_CORE: &str = "Each server runs on one core with one thread, the load generator on another.";
+const ON_ALL: &str =
+    "Each server runs on all cores, and the load generator on the same: what one takes, the other lacks.";
+
 /// Within this of the best is level with it.
 const LEVEL: f64 = 1.02;
 
+/// What a summary is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Title {
+    Peers,
+    AllCores,
+    Tuned,
+}
+
 /// What was measured, on what, and how to read it.
-pub(crate) fn head(title: &str, context: &Value) -> String {
+pub(crate) fn head(title: Title, context: &Value) -> String {
+    let (title, setting) = match title {
+        Title::Peers => ("Ringwire beside its peers", ON_A_CORE),
+        Title::Tuned => ("Ringwire under tuning profiles", ON_A_CORE),
+        Title::AllCores => ("Ringwire beside its peers, on all cores", ON_ALL),
+    };
     let mut text = format!("# {title}\n\n| | |\n|---|---|\n");
     for (name, value) in context.as_object().into_iter().flatten() {
         if let Some(value) = value.as_str() {
             let _ = writeln!(text, "| {name} | {} |", value.replace('|', "\\|"));
         }
     }
-    text + "\n\
-        Each server runs on one core with one thread, the load generator on another. Figures are medians over the rounds; × Ringwire is the median \
+    text + "\n"
+        + setting
+        + " \
+        Figures are medians over the rounds; × Ringwire is the median \
         of the ratios within each round, with the least and the greatest. CPU is that of the server's process, the kernel's work for it included. \
         Latency is from the planned time in open loops and fan-outs, and of one round trip in closed loops, where it says how many were under \
         way rather than how fast the server is. Where the generator was the limit, the rate is its own, and CPU per message still the server's.\n\n"

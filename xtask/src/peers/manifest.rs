@@ -29,6 +29,8 @@ pub(crate) struct Peer {
     #[serde(default)]
     pub(crate) transport: Transport,
     pub(super) settings: String,
+    /// What is added to the command so that it runs on all cores; absent of those that cannot.
+    all_cores: Option<String>,
 }
 
 /// Where its program comes from.
@@ -90,6 +92,12 @@ impl Manifest {
 }
 
 impl Peer {
+    /// The arguments with which it runs on so many cores, if it can.
+    pub(crate) fn on_cores(&self, cores: usize) -> Option<Vec<String>> {
+        let arguments = self.all_cores.as_ref()?.replace("{threads}", &cores.to_string());
+        Some(arguments.split_whitespace().map(str::to_owned).collect())
+    }
+
     /// Fails, and says what it can do, if it has no such mode.
     pub(crate) fn check_mode(&self, mode: &str) -> Result<()> {
         let can = self.modes.iter().any(|known| known == mode);

@@ -10,7 +10,7 @@ mod uwebsockets;
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 
-pub(crate) use self::manifest::{Manifest, Transport};
+pub(crate) use self::manifest::{Manifest, Peer, Transport};
 pub(crate) use self::prepare::command;
 
 /// List the peers, or check them.

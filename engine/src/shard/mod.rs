@@ -60,6 +60,12 @@ use mailbox::Mailbox;
 use timers::Timeouts;
 use window::Window;
 
+/// States of reassembly that a shard keeps.
+const STATES_KEPT: usize = 64;
+
+/// Most memory for large messages that it keeps; what nobody needs is let go of soon.
+const BUFFER_BYTES_MAX: usize = 1 << 30;
+
 pub(crate) struct Shard<R, H: Handler> {
     ring: R,
     handler: H,
@@ -81,6 +87,7 @@ pub(crate) struct Shard<R, H: Handler> {
     accepts: accept::Accepts,
     accept_tried_at: u32,
     histories_expired_at: u32,
+    pool_trimmed_at: u32,
     stop: shutdown::Stop,
     /// Tick 0.
     epoch: Instant,
@@ -120,7 +127,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             began: ring.now(),
             dirty: Vec::new(),
             rules: Rules { role: Role::Server, message_bytes_max: config.message_bytes_max },
-            pool: Pool::default(),
+            pool: Pool::new(STATES_KEPT, BUFFER_BYTES_MAX),
             limits,
             close_ticks: ticks(config.close_timeout),
             counters: Counters::default(),
@@ -159,6 +166,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             accepts: accept::Accepts::new(config.accepts_in_flight, descriptors),
             accept_tried_at: 0,
             histories_expired_at: 0,
+            pool_trimmed_at: 0,
             stop: shutdown::Stop::Not,
             scratch: Vec::new(),
         }

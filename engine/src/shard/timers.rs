@@ -15,6 +15,12 @@ use crate::ring::Ring;
 use crate::ring::alarm;
 use std::time::Duration;
 
+/// How often memory for large messages that nobody needs is let go of.
+const POOL_TRIM: Duration = Duration::from_millis(500);
+
+/// So much of it stays.
+const BUFFER_BYTES_KEPT: usize = 16 * 1024 * 1024;
+
 /// How soon a parked accept is tried again.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -83,6 +89,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.resume_requests();
         self.check_stop();
         self.expire_histories();
+        self.trim_pool();
         if self.accepts.is_parked() && self.local.now.wrapping_sub(self.accept_tried_at) >= ticks(ACCEPT_RETRY) {
             self.accept_tried_at = self.local.now;
             self.accepts.unpark(&mut self.ring, self.local.conns.occupied());
@@ -94,6 +101,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if !idle && self.local.now.wrapping_sub(self.histories_expired_at) >= self.history_pause() {
             self.histories_expired_at = self.local.now;
             self.local.histories.expire(self.local.wall_ms, HISTORIES_PER_TURN);
+        }
+    }
+
+    /// Memory of large messages that come one after the other stays; after them it goes.
+    fn trim_pool(&mut self) {
+        let is_large = self.local.pool.buffer_bytes() > BUFFER_BYTES_KEPT;
+        if is_large && self.local.now.wrapping_sub(self.pool_trimmed_at) >= ticks(POOL_TRIM) {
+            self.pool_trimmed_at = self.local.now;
+            self.local.pool.trim(BUFFER_BYTES_KEPT);
         }
     }
 
@@ -109,7 +125,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let stop = self.stop.remaining(self.local.now);
         let stuck = self.mailbox.is_stuck().then_some(1);
         let histories = (self.local.histories.len() > 0).then(|| self.history_pause());
-        [timers, accepts, stop, stuck, histories].into_iter().flatten().min().map(|ticks| TICK * ticks)
+        let pool = (self.local.pool.buffer_bytes() > BUFFER_BYTES_KEPT).then(|| ticks(POOL_TRIM));
+        [timers, accepts, stop, stuck, histories, pool].into_iter().flatten().min().map(|ticks| TICK * ticks)
     }
 
     fn on_timer(&mut self, slot: u32) {

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: Ringwire beside its peers, in every kind of load, on one machine in one run.
 //!
-//! Each cell (`cell`) is put on every contender in turn, A B C A B C …, each time on a fresh server (`run`); what the load
+//! Each cell (`cell`) is put on every contender in turn, A B C B C A …, each time on a fresh server (`run`); what the load
 //! generator reports (`sample`) is kept at once (`ledger`), so that it can be interrupted. Contenders are compared within a
 //! round (`figures`), since machines change their speed between them.
 
@@ -167,10 +167,13 @@ fn tuned(profiles: &[String]) -> Result<Vec<Contender>> {
     std::iter::once(UNTUNED).chain(named).map(Contender::tuned).collect()
 }
 
-/// One round of one cell.
+/// One round of one cell. Each round begins with another contender: who comes first after a pause may pay for memory that the machine has
+/// to find again, and with large messages that is as much as the rest.
 fn run_cell(bench: &Bench, ledger: &mut Ledger, contenders: &[Contender], load: Load, round: u32) -> Result<()> {
     let cell = load.to_string();
-    for contender in contenders.iter().filter(|contender| contender.can(load.mode())) {
+    let first = round as usize % contenders.len();
+    let order = contenders[first..].iter().chain(&contenders[..first]);
+    for contender in order.filter(|contender| contender.can(load.mode())) {
         let name = &contender.name;
         if ledger.has(&cell, name, round) || ledger.failure(&cell, name).is_some() {
             continue;

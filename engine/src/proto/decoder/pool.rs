@@ -20,6 +20,8 @@ pub struct Pool {
     /// Memory of these, and of those that the kept states have.
     buffer_bytes: usize,
     buffer_bytes_max: usize,
+    /// The least that this memory was since the last [trim](Pool::trim): so much nobody needed.
+    buffer_bytes_least: usize,
     lent_count: usize,
 }
 
@@ -27,7 +29,15 @@ impl Pool {
     /// A pool that keeps up to `kept_count_max` returned states, and buffers of up to `buffer_bytes_max` bytes together: about what
     /// an idle pool may hold.
     pub const fn new(kept_count_max: usize, buffer_bytes_max: usize) -> Self {
-        Self { kept: Vec::new(), kept_count_max, buffers: Vec::new(), buffer_bytes: 0, buffer_bytes_max, lent_count: 0 }
+        Self {
+            kept: Vec::new(),
+            kept_count_max,
+            buffers: Vec::new(),
+            buffer_bytes: 0,
+            buffer_bytes_max,
+            buffer_bytes_least: 0,
+            lent_count: 0,
+        }
     }
 
     /// States that are with connections now: each has a frame or a message under way, or has ended.
@@ -54,6 +64,7 @@ impl Pool {
             self.buffer_bytes -= buffer.capacity();
             partial.put_buffer(buffer);
         }
+        self.buffer_bytes_least = self.buffer_bytes_least.min(self.buffer_bytes);
         partial
     }
 
@@ -64,6 +75,8 @@ impl Pool {
             partial.reset(self.buffer_bytes_max - self.buffer_bytes);
             self.buffer_bytes += partial.buffer_bytes();
             self.kept.push(partial);
+        } else {
+            self.take_buffer(partial.take_assembly());
         }
     }
 
@@ -74,6 +87,31 @@ impl Pool {
             buffer.clear();
             self.buffers.push(buffer);
         }
+    }
+
+    /// Bytes of the buffers that it keeps.
+    pub(crate) const fn buffer_bytes(&self) -> usize {
+        self.buffer_bytes
+    }
+
+    /// Lets go of what nobody needed since the last call, but for `kept_bytes`. Called now and then, it keeps what a load needs while
+    /// it lasts.
+    pub(crate) fn trim(&mut self, kept_bytes: usize) {
+        let unused = self.buffer_bytes_least.min(self.buffer_bytes.saturating_sub(kept_bytes));
+        let mut freed = 0;
+        while freed < unused
+            && let Some(buffer) = self.buffers.pop().or_else(|| self.kept_buffer())
+        {
+            freed += buffer.capacity();
+            self.buffer_bytes -= buffer.capacity();
+        }
+        self.buffer_bytes_least = self.buffer_bytes;
+    }
+
+    /// A buffer of one of the kept states.
+    fn kept_buffer(&mut self) -> Option<Assembly> {
+        let partial = self.kept.iter_mut().find(|partial| partial.buffer_bytes() > 0)?;
+        Some(partial.take_assembly())
     }
 }
 

@@ -200,8 +200,9 @@ fn the_pool_keeps_few_states_with_so_many_bytes_together() {
     assert_eq!((pool.lent_count(), pool.kept_count()), (8, 0));
     decoders.iter_mut().rev().for_each(|decoder| decoder.release(&mut pool));
     assert_eq!((pool.lent_count(), pool.kept_count()), (0, 3));
-    assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>(), "buffers above 1000 bytes are dropped");
+    assert_eq!(pool.kept_bytes(), 3 * size_of::<Partial>() + 900, "of the buffers, there is room for one");
 
+    let mut pool = Pool::new(3, 1000);
     let mut states: Vec<_> = (0..3).map(|_| pool.lend()).collect();
     states.iter_mut().for_each(|state| state.reserve_for_test(400));
     states.into_iter().for_each(|state| pool.take_back(state));
@@ -222,6 +223,27 @@ fn the_pool_keeps_few_states_with_so_many_bytes_together() {
     let states = [pool.lend(), pool.lend(), pool.lend()];
     assert_eq!(states.each_ref().map(|state| state.buffer_bytes()), [400, 400, 200]);
     assert_eq!(pool.kept_bytes(), 0);
+}
+
+#[test]
+fn a_pool_that_is_trimmed_keeps_what_was_needed_since() {
+    let mut pool = Pool::new(2, 10_000);
+    let lend = |pool: &mut Pool, count: usize| {
+        let mut states: Vec<_> = (0..count).map(|_| pool.lend()).collect();
+        states.iter_mut().for_each(|state| state.reserve_for_test(400));
+        states.into_iter().for_each(|state| pool.take_back(state));
+    };
+    lend(&mut pool, 10);
+    assert_eq!((pool.kept_count(), pool.buffer_bytes()), (2, 4000), "buffers of states that are not kept are");
+    pool.trim(500);
+    assert_eq!(pool.buffer_bytes(), 4000, "all were needed");
+    lend(&mut pool, 7);
+    pool.trim(500);
+    assert_eq!(pool.buffer_bytes(), 2800);
+    pool.trim(500);
+    assert_eq!(pool.buffer_bytes(), 400, "none was, and 500 bytes are not much");
+    pool.trim(0);
+    assert_eq!(pool.buffer_bytes(), 0);
 }
 
 /// Every first two bytes, with as much payload as they say, less and more, good UTF-8 and bad: the short way for replies says

@@ -207,9 +207,9 @@ pub struct Config {
     #[serde(with = "text::bytes")]
     pub command_queue_bytes_max: usize,
 
-    /// The longest that a shard waits for more publications before it sends, so that a burst leaves in one send per
-    /// subscriber. 0 (never) to 10 ms, default 50 µs. It waits only under a burst of publications, on
-    /// every kernel that Ringwire runs on.
+    /// The longest that a shard gathers publications before it sends, so that several leave in one send per subscriber. 0 (never)
+    /// to 10 ms, default 2 ms, and never longer than the last fan-out took. It waits only in a burst, and where
+    /// publications come so fast that fan-outs would take more than four fifths of the shard's time.
     #[serde(with = "text::duration")]
     pub publish_window_max: Duration,
 
@@ -322,7 +322,7 @@ impl Default for Config {
             shard_queue_bytes_max: 16 * MIB,
             command_queue_count: 4096,
             command_queue_bytes_max: 16 * MIB,
-            publish_window_max: Duration::from_micros(50),
+            publish_window_max: Duration::from_millis(2),
             history_bytes_max: 256 * MIB,
             origins: vec!["same-origin".to_owned()],
             demo: true,

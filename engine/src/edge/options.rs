@@ -191,7 +191,7 @@ struct Topics {
     /// Bytes of the messages in these commands [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes)]
     command_queue_bytes_max: Option<usize>,
-    /// Longest wait for more of a burst of publications; 0 never waits [default: 50us]
+    /// Longest time that publications are gathered in a burst or under load; 0 never waits [default: 2ms]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     publish_window_max: Option<Duration>,
     /// Bytes of all histories of one shard; which topics have one, `[[topics]]` in a file says [default: 256MiB]

@@ -42,7 +42,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Self { ring, local, window, waves, .. } = self;
         let end = ring.now();
         if is_large {
-            window.note_fan_out(end.saturating_duration_since(begin));
+            window.note_fan_out(end.saturating_duration_since(begin), end, local.counters.publications);
         }
         let turn_us = end.saturating_duration_since(local.began).as_micros() as u64;
         for (age_us, deliveries) in waves.drain(..) {

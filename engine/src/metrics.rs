@@ -48,7 +48,7 @@ pub struct Counters {
     pub turns: u64,
     /// Completions handled.
     pub completions: u64,
-    /// Publication windows that were opened (a wait for more of a burst).
+    /// Waits for more publications, in a burst or after a fan-out, that brought some.
     pub windows: u64,
     /// Times that the completion queue overflowed.
     pub overflows: u64,

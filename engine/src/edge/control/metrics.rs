@@ -77,7 +77,7 @@ metrics! {
     "ringwire_short_sends_total" counters.short_sends "Sends that the socket took only in part."
     "ringwire_turns_total" counters.turns "Turns of the shard's loop."
     "ringwire_completions_total" counters.completions "Completions handled."
-    "ringwire_windows_total" counters.windows "Waits for more of a burst of publications."
+    "ringwire_windows_total" counters.windows "Waits for more publications that brought some."
     "ringwire_completion_queue_overflows_total" counters.overflows "Overflows of the completion queue."
 }
 

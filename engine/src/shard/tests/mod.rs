@@ -5,6 +5,7 @@ mod found;
 mod journal;
 mod latency;
 mod losses;
+mod rests;
 mod resumers;
 mod rules;
 mod runs;

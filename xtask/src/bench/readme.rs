@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use super::cell;
 use crate::artifact;
 
 const BEGIN: &str = "<!-- bench: made by `cargo xtask bench --readme`, do not edit -->\n";
@@ -11,6 +12,9 @@ const END: &str = "<!-- bench: end -->";
 
 /// What a results folder has for the README.
 pub(crate) const OVERVIEW: &str = "overview.md";
+
+/// Lines of a table above its rows.
+const HEAD_LINES: usize = 2;
 
 /// Puts the newest overview into the README.
 pub(crate) fn update() -> Result<()> {
@@ -37,7 +41,22 @@ fn section() -> Result<String> {
     let folder = newest()?;
     let overview = std::fs::read_to_string(folder.join(OVERVIEW))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    Ok(format!("{overview}\nAll of it, with raw data and plots: [`results/{name}`](results/{name}/summary.md).\n"))
+    let tables = tables(&overview);
+    Ok(format!("{tables}\nAll of it, with raw data and plots: [`results/{name}`](results/{name}/summary.md).\n"))
+}
+
+/// The loads of a quick run, and all of them behind a click where there are more.
+fn tables(overview: &str) -> String {
+    let quick: Vec<_> = cell::quick().iter().map(|load| format!("| {load}, ")).collect();
+    let is_quick = |line: &&str| quick.iter().any(|row| line.starts_with(row));
+    let (head, rows): (Vec<_>, Vec<_>) = overview.lines().enumerate().partition(|(index, _)| *index < HEAD_LINES);
+    let chosen = rows.iter().map(|(_, line)| *line).filter(is_quick);
+    let table: String =
+        head.iter().map(|(_, line)| *line).chain(chosen.clone()).map(|line| format!("{line}\n")).collect();
+    if chosen.count() == rows.len() {
+        return table;
+    }
+    format!("{table}\n<details><summary>All {} kinds of load</summary>\n\n{overview}\n</details>\n", rows.len())
 }
 
 /// The last by name, which begins with the date, of those that are called a bench and no more: others have chosen cells or peers.
@@ -63,6 +82,18 @@ fn readme() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_loads_of_a_quick_run_come_first() {
+        let head = "| load | x |\n|---|---|\n";
+        let quick: String = cell::quick().iter().map(|load| format!("| {load}, CPU | 1 |\n")).collect();
+        assert_eq!(tables(&format!("{head}{quick}")), format!("{head}{quick}"));
+        let full: String = cell::full().iter().map(|load| format!("| {load}, CPU | 1 |\n")).collect();
+        let text = tables(&format!("{head}{full}"));
+        let (first, rest) = text.split_once("\n<details>").expect("there are more");
+        assert_eq!(first.lines().count(), HEAD_LINES + cell::quick().len());
+        assert!(rest.contains(&full));
+    }
 
     #[test]
     fn the_readme_says_what_the_newest_results_say() {

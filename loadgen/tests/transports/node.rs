@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -77,16 +78,16 @@ impl Node {
         let config = format!("{}/node-{}.toml", env!("CARGO_TARGET_TMPDIR"), addr.port());
         fs::write(&config, RULES).expect("cargo made the folder");
         let mut node = Self { child: spawn(command, addr, &config), _machine: machine, addr, config };
-        node.wait_until_it_listens();
+        node.wait_until_it_answers();
         node
     }
 
     #[track_caller]
-    fn wait_until_it_listens(&mut self) {
+    fn wait_until_it_answers(&mut self) {
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(self.addr).is_err() {
+        while !answers(self.addr) {
             let ended = self.child.try_wait().expect("our own child");
-            assert!(ended.is_none() && Instant::now() < deadline, "the node does not listen: {ended:?}");
+            assert!(ended.is_none() && Instant::now() < deadline, "the node does not answer: {ended:?}");
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -116,6 +117,19 @@ fn shared() -> Turn {
     Turn::Shared(MACHINE.read().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Whether a server of HTTP is there.
+///
+/// That somebody listens does not say so: a process that another test has begun meanwhile inherits the listener that the port was
+/// found with, and has it until its `exec`.
+fn answers(addr: SocketAddr) -> bool {
+    let asked = TcpStream::connect(addr).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        stream.read_exact(&mut [0; b"HTTP/1.1".len()])
+    });
+    asked.is_ok()
+}
+
 fn spawn(command: &str, addr: SocketAddr, config: &str) -> Child {
     let mut words = vec![command.to_owned(), format!("--listen={addr}"), "--shards=2".into(), "--pin=none".into()];
     words.push(format!("--config={config}"));
@@ -136,4 +150,15 @@ fn runs_when_it_is_asked_to() {
     let typed = edge::Cli::parse_from(["ringwire"].into_iter().chain(words.lines()));
     // Its exit code is this process's business alone.
     let _ = edge::run(typed);
+}
+
+#[test]
+fn a_listener_that_nobody_accepts_from_is_no_node() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    let asked = thread::spawn(move || answers(addr));
+    thread::sleep(Duration::from_millis(50));
+    drop(listener);
+    assert!(!asked.join().expect("no panic"));
+    assert!(answers(Node::serve().addr) && answers(Node::broadcast().addr));
 }

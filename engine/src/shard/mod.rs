@@ -12,6 +12,7 @@ pub(crate) mod command;
 mod fanout;
 mod flush;
 mod http;
+mod intake;
 mod listing;
 pub(crate) mod mailbox;
 mod polls;
@@ -56,6 +57,7 @@ use crate::topic::journal::Journaling;
 use crate::topic::outbox::Outbox;
 use crate::topic::settings::TopicRules;
 
+use intake::Intake;
 use mailbox::Mailbox;
 use timers::Timeouts;
 use window::Window;
@@ -246,9 +248,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     fn run_completions(&mut self) {
         self.take_parcels();
-        let bytes_max = self.local.counters.bytes_in + self.bytes_max;
+        let mut intake = Intake::new(self.bytes_max);
+        let before = self.local.counters.bytes_in;
         let mut taken = 0;
-        while taken < self.completions_max && self.local.counters.bytes_in < bytes_max {
+        while taken < self.completions_max && intake.may_grow(taken, self.local.counters.bytes_in - before) {
             let Some(completion) = self.ring.next_completion() else { break };
             self.complete(completion);
             taken += 1;

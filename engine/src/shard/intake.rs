@@ -1,0 +1,79 @@
+//! How much a turn takes in before it answers.
+//!
+//! Up to `turn_bytes_max`; but where recvs fill their buffers, a turn ends sooner, and its replies leave while there is more to
+//! receive. Where they do not, sooner replies would only come in smaller batches.
+
+/// So often a turn looks at what its recvs bring.
+const STEP_BYTES: u64 = 128 * 1024;
+
+/// What each brings, on average, where a turn ends at the first look.
+const LARGE_RECV_BYTES: u64 = 18 * 1024;
+
+/// What one turn may take in.
+#[derive(Debug)]
+pub(super) struct Intake {
+    bytes_max: u64,
+    /// Bytes at which to look again.
+    next: u64,
+}
+
+impl Intake {
+    pub(super) fn new(bytes_max: u64) -> Self {
+        Self { bytes_max, next: STEP_BYTES.min(bytes_max) }
+    }
+
+    /// Whether there may be more after `count` completions, which brought `bytes`.
+    #[inline]
+    pub(super) fn may_grow(&mut self, count: usize, bytes: u64) -> bool {
+        bytes < self.next || self.look(count, bytes)
+    }
+
+    #[cold]
+    fn look(&mut self, count: usize, bytes: u64) -> bool {
+        if bytes >= self.bytes_max || bytes >= count as u64 * LARGE_RECV_BYTES {
+            return false;
+        }
+        self.next = (bytes + STEP_BYTES).min(self.bytes_max);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: u64 = 1024;
+
+    /// Bytes of a turn to which completions bring `each`.
+    fn taken(bytes_max: u64, each: u64) -> u64 {
+        let mut intake = Intake::new(bytes_max);
+        let mut count = 0;
+        while intake.may_grow(count, count as u64 * each) {
+            count += 1;
+        }
+        count as u64 * each
+    }
+
+    #[test]
+    fn a_turn_of_small_recvs_takes_in_all_that_it_may() {
+        for each in [1, 8 * KIB, 16 * KIB] {
+            assert_eq!(taken(1024 * KIB, each), 1024 * KIB);
+        }
+        assert_eq!(taken(4 * KIB, KIB), 4 * KIB);
+    }
+
+    #[test]
+    fn a_turn_of_large_recvs_ends_sooner() {
+        assert_eq!(taken(1024 * KIB, 32 * KIB), 128 * KIB);
+        assert_eq!(taken(64 * KIB, 32 * KIB), 64 * KIB);
+        assert_eq!(taken(1024 * KIB, 256 * KIB), 256 * KIB, "one recv at least");
+    }
+
+    #[test]
+    fn recvs_may_turn_out_to_be_large_later() {
+        let mut intake = Intake::new(1024 * KIB);
+        assert!(intake.may_grow(100, 128 * KIB));
+        assert!(intake.may_grow(101, 255 * KIB), "between two looks");
+        assert!(!intake.may_grow(10, 256 * KIB));
+    }
+}

@@ -5,6 +5,9 @@ use std::fmt;
 /// The most that may be under way at once: more than this measures the machine's memory.
 const UNDER_WAY_MAX: u64 = 512 << 20;
 
+/// Messages from here on are large.
+const LARGE_BYTES: u64 = 1 << 20;
+
 /// One load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Load {
@@ -57,11 +60,12 @@ impl Load {
     }
 
     /// How long it is measured, of `asked` seconds: in a shorter time a slow server would not answer 10,000 connections once, nor
-    /// any that has so many bytes under way.
+    /// any that has so many bytes under way; and what large messages cost would be the memory that a fresh server touches first.
     pub(crate) fn seconds(self, asked: f64) -> f64 {
         match self {
             Self::Echo { connections: 10_000.., .. } | Self::Fanout { subscribers: 10_000.., .. } => asked.max(2.0),
             Self::Echo { .. } if under_way(self) >= 64 << 20 => asked.max(3.0),
+            Self::Echo { bytes: LARGE_BYTES.., .. } => asked.max(1.0),
             Self::Idle { .. } => 1.0,
             _ => asked,
         }

@@ -32,7 +32,7 @@ impl Assembly {
 
     /// The bytes from `start` to the end of the payload.
     pub(crate) fn frame(&self, start: usize) -> &[u8] {
-        &self.bytes[start..HEAD_BYTES + self.payload_bytes]
+        self.bytes.get(start..HEAD_BYTES + self.payload_bytes).unwrap_or_default()
     }
 
     /// Whether it holds far more memory than its payload needs.
@@ -79,12 +79,12 @@ impl Assembly {
     /// Makes room for exactly `count` bytes more, unless there is as much.
     pub(crate) fn reserve(&mut self, count: usize) {
         let wanted = HEAD_BYTES + self.payload_bytes + count;
-        if self.bytes.is_empty() {
-            // Memory that is fresh from the system has its zeros already.
-            self.bytes = vec![0; wanted];
-        } else if self.bytes.len() < wanted {
-            self.bytes.reserve_exact(wanted - self.bytes.len());
-            self.bytes.resize(wanted, 0);
+        if self.bytes.len() < wanted {
+            // Memory that is fresh from the system has its zeros already, which growing in place would write once more.
+            let mut bytes = vec![0; wanted];
+            let held = self.frame(0);
+            bytes[..held.len()].copy_from_slice(held);
+            self.bytes = bytes;
         }
     }
 

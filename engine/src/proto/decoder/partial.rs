@@ -13,9 +13,11 @@ use crate::proto::{Opcode, ProtocolError, mask};
 
 use super::assembly::Assembly;
 
-/// Room for the rest of a frame of which next to nothing came; otherwise it is as much as came. Who announces much and sends nothing
-/// must not cost much.
+/// Room for the rest of a frame of which next to nothing came. Who announces much and sends nothing must not cost much.
 const AHEAD_BYTES: usize = 8 * 1024;
+
+/// Up to here, room is three times what came, so that a frame moves few times as it grows; from there on, as much as came.
+const AHEAD_BYTES_THRICE: usize = 1024 * 1024;
 
 /// Reassembly state, borrowed from the pool.
 #[derive(Debug)]
@@ -111,7 +113,8 @@ impl Partial {
         let missing = self.rest_bytes();
         let held = self.assembled.len();
         if missing > 0 && self.assembled.capacity() == held {
-            self.assembled.reserve(missing.min(held.max(AHEAD_BYTES)));
+            let ahead = (3 * held).min(AHEAD_BYTES_THRICE).max(held).max(AHEAD_BYTES);
+            self.assembled.reserve(missing.min(ahead));
         }
         let room = self.assembled.room();
         let count = missing.min(room.len());

@@ -7,7 +7,7 @@ use super::queue::SendQueue;
 use crate::proto::Decoder;
 
 /// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
-pub(crate) const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4;
+pub(crate) const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4 * 3;
 
 /// Where a connection is in its life. The order is the order in which phases follow each other; `Http` may end at `Lingering`, and is
 /// followed by `Stream` or by `Open`.

@@ -2,8 +2,11 @@
 //! buffer goes to the send queue, instead of a copy.
 
 use super::local::Local;
-use crate::conn::slot::ARENA_SHARE_MAX;
+use crate::conn::arena::CHUNK_BYTES;
 use crate::proto::{Decoder, EncodedHeader, Event};
+
+/// Up to here a copy costs less than a send of its own.
+const COPIED_BYTES_MAX: usize = CHUNK_BYTES / 4;
 
 /// What may be handed over, and to whom it was.
 #[derive(Debug, Default)]
@@ -19,7 +22,7 @@ impl Handover {
     /// The application gets `event`, which was assembled.
     pub(crate) fn offer(&mut self, event: &Event<'_>) {
         if let Event::Message(message) = event
-            && message.len() > ARENA_SHARE_MAX
+            && message.len() > COPIED_BYTES_MAX
         {
             self.offered = (message.as_bytes().as_ptr().addr(), message.len());
         }

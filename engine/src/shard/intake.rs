@@ -1,7 +1,8 @@
 //! How much a turn takes in before it answers.
 //!
 //! Up to `turn_bytes_max`; but where recvs fill their buffers, a turn ends sooner, and its replies leave while there is more to
-//! receive. Where they do not, sooner replies would only come in smaller batches.
+//! receive. Where they do not, sooner replies would only come in smaller batches; and a peer that is the only one would only be
+//! woken more often.
 
 /// So often a turn looks at what its recvs bring.
 const STEP_BYTES: u64 = 128 * 1024;
@@ -18,8 +19,9 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, next: STEP_BYTES.min(bytes_max) }
+    /// Up to `bytes_max`, from one peer or from several.
+    pub(super) fn new(bytes_max: u64, is_lone: bool) -> Self {
+        Self { bytes_max, next: if is_lone { bytes_max } else { STEP_BYTES.min(bytes_max) } }
     }
 
     /// Whether there may be more after `count` completions, which brought `bytes`.
@@ -46,7 +48,10 @@ mod tests {
 
     /// Bytes of a turn to which completions bring `each`.
     fn taken(bytes_max: u64, each: u64) -> u64 {
-        let mut intake = Intake::new(bytes_max);
+        taken_by(Intake::new(bytes_max, false), each)
+    }
+
+    fn taken_by(mut intake: Intake, each: u64) -> u64 {
         let mut count = 0;
         while intake.may_grow(count, count as u64 * each) {
             count += 1;
@@ -70,8 +75,13 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_of_one_peer_takes_in_all_that_it_may() {
+        assert_eq!(taken_by(Intake::new(1024 * KIB, true), 32 * KIB), 1024 * KIB);
+    }
+
+    #[test]
     fn recvs_may_turn_out_to_be_large_later() {
-        let mut intake = Intake::new(1024 * KIB);
+        let mut intake = Intake::new(1024 * KIB, false);
         assert!(intake.may_grow(100, 128 * KIB));
         assert!(intake.may_grow(101, 255 * KIB), "between two looks");
         assert!(!intake.may_grow(10, 256 * KIB));

@@ -248,7 +248,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     fn run_completions(&mut self) {
         self.take_parcels();
-        let mut intake = Intake::new(self.bytes_max);
+        let mut intake = Intake::new(self.bytes_max, self.local.open_count.taken() <= 1);
         let before = self.local.counters.bytes_in;
         let mut taken = 0;
         while taken < self.completions_max && intake.may_grow(taken, self.local.counters.bytes_in - before) {

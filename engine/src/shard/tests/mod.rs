@@ -2,6 +2,7 @@
 
 mod behind;
 mod found;
+mod intake;
 mod journal;
 mod latency;
 mod losses;

@@ -32,7 +32,7 @@ impl Assembly {
 
     /// The bytes from `start` to the end of the payload.
     pub(crate) fn frame(&self, start: usize) -> &[u8] {
-        self.bytes.get(start..HEAD_BYTES + self.payload_bytes).unwrap_or_default()
+        &self.bytes[start..HEAD_BYTES + self.payload_bytes]
     }
 
     /// Whether it holds far more memory than its payload needs.
@@ -82,8 +82,7 @@ impl Assembly {
         if self.bytes.len() < wanted {
             // Memory that is fresh from the system has its zeros already, which growing in place would write once more.
             let mut bytes = vec![0; wanted];
-            let held = self.frame(0);
-            bytes[..held.len()].copy_from_slice(held);
+            bytes[HEAD_BYTES..HEAD_BYTES + self.payload_bytes].copy_from_slice(self.payload());
             self.bytes = bytes;
         }
     }

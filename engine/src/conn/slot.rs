@@ -9,6 +9,9 @@ use crate::proto::Decoder;
 /// Most of one connection's bytes that a turn leaves in the shared arena; more goes to the connection's own queue.
 pub(crate) const ARENA_SHARE_MAX: usize = CHUNK_BYTES / 4 * 3;
 
+/// Longest message among them: up to here a copy costs less than a send of its own.
+pub(crate) const ARENA_MESSAGE_MAX: usize = CHUNK_BYTES / 4;
+
 /// Where a connection is in its life. The order is the order in which phases follow each other; `Http` may end at `Lingering`, and is
 /// followed by `Stream` or by `Open`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,7 +194,7 @@ impl<D> Slot<D> {
     /// Whether `bytes` more may wait in the shared arena: behind others of this turn, and not too many of them.
     #[inline]
     pub(crate) fn takes_in_arena(&self, bytes: usize) -> bool {
-        self.queue.is_none() && self.segment.len() + bytes <= ARENA_SHARE_MAX
+        self.queue.is_none() && bytes <= ARENA_MESSAGE_MAX && self.segment.len() + bytes <= ARENA_SHARE_MAX
     }
 
     /// Eight bytes as one number, so that the common case is one comparison.

@@ -2,11 +2,8 @@
 //! buffer goes to the send queue, instead of a copy.
 
 use super::local::Local;
-use crate::conn::arena::CHUNK_BYTES;
+use crate::conn::slot::ARENA_MESSAGE_MAX;
 use crate::proto::{Decoder, EncodedHeader, Event};
-
-/// Up to here a copy costs less than a send of its own.
-const COPIED_BYTES_MAX: usize = CHUNK_BYTES / 4;
 
 /// What may be handed over, and to whom it was.
 #[derive(Debug, Default)]
@@ -22,7 +19,7 @@ impl Handover {
     /// The application gets `event`, which was assembled.
     pub(crate) fn offer(&mut self, event: &Event<'_>) {
         if let Event::Message(message) = event
-            && message.len() > COPIED_BYTES_MAX
+            && message.len() > ARENA_MESSAGE_MAX
         {
             self.offered = (message.as_bytes().as_ptr().addr(), message.len());
         }

@@ -24,15 +24,16 @@ impl Intake {
         Self { bytes_max, next: if is_lone { bytes_max } else { STEP_BYTES.min(bytes_max) } }
     }
 
-    /// Whether there may be more after `count` completions, which brought `bytes`.
+    /// Whether there may be more after `count` completions, which brought `bytes`; of those, rests of large frames did not come in
+    /// recv buffers.
     #[inline]
-    pub(super) fn may_grow(&mut self, count: usize, bytes: u64) -> bool {
-        bytes < self.next || self.look(count, bytes)
+    pub(super) fn may_grow(&mut self, count: usize, bytes: u64, rests: impl FnOnce() -> u64) -> bool {
+        bytes < self.next || self.look(count, bytes, rests())
     }
 
     #[cold]
-    fn look(&mut self, count: usize, bytes: u64) -> bool {
-        if bytes >= self.bytes_max || bytes >= count as u64 * LARGE_RECV_BYTES {
+    fn look(&mut self, count: usize, bytes: u64, rests: u64) -> bool {
+        if bytes >= self.bytes_max || bytes - rests >= count as u64 * LARGE_RECV_BYTES {
             return false;
         }
         self.next = (bytes + STEP_BYTES).min(self.bytes_max);
@@ -53,7 +54,7 @@ mod tests {
 
     fn taken_by(mut intake: Intake, each: u64) -> u64 {
         let mut count = 0;
-        while intake.may_grow(count, count as u64 * each) {
+        while intake.may_grow(count, count as u64 * each, || 0) {
             count += 1;
         }
         count as u64 * each
@@ -80,10 +81,15 @@ mod tests {
     }
 
     #[test]
+    fn rests_fill_no_buffers() {
+        assert!(Intake::new(1024 * KIB, false).may_grow(4, 256 * KIB, || 192 * KIB));
+    }
+
+    #[test]
     fn recvs_may_turn_out_to_be_large_later() {
         let mut intake = Intake::new(1024 * KIB, false);
-        assert!(intake.may_grow(100, 128 * KIB));
-        assert!(intake.may_grow(101, 255 * KIB), "between two looks");
-        assert!(!intake.may_grow(10, 256 * KIB));
+        assert!(intake.may_grow(100, 128 * KIB, || 0));
+        assert!(intake.may_grow(101, 255 * KIB, || 0), "between two looks");
+        assert!(!intake.may_grow(10, 256 * KIB, || 0));
     }
 }

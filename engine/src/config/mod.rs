@@ -144,8 +144,8 @@ pub struct Config {
     pub ring_entries: u32,
 
     /// Bytes received by one shard that one turn handles before it flushes. 4 KiB to 1 GiB and at least one recv
-    /// buffer, default 1 MiB: bounds how long the other connections wait for their answers. Where recvs fill their buffers, a
-    /// turn ends after 128 KiB.
+    /// buffer, default 1 MiB: bounds how long the other connections wait for their answers. Where recvs fill their
+    /// buffers with whole messages of several connections, a turn ends after 128 KiB.
     #[serde(with = "text::bytes")]
     pub turn_bytes_max: usize,
 

@@ -80,8 +80,6 @@ pub(crate) struct Shard<R, H: Handler> {
     waves: Vec<(u32, u32)>,
     completions_max: usize,
     bytes_max: u64,
-    /// Bytes that came without a recv buffer, since the beginning.
-    rest_bytes: u64,
     /// Slots that wait for the end of the flight they sent in.
     unsettled: Vec<u32>,
     /// Slots whose recv found no buffer this turn.
@@ -163,7 +161,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             window: Window::new(config.publish_window_max),
             completions_max: config.turn_completions_max as usize,
             bytes_max: config.turn_bytes_max as u64,
-            rest_bytes: 0,
             waves: Vec::new(),
             unsettled: Vec::new(),
             unfed: Vec::new(),
@@ -251,12 +248,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     fn run_completions(&mut self) {
         self.take_parcels();
-        let mut intake = Intake::new(self.bytes_max, self.local.open_count.taken() <= 1);
-        let (before, rest_before) = (self.local.counters.bytes_in, self.rest_bytes);
+        let is_lone = self.local.open_count.taken() <= 1;
+        let mut intake = Intake::new(self.bytes_max, is_lone, &self.local.counters);
         let mut taken = 0;
-        while taken < self.completions_max
-            && intake.may_grow(taken, self.local.counters.bytes_in - before, || self.rest_bytes - rest_before)
-        {
+        while taken < self.completions_max && intake.may_grow(taken, &self.local.counters) {
             let Some(completion) = self.ring.next_completion() else { break };
             self.complete(completion);
             taken += 1;

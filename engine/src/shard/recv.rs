@@ -81,7 +81,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn on_rest(&mut self, completion: Completion, count: usize) {
         let slot = completion.token.slot();
         self.local.counters.bytes_in += count as u64;
-        self.rest_bytes += count as u64;
         let Some(conn) = self.local.conns.live_mut(slot, completion.token.generation()) else {
             self.local.counters.stale_completions += 1;
             return;
